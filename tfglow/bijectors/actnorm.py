@@ -1,0 +1,65 @@
+"""Activation normalisation."""
+
+import tensorflow as tf
+
+from tfglow.bijectors import shapes
+from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.networks import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
+
+
+class ActNorm(OnePassBijector):
+    """A learned shift and scale of each channel (section 3.1).
+
+    y = (x + b) · exp(3·logs), on events `[H, W, C]`;
+    log |det| = H·W·Σ 3·logs (nats).
+
+    It starts as the identity; `initialize` sets b and logs from a batch.
+
+    Args:
+      num_channels: C.
+      dtype: Of the variables and of the event.
+      validate_args: Whether to check at run time that inputs are finite.
+      name: Of the bijector.
+
+    Raises:
+      ValueError: If `num_channels` is not positive, or an input has another number of channels.
+    """
+
+    def __init__(self, num_channels, dtype=tf.float32, validate_args=False, name="actnorm"):
+        parameters = dict(locals())
+        super().__init__(
+            parameters=parameters,
+            num_channels=num_channels,
+            dtype=dtype,
+            validate_args=validate_args,
+            is_constant_jacobian=True,
+            name=name,
+        )
+        self.b = tf.Variable(tf.zeros([num_channels], dtype), name="b")
+        self.logs = tf.Variable(tf.zeros([num_channels], dtype), name="logs")
+
+    def initialize(self, x: tf.Tensor) -> tf.Tensor:
+        """Sets b and logs so that each channel of `x` gets mean 0 and variance 1.
+
+        Args:
+          x: One batch, `[..., H, W, C]`.
+
+        Returns:
+          The layer's output on `x`.
+        """
+        x = tf.convert_to_tensor(x, self.dtype)
+        self._check_event_shape(x.shape[-3:])
+        b, logs = data_dependent_shift_and_log_scale(x)
+        self.b.assign(b)
+        self.logs.assign(logs)
+        return self.forward_and_log_det(x)[0]
+
+    def _forward_and_log_det(self, x):
+        log_scale = LOG_SCALE_FACTOR * self.logs
+        y = (x + self.b) * tf.exp(log_scale)
+        return y, shapes.num_positions(x) * tf.reduce_sum(log_scale)
+
+    def _inverse_and_log_det(self, y):
+        log_scale = LOG_SCALE_FACTOR * self.logs
+        x = y * tf.exp(-log_scale) - self.b
+        return x, -shapes.num_positions(y) * tf.reduce_sum(log_scale)

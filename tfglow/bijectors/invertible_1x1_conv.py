@@ -1,0 +1,148 @@
+"""The invertible 1×1 convolution."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.bijectors import shapes
+from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.config import PARAMETERIZATIONS
+
+
+class Invertible1x1Conv(OnePassBijector):
+    """A learned linear map of the channels, the same at every pixel (section 3.2).
+
+    y = x W, on events `[H, W, C]`; log |det| = H·W·log |det W| (nats).
+
+    "lu" holds W = P·L·(U + diag(sign·exp(log_s))), equation 10, with a fixed permutation P and
+    fixed signs, L unit lower and U strictly upper triangular: log |det W| = Σ log_s.
+    "full" holds W itself, and its log-determinant costs O(C³). Both start at the same random
+    rotation for the same seed.
+
+    Args:
+      num_channels: C.
+      parameterization: "lu" or "full".
+      seed: Of the initial rotation; None draws one.
+      dtype: Of the variables and of the event.
+      validate_args: Whether to check at run time that inputs are finite.
+      name: Of the bijector.
+
+    Raises:
+      ValueError: If an argument is not one of these, or an input has another number of channels.
+    """
+
+    def __init__(
+        self,
+        num_channels,
+        parameterization="lu",
+        seed=None,
+        dtype=tf.float32,
+        validate_args=False,
+        name="invertible_1x1_conv",
+    ):
+        parameters = dict(locals())
+        if parameterization not in PARAMETERIZATIONS:
+            raise ValueError(
+                f"`parameterization` must be one of {', '.join(PARAMETERIZATIONS)}; "
+                f"got {parameterization!r}."
+            )
+        super().__init__(
+            parameters=parameters,
+            num_channels=num_channels,
+            dtype=dtype,
+            validate_args=validate_args,
+            is_constant_jacobian=True,
+            name=name,
+        )
+        self._parameterization = parameterization
+        weight = _random_rotation(num_channels, seed)
+        if parameterization == "full":
+            self.w = tf.Variable(weight, dtype=dtype, name="w")
+        else:
+            permutation, lower, upper = _plu(weight)
+            diagonal = np.diag(upper)
+            self.permutation = tf.Variable(
+                permutation, trainable=False, dtype=dtype, name="permutation"
+            )
+            self.sign = tf.Variable(np.sign(diagonal), trainable=False, dtype=dtype, name="sign")
+            self.lower = tf.Variable(np.tril(lower, -1), dtype=dtype, name="lower")
+            self.upper = tf.Variable(np.triu(upper, 1), dtype=dtype, name="upper")
+            self.log_s = tf.Variable(np.log(np.abs(diagonal)), dtype=dtype, name="log_s")
+
+    @property
+    def parameterization(self) -> str:
+        """ "lu" or "full"."""
+        return self._parameterization
+
+    def weight(self) -> tf.Tensor:
+        """W, `[C, C]`."""
+        if self._parameterization == "full":
+            return tf.convert_to_tensor(self.w)
+        lower, upper = self._triangles()
+        return tf.matmul(self.permutation, tf.matmul(lower, upper))
+
+    def inverse_weight(self) -> tf.Tensor:
+        """W⁻¹, `[C, C]`."""
+        if self._parameterization == "full":
+            return tf.linalg.inv(self.w)
+        lower, upper = self._triangles()
+        # W⁻¹ = U⁻¹ L⁻¹ Pᵀ
+        inverse = tf.linalg.triangular_solve(lower, tf.transpose(self.permutation), lower=True)
+        return tf.linalg.triangular_solve(upper, inverse, lower=False)
+
+    def log_abs_det_weight(self) -> tf.Tensor:
+        """log |det W|, a scalar (nats)."""
+        if self._parameterization == "full":
+            return _log_abs_det(self.w)
+        return tf.reduce_sum(self.log_s)
+
+    def _triangles(self):
+        """L and U + diag(sign·exp(log_s)), both `[C, C]`."""
+        ones = np.ones([self.num_channels, self.num_channels])
+        below = tf.constant(np.tril(ones, -1), self.dtype)
+        above = tf.constant(np.triu(ones, 1), self.dtype)
+        unit = tf.constant(np.eye(self.num_channels), self.dtype)
+        lower = self.lower * below + unit
+        upper = self.upper * above + unit * (self.sign * tf.exp(self.log_s))
+        return lower, upper
+
+    def _forward_and_log_det(self, x):
+        return _map_channels(x, self.weight()), self._log_det(x)
+
+    def _inverse_and_log_det(self, y):
+        return _map_channels(y, self.inverse_weight()), -self._log_det(y)
+
+    def _log_det(self, x):
+        return shapes.num_positions(x) * self.log_abs_det_weight()
+
+
+def _map_channels(x, weight):
+    """x W at every pixel, as one matrix product."""
+    rows = tf.reshape(x, [-1, weight.shape[0]])  # [B·H·W, C]
+    return tf.reshape(tf.matmul(rows, weight), shapes.shape_list(x))
+
+
+@tf.custom_gradient
+def _log_abs_det(weight):
+    """log |det W| through QR: slogdet has no XLA kernel on CPUs, and logdet is for SPD alone."""
+    triangle = tf.linalg.qr(weight).r
+
+    def grad(upstream):
+        return upstream * tf.transpose(tf.linalg.inv(weight))
+
+    return tf.reduce_sum(tf.math.log(tf.abs(tf.linalg.diag_part(triangle)))), grad
+
+
+def _random_rotation(num_channels, seed):
+    """A random orthogonal matrix of determinant ±1, float64."""
+    rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=[num_channels] * 2))
+    return rotation
+
+
+def _plu(weight):
+    """W = P L U with partial pivoting, float64."""
+    with tf.init_scope():
+        packed, rows = (t.numpy() for t in tf.linalg.lu(weight))
+    size = len(rows)
+    permutation = np.zeros_like(packed)
+    permutation[rows, np.arange(size)] = 1.0  # Row i of L·U is row rows[i] of W.
+    return permutation, np.tril(packed, -1) + np.eye(size), np.triu(packed)

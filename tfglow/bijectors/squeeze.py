@@ -1,0 +1,105 @@
+"""Space to depth."""
+
+import tensorflow as tf
+
+from tfglow.bijectors import shapes
+from tfglow.bijectors.one_pass_bijector import OnePassBijector
+
+
+class Squeeze(OnePassBijector):
+    """Trades space for channels: `[H, W, C] → [H/f, W/f, C·f²]`, log |det| = 0 (section 3.6).
+
+    Output channel c·f² + f·row + column holds pixel (row, column) of each f×f block of
+    channel c, in the official order.
+
+    Args:
+      factor: f.
+      dtype: Of the event.
+      validate_args: Whether to check at run time that inputs are finite.
+      name: Of the bijector.
+
+    Raises:
+      ValueError: If `factor` is not an integer above 1, or does not divide an input's height and
+        width (forward) or, squared, its channels (inverse).
+    """
+
+    def __init__(self, factor=2, dtype=tf.float32, validate_args=False, name="squeeze"):
+        parameters = dict(locals())
+        if not isinstance(factor, int) or factor < 2:
+            raise ValueError(f"`factor` must be an integer above 1, got {factor!r}.")
+        super().__init__(
+            parameters=parameters,
+            dtype=dtype,
+            validate_args=validate_args,
+            is_constant_jacobian=True,
+            name=name,
+        )
+        self._factor = factor
+
+    @property
+    def factor(self) -> int:
+        """f."""
+        return self._factor
+
+    def _forward_and_log_det(self, x):
+        f = self._factor
+        height, width, channels = shapes.shape_list(x)[1:]
+        self._check_divides(f, height=height, width=width)
+        x = tf.reshape(x, [-1, height // f, f, width // f, f, channels])
+        x = tf.transpose(x, [0, 1, 3, 5, 2, 4])  # [B, H/f, W/f, C, row, column]
+        return tf.reshape(x, [-1, height // f, width // f, channels * f * f]), self._no_log_det()
+
+    def _inverse_and_log_det(self, y):
+        f = self._factor
+        height, width, channels = shapes.shape_list(y)[1:]
+        self._check_divides(f * f, channels=channels)
+        y = tf.reshape(y, [-1, height, width, channels // (f * f), f, f])
+        y = tf.transpose(y, [0, 1, 4, 2, 5, 3])  # [B, H, row, W, column, C/f²]
+        return tf.reshape(y, [-1, height * f, width * f, channels // (f * f)]), self._no_log_det()
+
+    def _no_log_det(self):
+        return tf.zeros([], self.dtype)
+
+    def _check_divides(self, divisor, **sizes):
+        for name, size in sizes.items():
+            if isinstance(size, int) and size % divisor:
+                raise ValueError(
+                    f"{self.name} with factor {self._factor} needs a {name} divisible by "
+                    f"{divisor}, got {size}."
+                )
+
+    def _forward_event_shape(self, input_shape):
+        f = self._factor
+        height, width, channels = _last_three(input_shape)
+        self._check_divides(f, height=height, width=width)
+        return input_shape[:-3].concatenate(
+            [_map(height, lambda n: n // f), _map(width, lambda n: n // f),
+             _map(channels, lambda n: n * f * f)]
+        )
+
+    def _inverse_event_shape(self, output_shape):
+        f = self._factor
+        height, width, channels = _last_three(output_shape)
+        self._check_divides(f * f, channels=channels)
+        return output_shape[:-3].concatenate(
+            [_map(height, lambda n: n * f), _map(width, lambda n: n * f),
+             _map(channels, lambda n: n // (f * f))]
+        )
+
+    def _forward_event_shape_tensor(self, input_shape):
+        f = self._factor
+        space, channels = input_shape[-3:-1] // f, input_shape[-1:] * f * f
+        return tf.concat([input_shape[:-3], space, channels], axis=0)
+
+    def _inverse_event_shape_tensor(self, output_shape):
+        f = self._factor
+        space, channels = output_shape[-3:-1] * f, output_shape[-1:] // (f * f)
+        return tf.concat([output_shape[:-3], space, channels], axis=0)
+
+
+def _last_three(shape):
+    return shape[-3:].as_list()
+
+
+def _map(size, function):
+    return None if size is None else function(size)

@@ -1,0 +1,60 @@
+"""Checks of what users pass to a model."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
+    """`images` as a uint8 tensor `[B, *image_shape]`.
+
+    Integers of another dtype, and whole or fractional floats, are refused rather than guessed
+    at: a float image may be in [0, 1], in [0, 255] or standardised.
+
+    Raises:
+      ValueError: If the dtype is not uint8, or the shape is another.
+    """
+    images = tf.convert_to_tensor(images)
+    if images.dtype != tf.uint8:
+        raise ValueError(
+            f"Images must be uint8 in [0, 255], got {images.dtype.name}{_value_range(images)}."
+        )
+    if not images.shape.is_compatible_with([None, *image_shape]):
+        height, width, channels = image_shape
+        raise ValueError(
+            f"Images must have the shape [B, {height}, {width}, {channels}], got "
+            f"{images.shape}."
+        )
+    return tf.ensure_shape(images, [None, *image_shape])
+
+
+def check_labels(labels: Any, num_classes: int, batch_size: tf.Tensor) -> tf.Tensor | None:
+    """`labels` as an int32 tensor `[B]`; None for an unconditional model.
+
+    Raises:
+      ValueError: If labels are missing, unwanted, not integers, of another shape, or, where they
+        have values, out of range.
+    """
+    if not num_classes:
+        if labels is not None:
+            raise ValueError("The model is unconditional (num_classes = 0); got `labels`.")
+        return None
+    if labels is None:
+        raise ValueError(f"The model is conditional on {num_classes} classes and needs `labels`.")
+    labels = tf.convert_to_tensor(labels)
+    if not labels.dtype.is_integer:
+        raise ValueError(f"Labels must be integers, got {labels.dtype.name}.")
+    size = tf.get_static_value(batch_size)
+    if not labels.shape.is_compatible_with([size]):
+        raise ValueError(f"Labels must have the shape [{size}], got {labels.shape}.")
+    values = tf.get_static_value(labels)
+    if values is not None:
+        wrong = values[(values < 0) | (values >= num_classes)]
+        if wrong.size:
+            raise ValueError(f"Labels must be in [0, {num_classes}), got {wrong[0]}.")
+    return tf.cast(labels, tf.int32)
+
+
+def _value_range(images: tf.Tensor) -> str:
+    values = tf.get_static_value(images)
+    return f" in [{values.min()}, {values.max()}]" if values is not None and values.size else ""

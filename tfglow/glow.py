@@ -1,0 +1,270 @@
+"""The Keras model around the flow."""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfglow import likelihood
+from tfglow.bijectors import GlowFlow
+from tfglow.checks import check_images, check_labels
+from tfglow.config import GlowConfig
+from tfglow.networks import ScaledDense
+
+tfb = tfp.bijectors
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable(package="tfglow")
+class Glow(keras.Model):
+    """A Glow: exact likelihoods, latents and samples of uint8 images `[B, H, W, C]`.
+
+    p(x) = N(flow(x); 0, I) · |det d flow/dx|, in nats, of images dequantised to [−0.5, 0.5).
+
+    `glow.initialize(images)` sets the data-dependent weights, once, before training. Then
+    `compile(optimizer)` and `fit(images)` or `fit(images, labels)` train on the mean of
+    bits per dimension (plus `weight_y` times the classifier's bits).
+
+    Args:
+      config: A `GlowConfig`.
+      **kwargs: Of `keras.Model`, such as `name`.
+
+    Raises:
+      ValueError: In every method, if images are not uint8 of `config.image_shape`, or labels are
+        missing, unwanted or out of range.
+    """
+
+    def __init__(self, config: GlowConfig, **kwargs: Any):
+        if not isinstance(config, GlowConfig):
+            raise ValueError(f"`config` must be a tfglow.GlowConfig, got {config!r}.")
+        kwargs.setdefault("dtype", config.dtype)
+        super().__init__(**kwargs)
+        self.config = config
+        self.flow = GlowFlow(config)
+        self.classifier = None
+        if config.weight_y:
+            top_channels = self.flow.latent_shapes[-1][-1]
+            self.classifier = ScaledDense(
+                top_channels, config.num_classes, dtype=config.dtype, name="classifier"
+            )
+        # Keras sees the flow's own variables, not copies of them.
+        self._flow_variables = [
+            _FlowVariable(variable, name) for name, variable in self.flow.named_variables.items()
+        ]
+        self._bits_per_dim_tracker = keras.metrics.Mean(name="bits_per_dim")
+        self.built = True
+
+    @property
+    def distribution(self) -> tfd.TransformedDistribution:
+        """p over continuous images `[H, W, C]`; labels go in `bijector_kwargs`."""
+        base = tfd.Sample(
+            tfd.Normal(tf.zeros([], self.config.dtype), 1.0), sample_shape=[self.config.num_dims]
+        )
+        return tfd.TransformedDistribution(base, tfb.Invert(self.flow), name="glow")
+
+    def initialize(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> None:
+        """Sets all data-dependent weights from one batch (section 3.1). Call it once.
+
+        Args:
+          images: uint8 `[B, H, W, C]`; the official code takes 256.
+          labels: int `[B]`, for a conditional model.
+        """
+        images, labels = self._checked(images, labels)
+        self.flow.initialize(self._dequantize(images, 0.5), labels)
+
+    def log_prob(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        noise: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """log P of discrete images, nats, `[B]`.
+
+        Args:
+          images: uint8 `[B, H, W, C]`.
+          labels: int `[B]`, for a conditional model.
+          noise: The dequantisation noise in [0, 1), of the shape of `images`; None draws it.
+        """
+        images, labels = self._checked(images, labels)
+        latent, log_det, _ = self.flow.forward_to_top(self._dequantize(images, noise), labels)
+        return self._log_prob_from_latent(latent, log_det)
+
+    def bits_per_dim(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        noise: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """−log_prob / (D·ln 2), `[B]`; arguments as for `log_prob`."""
+        log_prob = self.log_prob(images, labels, noise)
+        return likelihood.bits_per_dim(log_prob, self.config.num_dims)
+
+    def objective(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        noise: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """What training minimises, and its parts, each `[B]`; arguments as for `log_prob`.
+
+        Returns:
+          `loss` = `bits_per_dim` + weight_y · `class_bits`. With a classifier also `class_bits`,
+          its cross-entropy from the top latent's mean over space, in bits, and `accuracy`.
+        """
+        images, labels = self._checked(images, labels)
+        latent, log_det, top = self.flow.forward_to_top(self._dequantize(images, noise), labels)
+        bits = likelihood.bits_per_dim(
+            self._log_prob_from_latent(latent, log_det), self.config.num_dims
+        )
+        if self.classifier is None:
+            return {"loss": bits, "bits_per_dim": bits}
+        logits = self.classifier(tf.reduce_mean(top, axis=[1, 2]))  # [B, num_classes]
+        class_bits = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits) / math.log(2.0)
+        accuracy = tf.cast(tf.argmax(logits, -1, labels.dtype) == labels, self.config.dtype)
+        return {
+            "loss": bits + self.config.weight_y * class_bits,
+            "bits_per_dim": bits,
+            "class_bits": class_bits,
+            "accuracy": accuracy,
+        }
+
+    def encode(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Latents `[B, D]` of images, dequantised at the centre of each bin."""
+        images, labels = self._checked(images, labels)
+        return self.flow.forward_to_top(self._dequantize(images, 0.5), labels)[0]
+
+    def decode(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Images uint8 `[B, H, W, C]` of latents `[B, D]`."""
+        latents = tf.convert_to_tensor(latents, self.config.dtype)
+        labels = check_labels(labels, self.config.num_classes, tf.shape(latents)[0])
+        kwargs = {} if labels is None else {"labels": labels}
+        continuous, _ = self.flow.inverse_and_log_det(latents, **kwargs)
+        return likelihood.quantize(continuous, self.config.num_bits)
+
+    def sample(
+        self,
+        num: int,
+        temperature: float | tf.Tensor = 1.0,
+        labels: tf.Tensor | None = None,
+        seed: int | None = None,
+    ) -> tf.Tensor:
+        """Images uint8 `[num, H, W, C]` decoded from temperature · ε, ε ~ N(0, I).
+
+        Args:
+          num: How many.
+          temperature: One for all, or one a sample, `[num]` (section 6: lower is smoother).
+          labels: int `[num]`, for a conditional model.
+          seed: The same seed gives the same latents; None draws new ones.
+
+        Raises:
+          ValueError: If a temperature is negative or not finite.
+        """
+        shape, dtype = [num, self.config.num_dims], self.config.dtype
+        if seed is None:
+            eps = tf.random.normal(shape, dtype=dtype)
+        else:
+            eps = tf.random.stateless_normal(shape, [seed, 0], dtype=dtype)
+        temperature = tf.convert_to_tensor(temperature, dtype)
+        known = tf.get_static_value(temperature)
+        if known is not None and not ((known >= 0) & (known < math.inf)).all():
+            raise ValueError(f"`temperature` must be finite and >= 0, got {known}.")
+        return self.decode(tf.reshape(temperature, [-1, 1]) * eps, labels)
+
+    # Keras.
+
+    def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """As `encode`."""
+        return self.encode(images, labels)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step of `fit`. The loss is divided by the replicas, whose gradients are summed."""
+        images, labels = self._unpacked(data)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            terms = self.objective(images, labels)
+            loss = tf.reduce_mean(terms["loss"]) / replicas
+        variables = self.trainable_variables
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return self._update_metrics(terms)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step of `evaluate`."""
+        images, labels = self._unpacked(data)
+        return self._update_metrics(self.objective(images, labels))
+
+    def _unpacked(self, data):
+        if self._compile_loss is not None:
+            raise ValueError("Glow's loss is its own, bits per dimension: compile without `loss`.")
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return images, labels
+
+    def _update_metrics(self, terms):
+        self._loss_tracker.update_state(terms["loss"])
+        self._bits_per_dim_tracker.update_state(terms["bits_per_dim"])
+        return {
+            "loss": self._loss_tracker.result(),
+            "bits_per_dim": self._bits_per_dim_tracker.result(),
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "config": self.config.to_dict()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Glow":
+        return cls(GlowConfig.from_dict(config["config"]), name=config["name"])
+
+    def save_own_variables(self, store: Any) -> None:
+        for variable in self._flow_variables:
+            store[variable.store_key] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        expected = {variable.store_key: variable for variable in self._flow_variables}
+        if set(store.keys()) != set(expected):
+            missing = sorted(set(expected) - set(store.keys()))
+            unknown = sorted(set(store.keys()) - set(expected))
+            raise ValueError(
+                f"The saved weights do not fit this model: missing {missing}, unknown {unknown}."
+            )
+        for key, variable in expected.items():
+            variable.assign(store[key])
+
+    # Between images and the flow.
+
+    def _checked(self, images, labels):
+        images = check_images(images, self.config.image_shape)
+        return images, check_labels(labels, self.config.num_classes, tf.shape(images)[0])
+
+    def _dequantize(self, images, noise):
+        dtype = self.config.dtype
+        if noise is None:
+            noise = tf.random.uniform(tf.shape(images), dtype=dtype)
+        return likelihood.dequantize(images, self.config.num_bits, noise, dtype)
+
+    def _log_prob_from_latent(self, latent, log_det):
+        num_dims = self.config.num_dims
+        gaussian = -0.5 * (
+            tf.reduce_sum(tf.square(latent), axis=-1) + num_dims * math.log(2.0 * math.pi)
+        )
+        return likelihood.discrete_log_prob(gaussian + log_det, num_dims, self.config.num_bits)
+
+
+class _FlowVariable(keras.Variable):
+    """A Keras variable around a `tf.Variable` that a bijector owns."""
+
+    def __init__(self, variable: tf.Variable, path: str):
+        self._owned = variable
+        self.store_key = path.replace("/", ".")
+        super().__init__(
+            initializer=lambda shape, dtype: None,
+            shape=variable.shape,
+            dtype=variable.dtype.name,
+            trainable=variable.trainable,
+            autocast=False,
+            name=self.store_key,
+        )
+
+    def _initialize_with_initializer(self, initializer):
+        self._value = self._owned

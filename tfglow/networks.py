@@ -1,0 +1,186 @@
+"""The coupling network of the official code, as Keras layers (section 3.3 and appendix B)."""
+
+import keras
+import tensorflow as tf
+
+# The exponent's factor in exp(3·logs), so that scales learn faster than weights do.
+LOG_SCALE_FACTOR = 3.0
+
+
+class ScaledConv2D(keras.layers.Layer):
+    """A convolution whose output channels are shifted and scaled.
+
+    y = (conv(x) + b) · exp(3·logs), `[B, H, W, in_channels] → [B, H, W, filters]`, padding SAME.
+
+    This is both of the official code's convolutions: with `initialize` called on a batch it is a
+    convolution followed by ActNorm, with `kernel_initializer="zeros"` the zero-initialised one.
+    A kernel larger than 1×1 has one more input channel, last, that is 1 in the padding and 0
+    inside the image, so that the network sees the image's edge.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        filters: int,
+        kernel_size: int,
+        kernel_initializer: str | keras.initializers.Initializer = "zeros",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.in_channels = in_channels
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        edge_channels = int(kernel_size > 1)
+        # autocast=False: the scale is applied to the kernel in the variables' precision.
+        self.kernel = self.add_weight(
+            (kernel_size, kernel_size, in_channels + edge_channels, filters),
+            initializer=self.kernel_initializer,
+            autocast=False,
+            name="kernel",
+        )
+        self.b = self.add_weight((filters,), initializer="zeros", autocast=False, name="b")
+        self.logs = self.add_weight((filters,), initializer="zeros", autocast=False, name="logs")
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        # Scaling the kernel instead of the activations does the same to a far smaller tensor.
+        scale = tf.exp(LOG_SCALE_FACTOR * self.logs)
+        kernel = self.kernel * scale
+        bias = self.b * scale
+        if self.kernel_size > 1:
+            kernel, edge_kernel = tf.split(kernel, [self.in_channels, 1], axis=2)
+            # What the edge channel adds is the same for every image: [H, W, filters].
+            bias += edge_response(edge_kernel, x.shape, tf.shape(x))
+        y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), strides=1, padding="SAME")
+        return y + tf.cast(bias, x.dtype)
+
+    def initialize(self, x: tf.Tensor) -> tf.Tensor:
+        """Sets b and logs so that each output channel of `x` has mean 0 and variance 1.
+
+        Returns the layer's output on `x`, `[B, H, W, filters]`.
+        """
+        self.b.assign(tf.zeros_like(self.b))
+        self.logs.assign(tf.zeros_like(self.logs))
+        b, logs = data_dependent_shift_and_log_scale(self(x))
+        self.b.assign(b)
+        self.logs.assign(logs)
+        return self(x)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "in_channels": self.in_channels,
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+class CouplingNetwork(keras.layers.Layer):
+    """3×3 conv → ReLU → 1×1 conv → ReLU → zero-initialised 3×3 conv.
+
+    `[B, H, W, in_channels] → [B, H, W, out_channels]`; it starts at zero, so that a coupling
+    starts as (nearly) the identity. Hidden kernels start at N(0, 0.05²).
+
+    Raises:
+      ValueError: If a channel count is not positive.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, width: int, seed: int | None = None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        counts = {"in_channels": in_channels, "out_channels": out_channels, "width": width}
+        for name, count in counts.items():
+            if count < 1:
+                raise ValueError(f"`{name}` must be a positive integer, got {count!r}.")
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.width = width
+        self.seed = seed
+        first, second = _seeds(seed)
+        dtype = self.dtype_policy
+        self.conv_1 = ScaledConv2D(in_channels, width, 3, first, dtype=dtype, name="conv_1")
+        self.conv_2 = ScaledConv2D(width, width, 1, second, dtype=dtype, name="conv_2")
+        self.conv_last = ScaledConv2D(width, out_channels, 3, dtype=dtype, name="conv_last")
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        h = tf.nn.relu(self.conv_1(x))  # [B, H, W, width]
+        h = tf.nn.relu(self.conv_2(h))
+        return self.conv_last(h)  # [B, H, W, out_channels]
+
+    def initialize(self, x: tf.Tensor) -> tf.Tensor:
+        """Normalises the hidden layers on a batch and returns the output on it."""
+        h = tf.nn.relu(self.conv_1.initialize(x))
+        h = tf.nn.relu(self.conv_2.initialize(h))
+        return self.conv_last(h)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "in_channels": self.in_channels,
+            "out_channels": self.out_channels,
+            "width": self.width,
+            "seed": self.seed,
+        }
+
+
+class ScaledDense(keras.layers.Layer):
+    """A zero-initialised linear map, y = (x W + b) · exp(3·logs), `[B, in] → [B, units]`."""
+
+    def __init__(self, in_channels: int, units: int, **kwargs):
+        super().__init__(**kwargs)
+        self.in_channels = in_channels
+        self.units = units
+        self.kernel = self.add_weight((in_channels, units), initializer="zeros", name="kernel")
+        self.b = self.add_weight((units,), initializer="zeros", name="b")
+        self.logs = self.add_weight((units,), initializer="zeros", name="logs")
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return (tf.matmul(x, self.kernel) + self.b) * tf.exp(LOG_SCALE_FACTOR * self.logs)
+
+    def get_config(self) -> dict:
+        config = {"in_channels": self.in_channels, "units": self.units}
+        return {**super().get_config(), **config}
+
+
+def data_dependent_shift_and_log_scale(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """ActNorm's initial (b, logs) for `x` `[..., C]`: (x + b)·exp(3·logs) has mean 0, variance 1.
+
+    b = −mean(x), exp(3·logs) = 1 / (sqrt(mean((x + b)²)) + 1e-6), over all axes but the last.
+    """
+    axes = list(range(x.shape.rank - 1))
+    b = -tf.reduce_mean(x, axes)
+    rms = tf.sqrt(tf.reduce_mean(tf.square(x + b), axes))
+    return b, -tf.math.log(rms + 1e-6) / LOG_SCALE_FACTOR
+
+
+def edge_response(
+    edge_kernel: tf.Tensor, static_shape: tf.TensorShape, shape: tf.Tensor
+) -> tf.Tensor:
+    """What a channel that is 1 in the padding and 0 inside adds to a SAME convolution.
+
+    Args:
+      edge_kernel: `[k, k, 1, filters]`.
+      static_shape: Static shape of the convolution's input, `[B, H, W, C]`.
+      shape: Its dynamic shape, used where H or W is not static.
+
+    Returns:
+      `[1, H, W, filters]`.
+    """
+    height, width = (static_shape[i] or shape[i] for i in (1, 2))
+    before = (edge_kernel.shape[0] - 1) // 2
+    after = edge_kernel.shape[0] - 1 - before
+    inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
+    paddings = [[0, 0], [before, after], [before, after], [0, 0]]
+    indicator = tf.pad(inside, paddings, constant_values=1)
+    return tf.nn.conv2d(indicator, edge_kernel, strides=1, padding="VALID")
+
+
+def _seeds(seed: int | None) -> list[keras.initializers.Initializer]:
+    """N(0, 0.05²) for each hidden kernel; different draws, fixed by one seed."""
+    seeds = [None, None] if seed is None else [2 * seed, 2 * seed + 1]
+    return [keras.initializers.RandomNormal(stddev=0.05, seed=s) for s in seeds]
