@@ -55,6 +55,20 @@ def check_labels(labels: Any, num_classes: int, batch_size: tf.Tensor) -> tf.Ten
     return tf.cast(labels, tf.int32)
 
 
+def check_latents(latents: Any, num_dims: int, dtype: str) -> tf.Tensor:
+    """`latents` as a tensor `[B, num_dims]` of `dtype`.
+
+    Raises:
+      ValueError: If they are not floating-point numbers, or have another shape.
+    """
+    latents = tf.convert_to_tensor(latents)
+    if not latents.dtype.is_floating:
+        raise ValueError(f"Latents must be floating-point numbers, got {latents.dtype.name}.")
+    if not latents.shape.is_compatible_with([None, num_dims]):
+        raise ValueError(f"Latents must have the shape [B, {num_dims}], got {latents.shape}.")
+    return tf.cast(tf.ensure_shape(latents, [None, num_dims]), dtype)
+
+
 def _value_range(images: tf.Tensor) -> str:
     values = tf.get_static_value(images)
     return f" in [{values.min()}, {values.max()}]" if values is not None and values.size else ""

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from tfglow import likelihood
 from tfglow.bijectors import GlowFlow
-from tfglow.checks import check_images, check_labels
+from tfglow.checks import check_images, check_labels, check_latents
 from tfglow.config import GlowConfig
 from tfglow.networks import ScaledDense
 
@@ -137,7 +137,7 @@ class Glow(keras.Model):
 
     def decode(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Images uint8 `[B, H, W, C]` of latents `[B, D]`."""
-        latents = tf.convert_to_tensor(latents, self.config.dtype)
+        latents = check_latents(latents, self.config.num_dims, self.config.dtype)
         labels = check_labels(labels, self.config.num_classes, tf.shape(latents)[0])
         kwargs = {} if labels is None else {"labels": labels}
         continuous, _ = self.flow.inverse_and_log_det(latents, **kwargs)

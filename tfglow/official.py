@@ -1,0 +1,257 @@
+"""Reads checkpoints that the official implementation (github.com/openai/glow) wrote."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.bijectors import Invertible1x1Conv, ShuffleChannels
+from tfglow.bijectors.flow_step import FlowStep
+from tfglow.config import GlowConfig
+from tfglow.glow import Glow
+from tfglow.networks import ScaledConv2D, ScaledDense
+
+_AVERAGE = "/ExponentialMovingAverage"
+# What TensorFlow's and the official optimizers append to a variable's name.
+_SLOT_ENDINGS = ("/Adam", "/Adam_1", "/AdaMax", "/AdaMax_1", "/Momentum", "_adam_m1", "_adam_m2")
+
+
+class _Entry(NamedTuple):
+    """One of the checkpoint's variables: where it goes, and how."""
+
+    name: str
+    shape: tuple[int, ...]
+    variable: tf.Variable | None
+    convert: Callable[[np.ndarray], np.ndarray]
+
+
+def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
+    """A Glow with the weights of an official checkpoint.
+
+    Args:
+      checkpoint: Prefix of the checkpoint's files (`…/model.ckpt`), or the folder that holds it.
+      config: What the checkpoint was trained with; see `infer_config`.
+      averaged: Whether to take the moving average of the weights in place of the last ones.
+
+    Raises:
+      ValueError: If there is no such checkpoint, or a variable is missing, left over or of another
+        shape: all are named, with both shapes. Also if `averaged` and there is no average.
+    """
+    reader = _open(checkpoint)
+    shapes = _model_shapes(reader)
+    glow = Glow(config)
+    entries = list(_entries(glow))
+    _check_fit(shapes, entries, checkpoint)
+    values = {}
+    for entry in entries:
+        # Everything is read before anything is assigned: a damaged file leaves no half model.
+        values[entry.name] = _read(reader, entry, averaged)
+    for entry in entries:
+        if entry.variable is not None:
+            entry.variable.assign(tf.cast(entry.convert(values[entry.name]), entry.variable.dtype))
+    return glow
+
+
+def infer_config(
+    checkpoint: str,
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    num_bits: int | None = None,
+    weight_y: float | None = None,
+    **overrides: Any,
+) -> GlowConfig:
+    """The configuration of an official checkpoint.
+
+    Names and shapes of its variables give levels, steps, width, permutation and how it is
+    parameterized, coupling, learn_top, num_classes and the image's channels. They do not give the
+    rest.
+
+    Args:
+      checkpoint: As for `load`.
+      image_size: Height and width of an image, or one number for both.
+      num_bits: How many bits of a pixel were modelled (`n_bits_x`).
+      weight_y: The classifier's weight, where the checkpoint has a classifier.
+      **overrides: Fields of `GlowConfig` that a checkpoint has no say in, such as `precision`.
+
+    Raises:
+      ValueError: If the checkpoint is not one of the official code's, or something that it does
+        not determine is not given.
+    """
+    shapes = _model_shapes(_open(checkpoint))
+    steps = {
+        tuple(int(part) for part in name.split("/")[1:3])
+        for name in shapes
+        if name.endswith("/f1/l_1/W") and name.count("/") == 5
+    }
+    if not steps:
+        raise ValueError(f"{checkpoint!r} has no flow step of the official code (model/0/0/f1/l_1).")
+    classifier = "model/classifier/W" in shapes
+    needed = {"image_size": image_size, "num_bits": num_bits}
+    if classifier:
+        needed["weight_y"] = weight_y
+    missing = [name for name, value in needed.items() if value is None]
+    if missing:
+        raise ValueError(
+            f"{checkpoint!r} does not determine {', '.join(missing)}: pass "
+            f"{', '.join(f'{name}=…' for name in missing)}."
+        )
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    channels = shapes["model/0/0/f1/l_1/W"][2] - 1  # Half of the first level's; one is the edge.
+    outputs = shapes["model/0/0/f1/l_last/W"][3]
+    permutation, parameterization = _permutation(shapes)
+    return GlowConfig(
+        image_shape=(height, width, 2 * channels // 4),
+        levels=1 + max(level for level, _ in steps),
+        steps=1 + max(step for _, step in steps),
+        width=shapes["model/0/0/f1/l_1/W"][3],
+        coupling="affine" if outputs == 2 * channels else "additive",
+        permutation=permutation,
+        parameterization=parameterization,
+        learn_top="model/prior/p/W" in shapes,
+        num_classes=shapes.get("model/prior/y_emb/W", (0,))[0],
+        num_bits=num_bits,
+        weight_y=weight_y if classifier else 0.0,
+        **overrides,
+    )
+
+
+def _permutation(shapes):
+    if "model/0/0/invconv/W" in shapes:
+        return "invertible_1x1_conv", "full"
+    if "model/0/0/invconv/P" in shapes:
+        return "invertible_1x1_conv", "lu"
+    if "model/0/0/shuffle/indices" in shapes:
+        return "shuffle", "lu"
+    return "reverse", "lu"
+
+
+def _open(checkpoint):
+    path = os.fspath(checkpoint)
+    if os.path.isdir(path):
+        prefixes = [name[: -len(".index")] for name in os.listdir(path) if name.endswith(".index")]
+        latest = tf.train.latest_checkpoint(path)
+        if latest is None and len(prefixes) != 1:
+            raise ValueError(f"{path!r} holds {len(prefixes)} checkpoints; name one.")
+        path = latest or os.path.join(path, prefixes[0])
+    try:
+        return tf.train.load_checkpoint(path)
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise ValueError(f"There is no readable checkpoint at {path!r}.") from error
+
+
+def _model_shapes(reader):
+    """Name → shape of the model's variables: neither averages nor optimizer slots."""
+    return {
+        name: tuple(shape)
+        for name, shape in reader.get_variable_to_shape_map().items()
+        if name.startswith("model/")
+        and _AVERAGE not in name
+        and not name.endswith(_SLOT_ENDINGS)
+    }
+
+
+def _check_fit(shapes, entries, checkpoint):
+    expected = {entry.name: entry.shape for entry in entries}
+    problems = [f"missing {name} {expected[name]}" for name in sorted(set(expected) - set(shapes))]
+    problems += [f"left over {name} {shapes[name]}" for name in sorted(set(shapes) - set(expected))]
+    problems += [
+        f"{name} has the shape {shapes[name]}, the model needs {shape}"
+        for name, shape in sorted(expected.items())
+        if shapes.get(name, shape) != shape
+    ]
+    if problems:
+        raise ValueError(f"{checkpoint!r} does not fit the configuration: {'; '.join(problems)}.")
+
+
+def _read(reader, entry, averaged):
+    trained = entry.variable is not None and entry.variable.trainable
+    name = entry.name + _AVERAGE if averaged and trained else entry.name
+    if not reader.has_tensor(name):
+        raise ValueError(f"The checkpoint has no moving average: {name} is missing.")
+    try:
+        value = reader.get_tensor(name)
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise ValueError(f"The checkpoint is damaged: {name} cannot be read ({error}).") from error
+    if value.shape != entry.shape:
+        raise ValueError(f"{name} has the shape {value.shape}, the model needs {entry.shape}.")
+    if value.dtype.kind == "f" and not np.all(np.isfinite(value)):
+        raise ValueError(f"{name} holds values that are not finite.")
+    return value
+
+
+def _entries(glow: Glow) -> Iterator[_Entry]:
+    """What a checkpoint of this model's configuration holds."""
+    flow = glow.flow
+    for level, steps in enumerate(flow.steps):
+        for k, step in enumerate(steps):
+            yield from _step_entries(f"model/{level}/{k}", step)
+    for level, split in enumerate(flow.splits):
+        yield from _conv_entries(f"model/pool{level}/conv", split.conv)
+    prior = flow.top_prior
+    if glow.config.learn_top:
+        outputs = 2 * prior.num_channels
+        shape = (3, 3, outputs + 1, outputs)
+        # The convolution's input is zero but for the edge channel, the last: only that is used.
+        edge = _Entry("model/prior/p/W", shape, prior.edge_kernel, lambda w: w[:, :, -1:, :])
+        yield edge
+        yield _flat("model/prior/p/b", (1, 1, 1, outputs), prior.b)
+        yield _flat("model/prior/p/logs", (1, outputs), prior.logs)
+    if glow.config.num_classes:
+        yield from _dense_entries("model/prior/y_emb", prior.label_embedding)
+    if glow.classifier is not None:
+        yield from _dense_entries("model/classifier", glow.classifier)
+
+
+def _step_entries(prefix: str, step: FlowStep) -> Iterator[_Entry]:
+    yield from _actnorm_entries(prefix, step.actnorm.b, step.actnorm.logs)
+    yield from _permutation_entries(prefix, step.permutation)
+    network = step.coupling.network
+    for layer, conv in (("l_1", network.conv_1), ("l_2", network.conv_2)):
+        yield _plain(f"{prefix}/f1/{layer}/W", conv.kernel.value)
+        yield from _actnorm_entries(f"{prefix}/f1/{layer}", conv.b.value, conv.logs.value)
+    yield from _conv_entries(f"{prefix}/f1/l_last", network.conv_last)
+
+
+def _permutation_entries(prefix: str, permutation: Any) -> Iterator[_Entry]:
+    if isinstance(permutation, ShuffleChannels):
+        yield _plain(f"{prefix}/shuffle/indices", permutation.indices)
+        # Determined by `indices`: looked for, not kept.
+        inverse = f"{prefix}/shuffle/indices_inverse"
+        yield _Entry(inverse, tuple(permutation.indices.shape), None, lambda value: value)
+    elif isinstance(permutation, Invertible1x1Conv):
+        if permutation.parameterization == "full":
+            yield _plain(f"{prefix}/invconv/W", permutation.w)
+            return
+        yield _plain(f"{prefix}/invconv/P", permutation.permutation)
+        yield _plain(f"{prefix}/invconv/L", permutation.lower)
+        yield _plain(f"{prefix}/invconv/U", permutation.upper)
+        yield _plain(f"{prefix}/invconv/sign_S", permutation.sign)
+        yield _plain(f"{prefix}/invconv/log_S", permutation.log_s)
+
+
+def _actnorm_entries(prefix: str, b: tf.Variable, logs: tf.Variable) -> Iterator[_Entry]:
+    shape = (1, 1, 1, b.shape[0])
+    yield _flat(f"{prefix}/actnorm_center/b", shape, b)
+    yield _flat(f"{prefix}/actnorm_scale/logs", shape, logs)
+
+
+def _conv_entries(prefix: str, conv: ScaledConv2D) -> Iterator[_Entry]:
+    yield _plain(f"{prefix}/W", conv.kernel.value)
+    yield _flat(f"{prefix}/b", (1, 1, 1, conv.filters), conv.b.value)
+    yield _flat(f"{prefix}/logs", (1, conv.filters), conv.logs.value)
+
+
+def _dense_entries(prefix: str, dense: ScaledDense) -> Iterator[_Entry]:
+    yield _plain(f"{prefix}/W", dense.kernel.value)
+    yield _flat(f"{prefix}/b", (1, dense.units), dense.b.value)
+    yield _flat(f"{prefix}/logs", (1, dense.units), dense.logs.value)
+
+
+def _plain(name: str, variable: tf.Variable) -> _Entry:
+    return _Entry(name, tuple(variable.shape), variable, lambda value: value)
+
+
+def _flat(name: str, shape: tuple[int, ...], variable: tf.Variable) -> _Entry:
+    return _Entry(name, shape, variable, lambda value: value.reshape(-1))
