@@ -1,0 +1,211 @@
+"""Runs requests on a few threads, several as one batch where batching is on."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent import futures
+
+import grpc
+import numpy as np
+
+from serving.embedded.config import BatchingConfig
+from serving.embedded.errors import RequestError, deadline_exceeded, unavailable
+from serving.embedded.servable import Servable, Signature
+
+
+@dataclasses.dataclass(eq=False)
+class Task:
+    """One request's rows on their way through the scheduler."""
+
+    servable: Servable
+    signature: Signature
+    feeds: Mapping[str, np.ndarray]
+    rows: int
+    # When the client stops waiting, in `time.monotonic()`; None is never.
+    deadline: float | None
+    # Set once nobody waits for the result.
+    abandoned: bool = False
+    enqueued: float = dataclasses.field(default_factory=time.monotonic)
+    result: futures.Future = dataclasses.field(default_factory=futures.Future)
+
+    def seconds_left(self) -> float | None:
+        """The time until the deadline, None without one."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+    def is_pointless(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self.abandoned or (self.deadline is not None and self.seconds_left() <= 0)
+
+
+class Scheduler:
+    """Queues of tasks, one a version and signature, and the threads that run them.
+
+    With `batching`, a thread takes as many tasks of a queue as fit in a batch, once they fill it
+    or the first of them has waited `batch_timeout_micros`. Without, it takes one task, at once.
+    """
+
+    def __init__(
+        self,
+        batching: BatchingConfig | None,
+        max_tasks: int,
+        observe_batch: Callable[[str, int], None] = lambda signature, rows: None,
+    ):
+        self._merge = batching is not None
+        self._config = batching or BatchingConfig(batch_timeout_micros=0)
+        self._max_tasks = max_tasks
+        self._observe_batch = observe_batch
+        # By (id of the servable, signature): tasks in order of arrival, never empty.
+        self._queues: dict[tuple[int, str], collections.deque[Task]] = {}
+        # Waiting and running ones: together they bound the memory.
+        self._tasks = 0
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"batch-{i}", daemon=True)
+            for i in range(self._config.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def max_rows(self) -> int | None:
+        """The most rows that one task may have, None without batching."""
+        return self._config.max_batch_size if self._merge else None
+
+    def submit(self, task: Task) -> None:
+        """Queues `task`; its `result` will hold the outputs or a RequestError.
+
+        Raises:
+          RequestError: UNAVAILABLE, when the queue is full or the server stops.
+        """
+        with self._changed:
+            if self._stopping:
+                raise unavailable("the server is shutting down")
+            queue = self._queues.setdefault(
+                (id(task.servable), task.signature.name), collections.deque()
+            )
+            waiting = sum(t.rows for t in queue)
+            limit = self._config.max_enqueued_batches * self._config.max_batch_size
+            if self._tasks >= self._max_tasks or (self._merge and waiting + task.rows > limit):
+                raise unavailable(
+                    "The batch scheduling queue to which this task was submitted is full"
+                )
+            self._tasks += 1
+            queue.append(task)
+            self._changed.notify()
+
+    def stop(self, seconds: float) -> bool:
+        """Refuses new tasks, finishes the waiting ones; returns whether all threads have ended."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        end = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                key, seconds = self._ready()
+                while key is None:
+                    if self._stopping and not self._queues:
+                        return
+                    self._changed.wait(seconds)
+                    key, seconds = self._ready()
+                tasks = self._take(key)
+                if self._queues:
+                    self._changed.notify()
+            self._run([task for task in tasks if not self._drop(task)])
+            with self._changed:
+                self._tasks -= len(tasks)
+
+    def _ready(self) -> tuple[tuple[int, str] | None, float | None]:
+        """The queue to serve now (the longest waiting), or how long until there may be one."""
+        now = time.monotonic()
+        best, soonest = None, None
+        for key, queue in self._queues.items():
+            due = queue[0].enqueued + self._config.batch_timeout_micros / 1e6
+            if self._stopping or sum(t.rows for t in queue) >= self._config.max_batch_size:
+                due = min(due, now)
+            if soonest is None or due < soonest:
+                best, soonest = key, due
+        if soonest is None or soonest <= now:
+            return best, None
+        return None, soonest - now
+
+    def _take(self, key: tuple[int, str]) -> list[Task]:
+        queue = self._queues[key]
+        tasks = [queue.popleft()]
+        rows = tasks[0].rows
+        while self._merge and queue and rows + queue[0].rows <= self._config.max_batch_size:
+            rows += queue[0].rows
+            tasks.append(queue.popleft())
+        if not queue:
+            # A queue holds its version alive through its tasks only.
+            del self._queues[key]
+        return tasks
+
+    def _drop(self, task: Task) -> bool:
+        if task.is_pointless():
+            task.result.set_exception(
+                deadline_exceeded("the deadline passed while the request waited in the queue")
+            )
+        return task.result.done()
+
+    def _run(self, tasks: list[Task]) -> None:
+        if not tasks:
+            return
+        try:
+            outputs = self._run_batch(tasks)
+        except Exception as error:
+            expired = (
+                isinstance(error, RequestError) and error.code is grpc.StatusCode.DEADLINE_EXCEEDED
+            )
+            if len(tasks) == 1 or expired:
+                for task in tasks:
+                    task.result.set_exception(error)
+                return
+            # Somebody's request failed the graph for all: each by itself finds whose it was.
+            for task in tasks:
+                if not self._drop(task):
+                    self._run([task])
+            return
+        for task, part in zip(tasks, outputs, strict=True):
+            task.result.set_result(part)
+
+    def _run_batch(self, tasks: list[Task]) -> list[dict[str, np.ndarray]]:
+        servable, signature = tasks[0].servable, tasks[0].signature
+        sizes = [task.rows for task in tasks]
+        rows = sum(sizes)
+        padding = self._padded_size(rows) - rows
+        feeds = {}
+        for alias in signature.inputs:
+            parts = [task.feeds[alias] for task in tasks]
+            if padding:
+                # A row that a client sent is a valid one to compute on.
+                parts.append(np.repeat(parts[-1][:1], padding, axis=0))
+            feeds[alias] = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        left = [task.seconds_left() for task in tasks]
+        # The batch may take as long as its most patient client waits.
+        seconds = None if None in left else max(left)
+        outputs = servable.run(signature, feeds, seconds)
+        self._observe_batch(signature.name, rows)
+        for alias, value in outputs.items():
+            if value.shape[:1] != (rows + padding,):
+                raise RequestError(
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    f"output {alias} has the shape {list(value.shape)} for {rows + padding} rows",
+                )
+        ends = np.cumsum(sizes).tolist()
+        return [
+            {alias: value[end - size : end] for alias, value in outputs.items()}
+            for size, end in zip(sizes, ends, strict=True)
+        ]
+
+    def _padded_size(self, rows: int) -> int:
+        return next((s for s in self._config.allowed_batch_sizes if s >= rows), rows)

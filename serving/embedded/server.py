@@ -1,0 +1,169 @@
+"""The embedded server: the services, the version manager and the scheduler on one gRPC port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+
+import grpc
+import tensorflow as tf
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.embedded.config import ServerConfig
+from serving.embedded.credentials import server_credentials
+from serving.embedded.metrics import Metrics
+from serving.embedded.model_service import ModelService
+from serving.embedded.prediction_service import PredictionService
+from serving.embedded.scheduler import Scheduler
+from serving.embedded.servable import Servable
+from serving.embedded.versions import VersionManager
+from serving.embedded.warmup import warm_up
+
+_log = logging.getLogger(__name__)
+_SERVICES = [
+    service.full_name
+    for file in (prediction_service_pb2, model_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+]
+# A request of 1,024 rows of 128 x 128 x 3 bytes fits; 2 GiB, TF Serving's limit, would let a few
+# strangers fill a small machine. `--grpc_channel_arguments` changes it.
+_MAX_REQUEST_BYTES = 64 << 20
+# Calls that gRPC holds at the same time, most of them not yet read.
+_MAX_CALLS = 2048
+
+
+class EmbeddedServer:
+    """Serves the newest version in a folder over TF Serving's gRPC protocol.
+
+    Calls are coroutines on one event loop, in a thread of its own: waiting costs no thread, so
+    health and status answer under any load. The graph runs in the scheduler's threads.
+    """
+
+    def __init__(self, config: ServerConfig):
+        """Binds the ports; nothing is loaded or answered before `start`.
+
+        Raises:
+          ValueError: a port that is taken, or TLS files that are no such.
+        """
+        self._config = config
+        self.metrics = Metrics()
+        self._scheduler = Scheduler(
+            config.batching, config.max_waiting_requests, self.metrics.observe_batch
+        )
+        self._versions = VersionManager(
+            config.model_name,
+            config.model_base_path,
+            self._load,
+            config.max_num_load_retries,
+            config.load_retry_interval_micros / 1e6,
+            self._on_change,
+        )
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True).start()
+        self.metrics_port = None
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.stop, 0.0)
+            self.port = self._await(self._build())
+            if config.metrics_port is not None:
+                self.metrics_port = self.metrics.serve(config.host, config.metrics_port)
+            stack.pop_all()
+
+    @property
+    def address(self) -> str:
+        """Where clients connect."""
+        return f"{self._config.host}:{self.port}"
+
+    def start(self) -> None:
+        """Loads the newest version, then answers; early clients wait in the meantime."""
+        self._versions.start(self._config.file_system_poll_wait_seconds)
+        self._await(self._grpc.start())
+
+    def stop(self, seconds: float) -> bool:
+        """Stops accepting, finishes what it has; returns whether all of it ended in time."""
+        end = time.monotonic() + seconds
+        if hasattr(self, "_grpc"):
+            self._await(self._health.enter_graceful_shutdown())
+            self._await(self._grpc.stop(seconds))
+        done = self._scheduler.stop(max(0.0, end - time.monotonic()))
+        done &= self._versions.stop(max(0.0, end - time.monotonic()))
+        self.metrics.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        return done
+
+    def _await(self, coroutine: Coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _build(self) -> int:
+        config = self._config
+        self._health = health.aio.HealthServicer()
+        await self._set_health(None)
+        self._grpc = server = grpc.aio.server(
+            maximum_concurrent_rpcs=_MAX_CALLS,
+            options=[
+                # Otherwise a second server binds the same port, and each gets half the requests.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES),
+                ("grpc.max_send_message_length", -1),
+                *config.grpc_channel_arguments,
+            ],
+        )
+        predictions = PredictionService(
+            config.model_name,
+            self._versions,
+            self._scheduler,
+            self.metrics,
+            config.max_request_rows,
+        )
+        models = ModelService(config.model_name, self._versions, self.metrics)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection(
+            [*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server
+        )
+        address = f"{config.host}:{config.port}"
+        try:
+            if config.ssl_config_file is None:
+                return server.add_insecure_port(address)
+            return server.add_secure_port(address, server_credentials(config.ssl_config_file))
+        except RuntimeError as error:
+            raise ValueError(f"cannot listen on {address}; is the port taken?") from error
+
+    def _load(self, version: int, folder: Path) -> Servable:
+        config = self._config
+        session_config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=config.tensorflow_intra_op_parallelism,
+            inter_op_parallelism_threads=config.tensorflow_inter_op_parallelism,
+        )
+        session_config.gpu_options.allow_growth = True
+        servable = Servable(version, folder, session_config)
+        if config.enable_model_warmup:
+            try:
+                count = warm_up(servable, folder, config.max_request_rows)
+            except BaseException:
+                servable.close()
+                raise
+            _log.info("version %d is warm after %d recorded requests", version, count)
+        return servable
+
+    def _on_change(self, states: dict[int, int], current: int | None) -> None:
+        self.metrics.observe_versions(states, current)
+        asyncio.run_coroutine_threadsafe(self._set_health(current), self._loop)
+
+    async def _set_health(self, current: int | None) -> None:
+        status = health_pb2.HealthCheckResponse
+        serving = status.NOT_SERVING if current is None else status.SERVING
+        for service in ("", self._config.model_name, *_SERVICES):
+            await self._health.set(service, serving)

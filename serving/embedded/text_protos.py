@@ -1,0 +1,89 @@
+"""TF Serving's text protos that `tensorflow-serving-api` has no message for.
+
+The fields are those of tensorflow/serving's public files `config/ssl_config.proto` (SSLConfig) and
+`servables/tensorflow/session_bundle_config.proto` (BatchingParameters). They live in a pool of
+their own: the official package may bring the same names one day.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_INT64, _STRING = ".google.protobuf.Int64Value", ".google.protobuf.StringValue"
+
+# Message: (field, number, type or message, repeated).
+_MESSAGES = {
+    "BatchingParameters": [
+        ("max_batch_size", 1, _INT64, False),
+        ("batch_timeout_micros", 2, _INT64, False),
+        ("max_enqueued_batches", 3, _INT64, False),
+        ("num_batch_threads", 4, _INT64, False),
+        ("thread_pool_name", 5, _STRING, False),
+        ("allowed_batch_sizes", 6, _Field.TYPE_INT64, True),
+        ("pad_variable_length_inputs", 7, _Field.TYPE_BOOL, False),
+    ],
+    "SSLConfig": [
+        ("server_key", 1, _Field.TYPE_STRING, False),
+        ("server_cert", 2, _Field.TYPE_STRING, False),
+        ("custom_ca", 3, _Field.TYPE_STRING, False),
+        ("client_verify", 4, _Field.TYPE_BOOL, False),
+    ],
+}
+
+
+def message_classes(messages: dict[str, list[tuple]]) -> dict[str, type[message.Message]]:
+    """Message classes of package `tensorflow.serving` from a table of their fields."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="serving/embedded/text_protos.proto",
+        package="tensorflow.serving",
+        syntax="proto3",
+        dependency=[wrappers_pb2.DESCRIPTOR.name],
+    )
+    for name, fields in messages.items():
+        descriptor = file.message_type.add(name=name)
+        for field_name, number, kind, repeated in fields:
+            field = descriptor.field.add(name=field_name, number=number)
+            field.label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
+            if isinstance(kind, str):
+                field.type, field.type_name = _Field.TYPE_MESSAGE, kind
+            else:
+                field.type = kind
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool.AddSerializedFile(file.SerializeToString())
+    return {
+        name: message_factory.GetMessageClass(
+            pool.FindMessageTypeByName(f"tensorflow.serving.{name}")
+        )
+        for name in messages
+    }
+
+
+_CLASSES = message_classes(_MESSAGES)
+BatchingParameters = _CLASSES["BatchingParameters"]
+SSLConfig = _CLASSES["SSLConfig"]
+
+
+def read_text_proto(path: Path, kind: type[message.Message]) -> message.Message:
+    """Reads a text proto of `kind` from `path`.
+
+    Raises:
+      ValueError: a file that cannot be read, or that is no such message.
+    """
+    try:
+        return text_format.Parse(path.read_text(), kind())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
+    except text_format.ParseError as error:
+        name = kind.DESCRIPTOR.name
+        raise ValueError(f"{path} is not a {name} text proto: {error}") from error

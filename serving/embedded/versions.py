@@ -1,0 +1,205 @@
+"""Which versions of the model there are, and which one answers."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+
+from serving.embedded.errors import RequestError
+from serving.embedded.servable import Servable
+from serving.embedded.version_status import State, VersionStatus, explain_failure
+
+_log = logging.getLogger(__name__)
+# Versions that have ended and are still reported.
+_LONGEST_HISTORY = 100
+
+
+class VersionManager:
+    """Serves the largest version in a folder that loads, looking for new ones as it serves.
+
+    As in TF Serving: children that are no integers are ignored, a new version is loaded before the
+    old one is drained, and one that fails to load leaves the old one serving and is tried again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_path: Path,
+        load: Callable[[int, Path], Servable],
+        max_retries: int,
+        retry_seconds: float,
+        on_change: Callable[[dict[int, int], int | None], None] = lambda states, current: None,
+    ):
+        self._name = name
+        self._base_path = base_path
+        self._load = load
+        self._max_retries = max_retries
+        self._retry_seconds = retry_seconds
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._current: Servable | None = None
+        self._statuses: dict[int, VersionStatus] = {}
+        self._stopping = threading.Event()
+        self._poller: threading.Thread | None = None
+        self._warned = ""
+
+    def start(self, poll_seconds: float) -> None:
+        """Looks at the folder once, then every `poll_seconds` (0: never again)."""
+        self.poll()
+        if poll_seconds:
+            self._poller = threading.Thread(
+                target=self._poll_forever, args=(poll_seconds,), name="versions", daemon=True
+            )
+            self._poller.start()
+
+    def stop(self, seconds: float) -> bool:
+        """Stops looking and closes the version; returns whether that was done in time."""
+        self._stopping.set()
+        end = time.monotonic() + seconds
+        if self._poller:
+            self._poller.join(seconds)
+            if self._poller.is_alive():
+                return False
+        self._replace_current(None, end - time.monotonic())
+        return True
+
+    @contextlib.contextmanager
+    def lease(self, version: int | None) -> Iterator[Servable]:
+        """The version that answers, kept open inside the `with`.
+
+        Raises:
+          RequestError: NOT_FOUND, for a version that is not available.
+        """
+        with contextlib.ExitStack() as stack:
+            with self._lock:
+                current = self._current
+                if current is None or version not in (None, current.version):
+                    wanted = (
+                        f"Latest({self._name})"
+                        if version is None
+                        else f"Specific({self._name}, {version})"
+                    )
+                    raise RequestError(
+                        grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}"
+                    )
+                stack.enter_context(current.lease())
+            yield current
+
+    def statuses(self) -> dict[int, VersionStatus]:
+        """A copy of all versions' states, the latest version first."""
+        with self._lock:
+            return {v: dataclasses.replace(s) for v, s in sorted(self._statuses.items())[::-1]}
+
+    def poll(self) -> None:
+        """Looks at the folder and brings the version that answers in line with it."""
+        folders = self._folders()
+        if folders is None:
+            return
+        with self._lock:
+            current = self._current.version if self._current else None
+            # A version that went away and comes back is a new one.
+            for version in [v for v in self._statuses if v not in folders and v != current]:
+                if self._statuses[version].error_code:
+                    del self._statuses[version]
+        for version, folder in sorted(folders.items(), reverse=True):
+            if version == current:
+                return
+            if self._may_load(version) and self._try_to_load(version, folder):
+                return
+        if current is not None and not folders:
+            _log.warning("version %d was removed from %s", current, self._base_path)
+            self._replace_current(None)
+
+    def _folders(self) -> dict[int, Path] | None:
+        try:
+            children = [child for child in self._base_path.iterdir() if _is_version(child.name)]
+        except OSError as error:
+            self._warn_once(f"cannot read {self._base_path}: {error}; serving on")
+            return None
+        if children:
+            self._warned = ""
+        else:
+            self._warn_once(
+                f"no version of {self._name} in {self._base_path} yet (a version is a folder "
+                "named by a number); waiting for one"
+            )
+        return {int(child.name): child for child in sorted(children)}
+
+    def _may_load(self, version: int) -> bool:
+        status = self._statuses.get(version)
+        return (
+            status is None
+            or not status.failures
+            or (status.failures <= self._max_retries and time.monotonic() >= status.try_again_at)
+        )
+
+    def _try_to_load(self, version: int, folder: Path) -> bool:
+        failures = self._statuses[version].failures if version in self._statuses else 0
+        self._set(version, VersionStatus(State.LOADING, failures=failures))
+        started = time.monotonic()
+        try:
+            servable = self._load(version, folder)
+        except Exception as error:
+            code, message = explain_failure(error)
+            message = f"version {version} in {folder} cannot be loaded: {message}"
+            _log.error("%s", message)
+            status = VersionStatus(State.END, code, message, failures + 1)
+            status.try_again_at = time.monotonic() + self._retry_seconds
+            self._set(version, status)
+            return False
+        _log.info("loaded version %d in %.1f s", version, time.monotonic() - started)
+        self._replace_current(servable)
+        return True
+
+    def _replace_current(self, servable: Servable | None, seconds: float | None = None) -> None:
+        """Publishes `servable`, then drains and closes the version before it."""
+        with self._lock:
+            old, self._current = self._current, servable
+            if servable:
+                self._statuses[servable.version] = VersionStatus(State.AVAILABLE)
+            if old:
+                self._statuses[old.version] = VersionStatus(State.UNLOADING)
+        self._tell()
+        if old:
+            old.close(seconds)
+            self._set(old.version, VersionStatus(State.END))
+            gc.collect()  # A graph is a knot of cycles; do not wait for the collector.
+            _log.info("unloaded version %d", old.version)
+
+    def _set(self, version: int, status: VersionStatus) -> None:
+        with self._lock:
+            self._statuses[version] = status
+            ended = sorted(v for v, s in self._statuses.items() if s.state == State.END)
+            for old in ended[:-_LONGEST_HISTORY]:
+                del self._statuses[old]
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            states = {version: status.state for version, status in self._statuses.items()}
+            current = self._current.version if self._current else None
+        self._on_change(states, current)
+
+    def _poll_forever(self, poll_seconds: float) -> None:
+        while not self._stopping.wait(poll_seconds):
+            try:
+                self.poll()
+            except Exception:
+                _log.exception("looking for new versions failed; trying again")
+
+    def _warn_once(self, message: str) -> None:
+        if message != self._warned:
+            _log.warning("%s", message)
+        self._warned = message
+
+
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdigit() and int(name) < 2**63

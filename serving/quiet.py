@@ -1,0 +1,27 @@
+"""Keeps TensorFlow's import from writing to the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def quiet_standard_error() -> Iterator[None]:
+    """Sends file descriptor 2 nowhere inside the `with`.
+
+    TensorFlow (which tensorflow-serving-api imports) prints six lines about oneDNN and CUDA before
+    any log level is heard. Python's own exceptions are raised as ever.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

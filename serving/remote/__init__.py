@@ -1,0 +1,1 @@
+"""The client's parts: connection, splitting, pictures, commands."""

@@ -1,0 +1,112 @@
+"""What `python serving/client.py` does for each command."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+
+import numpy as np
+
+from serving.remote.glow_client import GlowClient
+from serving.remote.latent_files import read_latents, save_latents
+from serving.remote.pictures import (
+    check_folder,
+    check_picture_path,
+    grid,
+    read_images,
+    save_picture,
+    write_whole,
+)
+
+
+def sample(client: GlowClient, flags: argparse.Namespace) -> int:
+    """Draws samples into one grid, or into a file each."""
+    seed = secrets.randbelow(2**31) if flags.seed is None else flags.seed
+    request = {"temperature": flags.temperature, "labels": flags.labels, "seed": seed}
+    if flags.out_dir is None:
+        check_picture_path(flags.out)
+        images = client.sample(flags.num, **request)
+        save_picture(grid(images, flags.columns), flags.out)
+        where = flags.out
+    else:
+        pngs = client.sample_png(flags.num, **request)
+        where = flags.out_dir
+        where.mkdir(parents=True, exist_ok=True)
+        for number, png in enumerate(pngs):
+            write_whole(where / f"seed_{seed + number}.png", lambda f, png=png: f.write(png))
+    print(
+        f"{where}: {flags.num} samples, seeds {seed} to {seed + flags.num - 1}, "
+        f"temperature {flags.temperature:g}"
+    )
+    return 0
+
+
+def encode(client: GlowClient, flags: argparse.Namespace) -> int:
+    """Writes the latents of image files, and prints their bits per dimension."""
+    check_folder(flags.out)
+    images = read_images(flags.images, client.metadata().image_shape, flags.resize)
+    encoding = client.encode(images, flags.labels)
+    labels = {}
+    if flags.labels is not None:
+        labels["label"] = np.broadcast_to(np.int32(flags.labels), (len(images),))
+    save_latents(flags.out, **encoding._asdict(), **labels)
+    for path, bits in zip(flags.images, encoding.bits_per_dim, strict=True):
+        print(f"{path}: {bits:.4f} bits/dim")
+    print(f"{flags.out}: {len(images)} latents of {encoding.latent.shape[1]} dimensions")
+    return 0
+
+
+def decode(client: GlowClient, flags: argparse.Namespace) -> int:
+    """Writes the images of latents."""
+    check_picture_path(flags.out)
+    latents, labels = read_latents(flags.latents)
+    images = client.decode(latents, labels if flags.labels is None else flags.labels)
+    save_picture(grid(images, flags.columns), flags.out)
+    print(f"{flags.out}: {len(images)} images")
+    return 0
+
+
+def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
+    """Writes images above what came back of them; fails if a byte differs."""
+    check_picture_path(flags.out)
+    images = read_images(flags.images, client.metadata().image_shape, flags.resize)
+    back = client.reconstruct(images, flags.labels)
+    save_picture(grid(np.concatenate([images, back]), len(images)), flags.out)
+    differences = np.abs(images.astype(int) - back).reshape(len(images), -1).max(1)
+    exact = int((differences == 0).sum())
+    print(
+        f"{flags.out}: {exact} of {len(images)} images came back exactly, "
+        f"the largest difference is {differences.max()} of 255"
+    )
+    return 0 if exact == len(images) else 1
+
+
+def interpolate(client: GlowClient, flags: argparse.Namespace) -> int:
+    """Writes a strip of images between two."""
+    check_picture_path(flags.out)
+    ends = [flags.first, flags.second]
+    first, second = read_images(ends, client.metadata().image_shape, flags.resize)
+    images = client.interpolate(first, second, flags.steps, flags.labels, flags.path)
+    save_picture(grid(images, flags.steps), flags.out)
+    print(f"{flags.out}: {flags.steps} images from {flags.first} to {flags.second}")
+    return 0
+
+
+def status(client: GlowClient, flags: argparse.Namespace) -> int:
+    """Prints the versions' states; fails if none is available."""
+    versions = client.status()
+    for version, state, error in versions:
+        print(f"version {version}: {state}{': ' if error else ''}{error}")
+    return 0 if any(v.state == "AVAILABLE" for v in versions) else 1
+
+
+def metadata(client: GlowClient, flags: argparse.Namespace) -> int:
+    """Prints the version that answers and its signatures."""
+    model = client.metadata()
+    print(f"{model.name}, version {model.version}")
+    for name, signature in model.signatures.items():
+        print(f"{name}")
+        for arrow, tensors in (("<-", signature.inputs), ("->", signature.outputs)):
+            for tensor, description in tensors.items():
+                print(f"  {arrow} {tensor}: {description}")
+    return 0

@@ -1,0 +1,68 @@
+"""Splits a large request into pieces that the server takes, and puts the answers together."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Mapping
+
+import grpc
+import numpy as np
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Pieces:
+    """Runs of rows, sent a few at a time; a piece that the server finds too large is halved.
+
+    `send(arrays, first_row)` starts a call and returns its gRPC future; `receive(future, arrays,
+    first_row)` turns the answer into arrays, or raises.
+    """
+
+    def __init__(
+        self, send: Callable, receive: Callable, max_rows: int, max_bytes: int, window: int
+    ):
+        self._send = send
+        self._receive = receive
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._window = window
+
+    def run(self, inputs: Arrays, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        """All rows' outputs, in the order of the rows; `progress` is told rows as they arrive."""
+        total = len(next(iter(inputs.values())))
+        row_bytes = sum(value.nbytes for value in inputs.values()) / total
+        rows = max(1, min(self._max_rows, int(self._max_bytes / max(1, row_bytes))))
+        waiting = collections.deque(
+            (start, min(start + rows, total)) for start in range(0, total, rows)
+        )
+        under_way: collections.deque = collections.deque()
+        answers = {}
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < self._window:
+                    start, stop = waiting.popleft()
+                    part = {name: value[start:stop] for name, value in inputs.items()}
+                    under_way.append((start, stop, part, self._send(part, start)))
+                start, stop, part, future = under_way.popleft()
+                try:
+                    answers[start] = self._receive(future, part, start)
+                except grpc.RpcError as error:
+                    if stop - start == 1 or not _is_too_large(error):
+                        raise
+                    middle = (start + stop) // 2
+                    waiting.extendleft([(middle, stop), (start, middle)])
+                else:
+                    progress(stop - start)
+        finally:
+            for *_, future in under_way:
+                future.cancel()
+        parts = [answers[start] for start in sorted(answers)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _is_too_large(error: grpc.RpcError) -> bool:
+    """Whether fewer rows may do: the server's limit on a batch's rows, or on a message's bytes."""
+    details = error.details() or ""
+    if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+        return "is larger than maximum input batch size" in details
+    return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details

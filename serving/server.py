@@ -1,0 +1,67 @@
+"""`python serving/server.py --model_base_path=BASE`: the embedded server.
+
+It speaks TF Serving's gRPC protocol where there is no `tensorflow_model_server`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # Run as a script: the checkout's root makes `serving` a package, as it is for the tests.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from serving.flags import parse_server_flags
+from serving.quiet import quiet_standard_error
+
+_log = logging.getLogger("serving")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status."""
+    config = parse_server_flags(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+
+    # TensorFlow takes seconds to import: flags are checked and signals heard before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with quiet_standard_error():
+        from serving.embedded.server import EmbeddedServer
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+    try:
+        server = EmbeddedServer(config)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    starter = threading.Thread(target=server.start, name="start", daemon=True)
+    starter.start()
+    while starter.is_alive() and not stopping.is_set():
+        starter.join(0.1)
+    if not stopping.is_set():
+        print(f"{config.model_name} is served at {server.address}", flush=True)
+        if server.metrics_port is not None:
+            print(f"metrics at http://{config.host}:{server.metrics_port}/metrics", flush=True)
+    stopping.wait()
+    _log.info("stopping; requests under way have %g s", config.shutdown_grace_seconds)
+    started = time.monotonic()
+    finished = server.stop(config.shutdown_grace_seconds)
+    _log.info("stopped after %.1f s", time.monotonic() - started)
+    if not finished:
+        # A computation that ignores its cancellation must not hold the process.
+        _log.warning("requests that were still computing were dropped")
+        logging.shutdown()
+        os._exit(0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

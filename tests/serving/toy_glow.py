@@ -1,0 +1,122 @@
+"""A hand-made SavedModel with exactly the contract's signatures and a trivial flow.
+
+The flow maps a pixel x to (x − 127.5 − tint) / 64, shifted by the row's label: invertible to the
+byte, quick to trace, and with answers that a test works out by itself. `tint` (a whole number of
+grey levels) tells versions apart.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+IMAGE_SHAPE = (4, 4, 3)
+DIMENSIONS = math.prod(IMAGE_SHAPE)
+SCALE = 64.0
+
+
+class ToyGlow(tf.Module):
+    """The contract's signatures over `latent = (image - 127.5 - tint) / 64 - label`."""
+
+    def __init__(self, image_shape=IMAGE_SHAPE, num_classes=0, tint=0, work=0):
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.num_classes = num_classes
+        self.dimensions = math.prod(image_shape)
+        self.tint = tf.Variable(float(tint), name="tint")
+        # `work` matrix products of 512 x 512 a row stand for a network's cost.
+        self.work = work
+        if work:
+            self.mixer = tf.Variable(tf.eye(512), name="mixer")
+
+    def encode(self, image, label=None):
+        image = tf.ensure_shape(image, [None, *self.image_shape])
+        valid, offset = self._label(label, tf.shape(image)[0])
+        pixels = tf.reshape(tf.cast(image, tf.float32), [-1, self.dimensions])
+        latent = self._labour((pixels - 127.5 - self.tint) / SCALE - offset[:, None])
+        log_prob = -0.5 * tf.reduce_sum(latent**2 + math.log(2 * math.pi), -1)
+        log_prob -= self.dimensions * math.log(SCALE)
+        bits_per_dim = -log_prob / (self.dimensions * math.log(2.0))
+        return _answer(valid, latent=latent, log_prob=log_prob, bits_per_dim=bits_per_dim)
+
+    def decode(self, latent, label=None):
+        latent = tf.ensure_shape(latent, [None, self.dimensions])
+        valid, offset = self._label(label, tf.shape(latent)[0])
+        valid &= tf.reduce_all(tf.math.is_finite(latent), -1)
+        return _answer(valid, image=self._image(latent, offset))
+
+    def sample(self, seed, temperature, label=None):
+        seed = tf.ensure_shape(seed, [None])
+        temperature = tf.ensure_shape(temperature, [None])
+        valid, offset = self._label(label, tf.shape(seed)[0])
+        valid &= tf.math.is_finite(temperature) & (temperature >= 0)
+        noise = tf.vectorized_map(
+            lambda s: tf.random.stateless_normal([self.dimensions], tf.stack([s, 0])), seed
+        )
+        latent = temperature[:, None] * noise
+        return _answer(valid, image=self._image(latent, offset), latent=latent)
+
+    def sample_png(self, seed, temperature, label=None):
+        answer = self.sample(seed, temperature, label)
+        png = tf.map_fn(tf.io.encode_png, answer["image"], fn_output_signature=tf.string)
+        return _answer(answer["valid"], image_bytes=png)
+
+    def save(self, base: Path, version: int) -> Path:
+        """Publishes `base/<version>` by a rename, as the exporter does."""
+        label = {"label": tf.TensorSpec([None], tf.int32, "label")} if self.num_classes else {}
+        specs = {
+            "encode": {"image": tf.TensorSpec([None, *self.image_shape], tf.uint8, "image")},
+            "decode": {"latent": tf.TensorSpec([None, self.dimensions], tf.float32, "latent")},
+            "sample": {
+                "seed": tf.TensorSpec([None], tf.int64, "seed"),
+                "temperature": tf.TensorSpec([None], tf.float32, "temperature"),
+            },
+        }
+        specs["sample_png"] = specs["sample"]
+        signatures = {
+            name: tf.function(getattr(self, name)).get_concrete_function(**spec, **label)
+            for name, spec in specs.items()
+        }
+        signatures["serving_default"] = signatures["sample"]
+        base.mkdir(parents=True, exist_ok=True)
+        unfinished = base / f"unfinished-{version}"
+        tf.saved_model.save(self, str(unfinished), signatures=signatures)
+        os.rename(unfinished, base / str(version))
+        return base / str(version)
+
+    def _label(self, label, rows):
+        if label is None:
+            return tf.fill([rows], True), tf.zeros([rows])
+        label = tf.ensure_shape(label, [None])
+        return (label >= 0) & (label < self.num_classes), tf.cast(label, tf.float32)
+
+    def _image(self, latent, offset):
+        pixels = self._labour(latent + offset[:, None]) * SCALE + 127.5 + self.tint
+        pixels = tf.clip_by_value(tf.round(pixels), 0.0, 255.0)
+        return tf.reshape(tf.cast(pixels, tf.uint8), [-1, *self.image_shape])
+
+    def _labour(self, values):
+        if not self.work:
+            return values
+        rows = tf.ones([tf.shape(values)[0] * self.work, 512])
+        busy = tf.reduce_mean(rows @ self.mixer)
+        return values + (busy - busy)
+
+
+def toy_latent(image: np.ndarray, tint: int = 0, label=0) -> np.ndarray:
+    """What `encode` answers, in NumPy."""
+    flat = image.reshape(len(image), -1).astype(np.float32)
+    return (flat - 127.5 - tint) / SCALE - np.asarray(label, np.float32).reshape(-1, 1)
+
+
+def _answer(valid, **outputs):
+    """Zeroes the rows that are not valid (a string's zero is the empty one)."""
+    answer = {"valid": valid}
+    for name, value in outputs.items():
+        mask = tf.reshape(valid, [-1] + [1] * (value.shape.rank - 1))
+        answer[name] = tf.where(mask, value, tf.zeros_like(value))
+    return answer
