@@ -27,7 +27,7 @@ DATA = {
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
     """The wheel of a copy of the checkout: what an earlier build left must not get in."""
     source = tmp_path_factory.mktemp("source")
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("tfglow", "train", "export", "serving", "benchmarks", "tests"):
