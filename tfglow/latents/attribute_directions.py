@@ -1,0 +1,144 @@
+"""Directions in latent space along which an attribute comes and goes."""
+
+import dataclasses
+import io
+import os
+import zipfile
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from tfglow.files import replace_file
+from tfglow.latents.celeba import CELEBA_ATTRIBUTES
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AttributeDirections:
+    """One direction an attribute (section 6).
+
+        v = mean of z with the attribute − mean of z without it
+        z(α) = z + α·v
+
+    Both halves of the order are that of the official demo's vectors (openai/glow,
+    demo/get_manipulators.py): a row an attribute, in the order of the attributes' table, and a
+    latent flat, first level's ε first. That demo's vectors are these times 1.6.
+
+    Raises:
+      ValueError: If there are not as many names as vectors, or a name is there twice.
+    """
+
+    # A name a row.
+    names: tuple[str, ...]
+    # float32 [A, D].
+    vectors: np.ndarray
+
+    def __post_init__(self) -> None:
+        names = tuple(str(name) for name in self.names)
+        vectors = np.asarray(self.vectors, np.float32)
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "vectors", vectors)
+        if vectors.ndim != 2 or len(vectors) != len(names):
+            raise ValueError(
+                f"{len(names)} attributes need vectors [{len(names)}, D], got "
+                f"{list(vectors.shape)}."
+            )
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"Attributes must have different names, got {twice[0]!r} twice.")
+
+    @classmethod
+    def from_latents(
+        cls, batches: Iterable[tuple[np.ndarray, np.ndarray]], names: Sequence[str]
+    ) -> "AttributeDirections":
+        """Mean differences, in one pass: no more than a batch is held at a time.
+
+        Args:
+          batches: Pairs of latents `[B, D]` and signs `[B, A]`: positive where an image has the
+            attribute, negative where it has not, 0 where it is to be left out.
+          names: Of the A attributes.
+
+        Raises:
+          ValueError: If an attribute has no image with it, or none without it.
+        """
+        sums, counts = [0.0, 0.0], [0, 0]
+        for latents, signs in batches:
+            latents, signs = np.asarray(latents, np.float64), np.asarray(signs)
+            if signs.shape != (len(latents), len(names)):
+                raise ValueError(
+                    f"{len(latents)} latents with {len(names)} attributes need signs "
+                    f"[{len(latents)}, {len(names)}], got {list(signs.shape)}."
+                )
+            for index, chosen in enumerate((signs > 0, signs < 0)):
+                sums[index] = sums[index] + chosen.T.astype(np.float64) @ latents  # [A, D]
+                counts[index] = counts[index] + chosen.sum(axis=0)  # [A]
+        if isinstance(counts[0], int):
+            raise ValueError("A direction needs latents, got none.")
+        for word, count in zip(("with", "without"), counts, strict=True):
+            for name in np.asarray(names)[count == 0]:
+                raise ValueError(f"There is no image {word} the attribute {str(name)!r}.")
+        means = [total / count[:, None] for total, count in zip(sums, counts, strict=True)]
+        return cls(tuple(names), means[0] - means[1])
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The direction of an attribute, float32 `[D]`.
+
+        Raises:
+          ValueError: If there is no such attribute.
+        """
+        if name not in self.names:
+            raise ValueError(f"Unknown attribute {name!r}; known are {', '.join(self.names)}.")
+        return self.vectors[self.names.index(name)]
+
+    def apply(self, latents: np.ndarray, name: str, strengths: Sequence[float]) -> np.ndarray:
+        """z + α·v for every latent and every strength.
+
+        Args:
+          latents: `[N, D]`.
+          name: Of the attribute.
+          strengths: The α, `[S]`; 0 leaves an image as it is, 1 goes as far as from the mean
+            without to the mean with the attribute.
+
+        Returns:
+          `[N, S, D]`, of the dtype of `latents`.
+
+        Raises:
+          ValueError: If there is no such attribute, or the latents have another length.
+        """
+        latents = np.asarray(latents)
+        direction = self[name]
+        if latents.ndim != 2 or latents.shape[1] != len(direction):
+            raise ValueError(
+                f"The direction {name!r} is for latents [N, {len(direction)}], got "
+                f"{list(latents.shape)}."
+            )
+        alphas = np.asarray(strengths, latents.dtype)
+        return latents[:, None] + alphas[:, None] * direction.astype(latents.dtype)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes an `.npz` file with `names` [A] and `vectors` [A, D]."""
+        file = io.BytesIO()
+        np.savez(file, names=np.array(self.names), vectors=self.vectors)
+        replace_file(path, file.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "AttributeDirections":
+        """Reads what `save` wrote, or a plain `.npy` array [40, D] such as the official demo's.
+
+        The rows of the latter are taken for CelebA's attributes.
+
+        Raises:
+          ValueError: If the file is neither.
+        """
+        path = os.fspath(path)
+        try:
+            loaded = np.load(path, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return cls(CELEBA_ATTRIBUTES, loaded)
+            with loaded:
+                return cls(tuple(loaded["names"]), loaded["vectors"])
+        except KeyError as error:
+            raise ValueError(
+                f"{path!r} has no array {error.args[0]!r}: it holds no attribute directions."
+            ) from error
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"Cannot read attribute directions from {path!r}: {error}") from error

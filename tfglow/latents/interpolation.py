@@ -1,0 +1,58 @@
+"""Paths between two latents."""
+
+import numpy as np
+
+PATHS = ("linear", "spherical")
+
+
+def interpolate(
+    first: np.ndarray, second: np.ndarray, steps: int, path: str = "linear"
+) -> np.ndarray:
+    """Latents on a path from one to another, both ends included.
+
+    With t from 0 to 1 in equal steps:
+
+        linear:     (1 − t)·z₁ + t·z₂
+        spherical:  (sin((1 − t)·ω)·z₁ + sin(t·ω)·z₂) / sin ω,   cos ω = z₁·z₂ / (|z₁|·|z₂|)
+
+    The linear path is the paper's (section 6). Latents of images have a norm near √D, which a
+    linear path leaves in its middle and a spherical one keeps (White 2016, arXiv:1609.04468).
+
+    Args:
+      first: z₁, `[D]`.
+      second: z₂, `[D]`.
+      steps: How many latents, at least the two ends.
+      path: "linear" or "spherical". Latents that are parallel, or zero, have no arc between
+        them: the straight line is its limit.
+
+    Returns:
+      `[steps, D]`, of the dtype of `first`; the ends are `first` and `second` exactly.
+
+    Raises:
+      ValueError: If the latents are not two of one length, or an argument is out of range.
+    """
+    first, second = np.asarray(first), np.asarray(second)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(
+            "A path needs two latents of one length, [D], got the shapes "
+            f"{list(first.shape)} and {list(second.shape)}."
+        )
+    if steps < 2:
+        raise ValueError(f"`steps` must be at least 2, the two ends, got {steps}.")
+    if path not in PATHS:
+        raise ValueError(f"`path` must be one of {', '.join(PATHS)}; got {path!r}.")
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    t = np.linspace(0.0, 1.0, steps)[:, None]  # [steps, 1]
+    weight_a, weight_b = 1.0 - t, t
+    angle = _angle(a, b) if path == "spherical" else 0.0
+    if np.sin(angle) > 1e-6:
+        weight_a = np.sin((1.0 - t) * angle) / np.sin(angle)
+        weight_b = np.sin(t * angle) / np.sin(angle)
+    latents = (weight_a * a + weight_b * b).astype(first.dtype)  # [steps, D]
+    latents[0], latents[-1] = first, second
+    return latents
+
+
+def _angle(a, b):
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return np.arccos(np.clip(a @ b / norms, -1.0, 1.0)) if norms else 0.0
