@@ -1,0 +1,33 @@
+"""Files that are there complete or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def replace_file(path: str | os.PathLike, content: bytes | str) -> None:
+    """Writes a file so that a reader, or a crash, never sees half of it.
+
+    Args:
+      path: The file; what was there is replaced. Its folder must exist.
+      content: All of it; text is written as UTF-8.
+    """
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are private.
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,92 @@
+"""The moving average of a model's weights."""
+
+import keras
+import tensorflow as tf
+
+
+class WeightAverage(tf.Module):
+    """An exponential moving average of a model's weights, kept in a second model.
+
+    After t updates the average is Σₖ dᵗ⁻ᵏ·wₖ / Σₖ dᵗ⁻ᵏ over k = 1 … t: the official code's average
+    with zero debiasing (openai/glow, `optim.py`; Kingma & Ba 2015, section 3), updated in place:
+
+        average ← dₜ·average + (1 − dₜ)·w,  dₜ = d·(1 − dᵗ⁻¹) / (1 − dᵗ)
+
+    The averages are the weights of `average`, a model built like `model`: evaluate, sample from
+    and export that one. Nothing is swapped, and `model` keeps its own. To save and restore, give
+    both this object and `average` to `tf.train.Checkpoint`.
+
+    Create it and both models in the same strategy's scope; call `update` outside of the replicas.
+
+    Args:
+      model: The model that is trained.
+      average: Another one of the same configuration.
+      decay: d, in [0, 1); the official code takes 1 − 1/(steps an epoch of 50,000 images).
+      name: Of the module.
+
+    Raises:
+      ValueError: If `decay` is out of range, or the two models' weights differ in shape.
+    """
+
+    def __init__(
+        self, model: keras.Model, average: keras.Model, decay: float, name: str = "weight_average"
+    ):
+        super().__init__(name=name)
+        if not 0 <= decay < 1:
+            raise ValueError(f"`decay` must be in [0, 1), got {decay!r}.")
+        shapes, average_shapes = ([tuple(v.shape) for v in m.weights] for m in (model, average))
+        if shapes != average_shapes or model is average:
+            raise ValueError(
+                f"`average` must be another model with the same weights as `model`: {model.name} "
+                f"has {len(shapes)}, {average.name} has {len(average_shapes)}, and their shapes "
+                "are to be equal in order."
+            )
+        self.decay = decay
+        self._strategy = tf.distribute.get_strategy()
+        # t, the number of updates.
+        self.count = tf.Variable(
+            0,
+            dtype=tf.int64,
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            name="count",
+        )
+        self._weights = self._no_dependency(_values(model.weights))
+        self._average_weights = self._no_dependency(_values(average.weights))
+        self._pairs = self._no_dependency(
+            list(
+                zip(
+                    _values(average.trainable_variables),
+                    _values(model.trainable_variables),
+                    strict=True,
+                )
+            )
+        )
+
+    def reset(self) -> None:
+        """Starts anew: the average is the model as it is, of 0 updates."""
+        self.count.assign(0)
+        for average, value in zip(self._average_weights, self._weights, strict=True):
+            average.assign(value)
+
+    def update(self) -> None:
+        """Takes the model's weights into the average."""
+        self.count.assign_add(1)
+        # In float64: 1 − dᵗ is a small difference at first.
+        t, d = tf.cast(self.count, tf.float64), tf.constant(self.decay, tf.float64)
+        rate = 1.0 - d * (1.0 - tf.pow(d, t - 1.0)) / (1.0 - tf.pow(d, t))  # 1 − dₜ
+        rates = {dtype: tf.cast(rate, dtype) for dtype in {a.dtype for a, _ in self._pairs}}
+        extended = self._strategy.extended
+        for average, value in self._pairs:
+            extended.update(average, _approach, (value, rates[average.dtype]), group=False)
+
+
+def _approach(average, value, rate):
+    """average ← average − rate·(average − value), in one operation without a copy."""
+    tf.raw_ops.ResourceApplyGradientDescent(
+        var=average.handle, alpha=rate, delta=average - tf.convert_to_tensor(value)
+    )
+
+
+def _values(variables):
+    return [v.value if isinstance(v, keras.Variable) else v for v in variables]

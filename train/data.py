@@ -1,0 +1,139 @@
+"""The images of a run, and their way to the replicas."""
+
+import itertools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import tensorflow as tf
+
+from tfglow import datasets
+from tfglow.datasets import ImageData
+from train import strategies
+from train.config import TrainConfig
+
+
+def load_split(config: TrainConfig, split: str) -> ImageData:
+    """A split of the run's data set, in the model's image size.
+
+    Raises:
+      ValueError: As `tfglow.datasets.load` does, and if the model's classes are not the data's.
+    """
+    model = config.model
+    data = datasets.load(config.dataset, split, config.data_dir, model.image_shape, config.resize)
+    if model.num_classes and model.num_classes != data.num_classes:
+        have = f"{data.num_classes} classes" if data.num_classes else "no labels"
+        raise ValueError(
+            f"`num_classes` = {model.num_classes} does not fit the data set {config.dataset!r}, "
+            f"which has {have}."
+        )
+    return data
+
+
+def own_image_shape(dataset: str, data_dir: str | None) -> tuple[int, int, int]:
+    """The size of a data set's images.
+
+    Raises:
+      ValueError: As `tfglow.datasets.load` does; also if the images vary in size.
+    """
+    return datasets.load(dataset, "train", data_dir, cache_bytes=0).image_shape
+
+
+def init_batch(config: TrainConfig, data: ImageData) -> dict[str, tf.Tensor]:
+    """The images for the data-dependent initialisation, the same on every worker."""
+    size = min(config.init_images, data.num_images)
+    batches = data.batches(
+        size, seed=config.model.seed, flip=config.flip, shift=config.shift, drop_remainder=True
+    )
+    return next(iter(_fit_model(batches, config)))
+
+
+def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
+    """Steps after which the run evaluates and saves.
+
+    Raises:
+      ValueError: If the data set is smaller than a batch.
+    """
+    whole = data.num_batches(config.batch_size)
+    return whole if config.epoch_images is None else -(-config.epoch_images // config.batch_size)
+
+
+class TrainingBatches:
+    """The training images from any step on, for the replicas of this worker.
+
+    Which images, and which noise, a step gets depends on the configuration and the step alone: not
+    on how many replicas and workers share them, and not on whether the run was interrupted.
+
+    Args:
+      config: The run's.
+      data: The split to train on.
+      strategy: Where the batches go.
+
+    Raises:
+      ValueError: If a batch cannot be divided among the replicas, or is larger than the split.
+    """
+
+    def __init__(self, config: TrainConfig, data: ImageData, strategy: tf.distribute.Strategy):
+        replicas = strategy.num_replicas_in_sync
+        if config.batch_size % replicas:
+            raise ValueError(
+                f"`batch_size` = {config.batch_size} cannot be divided among {replicas} replicas."
+            )
+        self._config = config
+        self._data = data
+        self._strategy = strategy
+        self._workers = strategies.num_workers(strategy)
+        self._steps_per_pass = data.num_batches(config.batch_size)
+
+    def starting_at(self, step: int) -> Iterator[dict[str, Any]]:
+        """Endless batches, the first that of `step`, as arguments of `strategy.run`."""
+        first_pass, start = divmod(step, self._steps_per_pass)
+        # While one pass is consumed, the next one's pipeline is set up: that takes as long as many
+        # steps of a small model.
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(self._open_pass, first_pass, start)
+            for number in itertools.count(first_pass + 1):
+                batches = coming.result()
+                coming = pool.submit(self._open_pass, number, 0)
+                yield from map(self._divide, batches)
+
+    def _open_pass(self, number: int, start: int) -> Iterator[dict[str, tf.Tensor]]:
+        """One pass over the split: this worker's part of each batch."""
+        config = self._config
+        batches = self._data.batches(
+            config.batch_size // self._workers,
+            seed=config.model.seed,
+            epoch=number,
+            start_batch=start,
+            flip=config.flip,
+            shift=config.shift,
+            num_shards=self._workers,
+            shard_index=strategies.worker_index(self._strategy),
+        )
+        return iter(_fit_model(batches, config))
+
+    def _divide(self, batch: dict[str, tf.Tensor]) -> dict[str, Any]:
+        """A worker's batch, divided among its replicas."""
+        return divide_batch(self._strategy, batch)
+
+
+def divide_batch(strategy: tf.distribute.Strategy, batch: dict[str, tf.Tensor]) -> dict[str, Any]:
+    """Tensors `[B, ...]` as per-replica values `[B/R, ...]` for the R replicas of this worker."""
+    replicas = strategy.num_replicas_in_sync // strategies.num_workers(strategy)
+    if replicas == 1:
+        return batch
+    parts = {name: tf.split(values, replicas) for name, values in batch.items()}
+    first = replicas * strategies.worker_index(strategy)
+    return {
+        name: strategy.experimental_distribute_values_from_function(
+            lambda context, name=name: parts[name][context.replica_id_in_sync_group - first]
+        )
+        for name in batch
+    }
+
+
+def _fit_model(batches, config):
+    """Leaves out labels that the model has no use for."""
+    if config.model.num_classes:
+        return batches
+    return batches.map(lambda batch: {name: batch[name] for name in ("image", "noise")})

@@ -1,0 +1,197 @@
+"""Evaluates a trained run: `python train/evaluate.py --help`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):
+    # Run as a script: the packages are found from the checkout, not from this folder.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+
+from tfglow import Glow
+from tfglow.files import replace_file
+from tfglow.run_folder import (
+    AVERAGE,
+    MODEL,
+    RunFolder,
+    checkpoint_step,
+    has_average,
+    restore_checkpoint,
+)
+from train import strategies
+from train.config import STRATEGIES, TrainConfig
+from train.data import load_split
+from train.evaluation import Evaluator
+from train.flags import OneSentenceParser
+
+_DESCRIPTION = """\
+Prints the bits per dimension of a run's model on a split, of its raw and its averaged weights.
+
+  python train/evaluate.py --run_dir=runs/digits --draws=10
+
+"mean" averages over images and over draws of the dequantisation noise. "importance" takes the
+log-mean-exp over an image's draws instead, a tighter bound on the likelihood. Both are followed by
+their standard error over images.
+"""
+
+# Those of one process.
+_STRATEGIES = tuple(name for name in STRATEGIES if name != "multi_worker_mirrored")
+
+
+def evaluate_run(
+    run_dir: str | os.PathLike,
+    *,
+    split: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    num_images: int | None = None,
+    num_draws: int = 1,
+    checkpoint: str | None = None,
+    batch_size: int | None = None,
+    strategy: str = "mirrored",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Evaluates a run's model on images.
+
+    Args:
+      run_dir: The run folder.
+      split: Of the data set; by default the run's evaluation split.
+      dataset: By default the run's.
+      data_dir: By default the run's.
+      num_images: Only the first so many; None: all.
+      num_draws: Noise draws an image.
+      checkpoint: "best", "latest", or None: the best if there is one.
+      batch_size: Images at a time; by default the run's.
+      strategy: Where to compute, as for training.
+      seed: Of the noise.
+
+    Returns:
+      What was evaluated, and under "raw" and "averaged" the fields of `Evaluation`, with
+      `class_bits` and `accuracy` for a model with a classifier.
+
+    Raises:
+      ValueError: If an argument, the run folder, its checkpoint or the data is not usable.
+    """
+    for name, value in (("num_draws", num_draws), ("num_images", num_images)):
+        if value is not None and value < 1:
+            raise ValueError(f"`{name}` must be at least 1, got {value}.")
+    if strategy not in _STRATEGIES:
+        raise ValueError(f"`strategy` must be one of {', '.join(_STRATEGIES)}; got {strategy!r}.")
+    run = RunFolder.open(run_dir)
+    config = _config(run, dataset, data_dir, split, batch_size)
+    prefix = run.checkpoint(checkpoint)
+    where = strategies.make_strategy(strategy)
+    data = load_split(config, config.eval_split)
+    result = {
+        "checkpoint": prefix,
+        "step": checkpoint_step(prefix),
+        "dataset": config.dataset,
+        "split": data.split,
+    }
+    models = {"raw": MODEL} | ({"averaged": AVERAGE} if has_average(prefix) else {})
+    for weights, name in models.items():
+        with where.scope():
+            glow = Glow(config.model)
+        restore_checkpoint(tf.train.Checkpoint(**{name: glow}), prefix)
+        evaluator = Evaluator(
+            glow,
+            where,
+            batch_size=config.batch_size,
+            jit_compile=strategies.compiles(where, config.jit_compile),
+        )
+        evaluation, classes = evaluator.evaluate(data, num_images, num_draws=num_draws, seed=seed)
+        result[weights] = {**vars(evaluation), **classes}
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    flags = _parser().parse_args(arguments)
+    try:
+        result = evaluate_run(
+            flags.run_dir,
+            split=flags.split,
+            dataset=flags.dataset,
+            data_dir=flags.data_dir,
+            num_images=flags.images,
+            num_draws=flags.draws,
+            checkpoint=flags.checkpoint,
+            batch_size=flags.batch_size,
+            strategy=flags.strategy,
+            seed=flags.seed,
+        )
+        print(_table(result))
+        if flags.json:
+            replace_file(flags.json, json.dumps(result, indent=2) + "\n")
+    except (ValueError, OSError) as error:
+        sys.exit(f"train/evaluate.py: {error}")
+
+
+def _parser():
+    parser = OneSentenceParser(prog="train/evaluate.py", description=_DESCRIPTION)
+    parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
+    parser.add_argument("--split", metavar="NAME", help="Default: the run's evaluation split.")
+    parser.add_argument("--dataset", metavar="NAME", help="Default: the run's.")
+    parser.add_argument("--data_dir", metavar="DIR", help="Default: the run's.")
+    parser.add_argument("--images", type=int, metavar="N", help="Only the first N; default: all.")
+    parser.add_argument(
+        "--draws", type=int, default=1, metavar="N", help="Noise draws an image; default: 1."
+    )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="best|latest",
+        help="Default: the best by evaluation, or where there is none the latest.",
+    )
+    parser.add_argument("--batch_size", type=int, metavar="N", help="Default: the run's.")
+    parser.add_argument(
+        "--strategy", default="mirrored", metavar="NAME", help=f"One of {', '.join(_STRATEGIES)}."
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="Of the noise.")
+    parser.add_argument("--json", metavar="FILE", help="Writes the result there too.")
+    return parser
+
+
+def _config(run, dataset, data_dir, split, batch_size):
+    """The run's configuration with what is asked for in place of its own."""
+    values = run.read_config()
+    asked = {
+        "dataset": dataset,
+        "data_dir": data_dir,
+        "eval_split": split,
+        "batch_size": batch_size,
+    }
+    values |= {name: value for name, value in asked.items() if value is not None}
+    if "dataset" not in values:
+        raise ValueError(
+            f"The run {str(run.path)!r} was not trained here and names no data set: give `dataset`."
+        )
+    return TrainConfig.from_dict(values)
+
+
+def _table(result):
+    lines = [
+        f"{result['checkpoint']}, step {result['step']}; {result['dataset']}, split "
+        f"{result['split']}: {result['raw']['num_images']} images, "
+        f"{result['raw']['num_draws']} noise draws",
+        f"{'bits per dimension':<20}{'mean':>18}{'importance':>22}",
+    ]
+    for weights in ("averaged", "raw"):
+        if weights in result:
+            values = result[weights]
+            mean = f"{values['bits_per_dim']:.4f} ± {values['standard_error']:.4f}"
+            tight = "{:.4f} ± {:.4f}".format(
+                values["bits_per_dim_importance"], values["standard_error_importance"]
+            )
+            lines.append(f"{weights + ' weights':<20}{mean:>18}{tight:>22}")
+            if "accuracy" in values:
+                lines.append(f"  accuracy {values['accuracy']:.2%}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

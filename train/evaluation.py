@@ -1,0 +1,110 @@
+"""The likelihood of a split, computed on all replicas of a process."""
+
+import math
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from tfglow import Glow, likelihood
+from tfglow.datasets import ImageData
+from train import strategies
+from train.data import divide_batch
+
+
+class Evaluator:
+    """Evaluates a model, as often as wanted, with the weights that it has by then.
+
+    The result depends on the images, the seed and the batch size, not on the number of replicas.
+
+    Args:
+      glow: The model.
+      strategy: That which it was made under.
+      batch_size: Images at a time.
+      jit_compile: Whether XLA compiles it.
+    """
+
+    def __init__(
+        self,
+        glow: Glow,
+        strategy: tf.distribute.Strategy,
+        *,
+        batch_size: int,
+        jit_compile: bool = False,
+    ):
+        self._glow = glow
+        self._strategy = strategy
+        self._replicas = strategy.num_replicas_in_sync // strategies.num_workers(strategy)
+        # The last batch is filled up to this, so that the function is traced once.
+        self._batch_size = -(-batch_size // self._replicas) * self._replicas
+        self._on_replica = tf.function(self._terms, autograph=False, jit_compile=jit_compile)
+        self._run = tf.function(
+            lambda batch: strategy.run(self._on_replica, args=(batch,)), autograph=False
+        )
+        names = ["class_bits", "accuracy"] if glow.config.weight_y else []
+        self._means = {name: keras.metrics.Mean(name=name) for name in names}
+
+    def evaluate(
+        self,
+        data: ImageData,
+        num_images: int | None = None,
+        *,
+        num_draws: int = 1,
+        seed: int = 0,
+    ) -> tuple[likelihood.Evaluation, dict[str, float]]:
+        """The likelihood of the first `num_images` images (None: all).
+
+        Returns:
+          The `Evaluation`; and, for a model with a classifier, its `class_bits` and `accuracy`.
+        """
+        for mean in self._means.values():
+            mean.reset_state()
+        evaluation = likelihood.evaluate(
+            self._log_prob,
+            first_images(data, num_images, self._batch_size, self._glow.config.num_classes > 0),
+            self._glow.config.num_dims,
+            num_draws=num_draws,
+            seed=seed,
+        )
+        return evaluation, {name: float(mean.result()) for name, mean in self._means.items()}
+
+    def _log_prob(self, images, noise, labels=None):
+        """As `Glow.log_prob`, of at most a batch, on all replicas of this process."""
+        batch = {"image": images, "noise": noise}
+        if labels is not None:
+            batch["label"] = labels
+        size = images.shape[0]
+        missing = self._batch_size - size
+        batch = {name: _fill_up(values, missing) for name, values in batch.items()}
+        results = self._run(divide_batch(self._strategy, batch))
+        terms = {
+            name: tf.concat(self._strategy.experimental_local_results(values), axis=0)[:size]
+            for name, values in results.items()
+        }
+        for name, mean in self._means.items():
+            mean.update_state(terms[name])
+        return terms["log_prob"]
+
+    def _terms(self, batch):
+        terms = self._glow.objective(batch["image"], batch.get("label"), noise=batch["noise"])
+        # In nats again, for a mean over noise draws of probabilities.
+        nats = self._glow.config.num_dims * math.log(2.0)
+        return {**terms, "log_prob": -nats * terms["bits_per_dim"]}
+
+
+def first_images(
+    data: ImageData, num_images: int | None, batch_size: int, with_labels: bool
+) -> Iterator[dict[str, tf.Tensor]]:
+    """Batches of the first images of a split, in its order; the last one may be smaller."""
+    left = data.num_images if num_images is None else min(num_images, data.num_images)
+    names = ["image", "label"] if with_labels else ["image"]
+    for batch in data.batches(min(batch_size, left), shuffle=False, drop_remainder=False):
+        yield {name: batch[name][:left] for name in names}
+        left -= batch["image"].shape[0]
+        if left <= 0:
+            return
+
+
+def _fill_up(values, missing):
+    """Repeats the last row `missing` times: a fixed batch size, and nothing unusual in it."""
+    return tf.concat([values, tf.repeat(values[-1:], missing, axis=0)], axis=0)

@@ -1,0 +1,43 @@
+"""The progress bar."""
+
+import sys
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Shows bits per dimension, images per second and the time left; nothing without a terminal.
+
+    Args:
+      total_steps: Of the run.
+      step: Where it starts.
+      batch_size: Images a step.
+      visible: Whether this process shows it; of several workers one does.
+    """
+
+    def __init__(self, total_steps: int, step: int, batch_size: int, visible: bool = True):
+        self._bar = tqdm(
+            total=total_steps * batch_size,
+            initial=step * batch_size,
+            unit="img",
+            unit_scale=True,
+            dynamic_ncols=True,
+            disable=not (visible and sys.stderr.isatty()),
+        )
+        self._batch_size = batch_size
+
+    def step(self, epoch: int, bits_per_dim: float) -> None:
+        """Moves on by a step."""
+        self._bar.set_description_str(f"epoch {epoch}", refresh=False)
+        self._bar.set_postfix_str(f"{bits_per_dim:.3f} bits/dim", refresh=False)
+        self._bar.update(self._batch_size)
+
+    @staticmethod
+    def print(text: str) -> None:
+        """Prints a line to the standard output, above the bar."""
+        with tqdm.external_write_mode(file=sys.stdout):
+            print(text, flush=True)
+
+    def close(self) -> None:
+        """Leaves the bar as it is."""
+        self._bar.close()

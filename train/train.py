@@ -1,0 +1,107 @@
+"""A whole training run, as one function."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from tfglow import likelihood
+from tfglow.datasets import ImageData
+from tfglow.run_folder import RunFolder
+from train import strategies
+from train.baseline import MAX_DIMS, GaussianBaseline
+from train.config import CHANGEABLE, TrainConfig, differing_fields
+from train.data import load_split
+from train.evaluation import first_images
+from train.plots import write_curves
+from train.stop import StopRequest
+from train.trainer import Trainer
+
+# Enough for a covariance of `MAX_DIMS`; more would take longer and change little.
+_BASELINE_IMAGES = 50_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """How a run ended."""
+
+    # Steps done.
+    step: int
+    # Whether that is all of them; otherwise the run was stopped, and can be resumed.
+    finished: bool
+    # Bits per dimension on the evaluation split, of the averaged weights; None if not finished.
+    eval_bits_per_dim: float | None = None
+    # Of the Gaussian with full covariance that was fitted to the same pixels; None if there are too
+    # many of them.
+    gaussian_bits_per_dim: float | None = None
+
+
+def train_and_evaluate(
+    config: TrainConfig, run_dir: str | os.PathLike, stop: StopRequest | None = None
+) -> Summary:
+    """Trains a Glow into a run folder; started again with the same folder, it resumes.
+
+    Args:
+      config: What to train, and how.
+      run_dir: The run folder, new or of the same configuration.
+      stop: What asks it to stop; by default SIGTERM and SIGINT do.
+
+    Raises:
+      ValueError: If the configuration, the data or the folder is not usable: in one sentence.
+      TrainingDiverged: If loss or gradient were not finite too many steps in a row.
+    """
+    config = config.resolved()
+    strategy = strategies.make_strategy(config.strategy)
+    chief = strategies.is_chief(strategy)
+    # The data first: what is wrong with them leaves no run folder behind.
+    train_data = load_split(config, config.train_split)
+    eval_data = load_split(config, config.eval_split)
+    run = _check_folder(config, run_dir)
+    trainer = Trainer(config, run, strategy, train_data, eval_data)
+    if chief:
+        _write_config(config, run)
+    trainer.restore_or_initialize()
+    with stop or StopRequest() as stop:
+        trainer.train(stop)
+    step = int(trainer.state.step)
+    if not chief or not trainer.finished:
+        return Summary(step, trainer.finished)
+    gaussian = gaussian_bits_per_dim(config, train_data, eval_data)
+    write_curves(run, gaussian)
+    return Summary(step, True, run.metrics()[-1]["eval_bits_per_dim"], gaussian)
+
+
+def gaussian_bits_per_dim(
+    config: TrainConfig, train_data: ImageData, eval_data: ImageData
+) -> float | None:
+    """Bits per dimension on the evaluation split of a Gaussian fitted to the training split."""
+    model = config.model
+    if model.num_dims > MAX_DIMS:
+        return None
+    batch_size = 1000
+    baseline = GaussianBaseline(
+        first_images(train_data, _BASELINE_IMAGES, batch_size, False), model.num_bits
+    )
+    images = first_images(eval_data, config.eval_images, batch_size, False)
+    return likelihood.evaluate(baseline.log_prob, images, model.num_dims).bits_per_dim
+
+
+def _check_folder(config, run_dir):
+    """The run folder, if it is a new one or one of this configuration."""
+    run = RunFolder(Path(run_dir))
+    if not run.exists():
+        return run
+    before = TrainConfig.from_dict(run.read_config())
+    differing = differing_fields(before, config, ignore=CHANGEABLE)
+    if differing:
+        raise ValueError(
+            f"The run {str(run_dir)!r} was started with another configuration, differing in "
+            f"{', '.join(differing)}: start it again with the same one, or give another `run_dir`."
+        )
+    return run
+
+
+def _write_config(config, run):
+    if run.exists():
+        run.write_config(config.to_dict())
+    else:
+        RunFolder.create(run.path, config.to_dict())

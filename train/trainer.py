@@ -1,0 +1,252 @@
+"""The training loop."""
+
+import contextlib
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.datasets import ImageData
+from tfglow.run_folder import RunFolder
+from train import strategies
+from train.checkpoints import Checkpoints
+from train.config import TrainConfig
+from train.data import TrainingBatches, init_batch, steps_per_epoch
+from train.diagnostics import first_not_finite, health
+from train.evaluation import Evaluator, first_images
+from train.log import RunLog, keep_metrics
+from train.plots import sample_grid, write_curves, write_samples
+from train.progress import Progress
+from train.state import TrainState
+from train.step import TrainStep
+from train.stop import StopRequest
+
+# Images that the diagnostics of an epoch look at.
+_HEALTH_IMAGES = 16
+
+
+class TrainingDiverged(RuntimeError):
+    """Loss or gradient were not finite too many steps in a row."""
+
+
+class Trainer:
+    """Trains a run, from its start or its last checkpoint, to its end or until it is stopped.
+
+    Args:
+      config: The run's, `resolved`.
+      run: Its folder.
+      strategy: Where it computes.
+      train_data: The split to train on.
+      eval_data: The split to evaluate on.
+
+    Raises:
+      ValueError: If the data set is smaller than a batch, or a batch cannot be divided.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        run: RunFolder,
+        strategy: tf.distribute.Strategy,
+        train_data: ImageData,
+        eval_data: ImageData,
+    ):
+        self._config = config
+        self._run = run
+        self._strategy = strategy
+        self._chief = strategies.is_chief(strategy)
+        self._train_data = train_data
+        self._eval_data = eval_data
+        self._batches = TrainingBatches(config, train_data, strategy)
+        self._steps_per_epoch = steps_per_epoch(config, train_data)
+        self._total_steps = config.epochs * self._steps_per_epoch
+        self.state = TrainState(config, strategy)
+        jit_compile = strategies.compiles(strategy, config.jit_compile)
+        self._train_step = TrainStep(
+            self.state,
+            strategy,
+            batch_size=config.batch_size,
+            clip_norm=config.clip_norm,
+            jit_compile=jit_compile,
+        )
+        models = {"": self.state.average}
+        if self.state.weight_average is not None:
+            models["_raw"] = self.state.glow
+        self._evaluators = {
+            ending: Evaluator(glow, strategy, batch_size=config.batch_size, jit_compile=jit_compile)
+            for ending, glow in models.items()
+        }
+        self._checkpoints = Checkpoints(
+            run, self.state, keep=config.keep_checkpoints, writes=self._chief, report=self._print
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done."""
+        return int(self.state.step) >= self._total_steps
+
+    def restore_or_initialize(self) -> None:
+        """Goes back to where the run stopped; a new run is initialised on one batch.
+
+        Raises:
+          CheckpointError: If all of the run's checkpoints are damaged.
+        """
+        prefix = self._checkpoints.restore_latest()
+        step = int(self.state.step)
+        if self._chief:
+            keep_metrics(self._run, step)
+        if prefix is None:
+            self.state.initialize(init_batch(self._config, self._train_data))
+            return
+        self._print(f"Resumed at step {step} of {self._total_steps}, from {prefix}.")
+
+    def train(self, stop: StopRequest) -> None:
+        """Takes the steps that are left.
+
+        Raises:
+          TrainingDiverged: As `max_skipped_steps` has it; nothing is saved then.
+        """
+        if self.finished:
+            return
+        done = int(self.state.step)
+        skipped_in_a_row = 0
+        seconds, steps = 0.0, 0  # Of this epoch, as far as it ran in this process.
+        progress = Progress(self._total_steps, done, self._config.batch_size, self._chief)
+        self._log = RunLog(self._run, writes=self._chief)
+        with (
+            contextlib.closing(progress),
+            contextlib.closing(self._log),
+            contextlib.closing(self._batches.starting_at(done)) as batches,
+        ):
+            mark = time.perf_counter()
+            for step, batch in enumerate(batches, start=done + 1):
+                results = self._train_step(batch, stop.requested)
+                results = {name: value.numpy() for name, value in results.items()}
+                self.state.step.assign(step)
+                if results["applied"]:
+                    skipped_in_a_row = 0
+                    for name, mean in self.state.train_means.items():
+                        mean.update_state(results[name])
+                else:
+                    skipped_in_a_row += 1
+                    self._report_skipped(step, batch, skipped_in_a_row)
+                progress.step((step - 1) // self._steps_per_epoch + 1, results["bits_per_dim"])
+                if step % self._config.log_every == 0:
+                    self._log_step(step, results)
+                seconds, steps = seconds + time.perf_counter() - mark, steps + 1
+                if step % self._steps_per_epoch == 0:
+                    rate = steps * self._config.batch_size / seconds
+                    self._end_epoch(step // self._steps_per_epoch, rate)
+                    seconds, steps = 0.0, 0
+                elif step % self._config.checkpoint_every == 0 or results["stop"]:
+                    self._checkpoints.save()
+                if results["stop"] or self.finished:
+                    return
+                mark = time.perf_counter()
+
+    def evaluate(self) -> dict[str, Any]:
+        """Bits per dimension on the evaluation split, by the names of `metrics.jsonl`."""
+        values = {}
+        for ending, evaluator in self._evaluators.items():
+            evaluation, classes = evaluator.evaluate(self._eval_data, self._config.eval_images)
+            values[f"eval_bits_per_dim{ending}"] = evaluation.bits_per_dim
+            values[f"eval_standard_error{ending}"] = evaluation.standard_error
+            values |= {f"eval_{name}{ending}": value for name, value in classes.items()}
+        return values
+
+    def _end_epoch(self, epoch, images_per_second):
+        """Evaluates, reports and saves; what it writes is written again if that is cut short."""
+        config, state = self._config, self.state
+        step = int(state.step)
+        last = epoch == config.epochs
+        values = {
+            "epoch": epoch,
+            "step": step,
+            "images_seen": step * config.batch_size,
+            **{f"train_{name}": float(mean.result()) for name, mean in state.train_means.items()},
+            "images_per_second": images_per_second,
+            "skipped_steps": int(state.skipped),
+        }
+        improved = False
+        # Of several workers one evaluates: the others wait for it at the next step.
+        if self._chief and (last or epoch % config.eval_every == 0):
+            values |= self.evaluate()
+            values |= self._health()._asdict()
+            improved = values["eval_bits_per_dim"] < float(state.best)
+            if improved:
+                state.best.assign(values["eval_bits_per_dim"])
+        self._log.epoch(values)
+        self._print(_sentence(values, config.epochs))
+        if self._chief:
+            if last or epoch % config.sample_every == 0:
+                self._write_samples(epoch)
+            write_curves(self._run)
+        for mean in state.train_means.values():
+            mean.reset_state()
+        # Last of all, as it says that the epoch is done.
+        if improved:
+            self._checkpoints.save_best()
+        self._checkpoints.save()
+
+    def _health(self):
+        conditional = self._config.model.num_classes > 0
+        batch = next(first_images(self._eval_data, _HEALTH_IMAGES, _HEALTH_IMAGES, conditional))
+        return health(self.state.average, batch["image"], batch.get("label"))
+
+    def _write_samples(self, epoch):
+        for temperature in self._config.sample_temperatures:
+            picture = sample_grid(self.state.average, self._config.sample_images, temperature)
+            write_samples(self._run, picture, epoch, temperature)
+            name = f"samples/temperature_{temperature:.2f}"
+            self._log.picture(name, picture, int(self.state.step))
+
+    def _log_step(self, step, results):
+        names = [*self.state.train_means, "gradient_norm"]
+        values = {f"step/{name}": results[name] for name in names}
+        # What the next step will use; Adamax's own factor comes on top.
+        values["step/warmup"] = min(1.0, step / max(1, self._config.warmup_steps))
+        self._log.scalars(values, step)
+
+    def _report_skipped(self, step, batch, in_a_row):
+        """Says which layer went wrong; on the workers that see it in their own images."""
+        self.state.skipped.assign_add(1)
+        local = {
+            name: tf.concat(self._strategy.experimental_local_results(values), axis=0)
+            for name, values in batch.items()
+        }
+        where = first_not_finite(
+            self.state.glow, local["image"], local["noise"], local.get("label")
+        )
+        skipped = int(self.state.skipped)
+        self._print(
+            f"Step {step} was not applied, as its loss or gradient is not finite: first went wrong "
+            f"{where}. Skipped so far: {skipped}, in a row: {in_a_row}."
+        )
+        if in_a_row >= self._config.max_skipped_steps:
+            saved = self._run.checkpoint_dir
+            raise TrainingDiverged(
+                f"Training stopped at step {step}: {in_a_row} steps in a row had a loss or a "
+                f"gradient that is not finite, first in {where}. The checkpoints in {str(saved)!r} "
+                "are from before; a lower `learning_rate`, a longer `warmup_steps` or a "
+                "`clip_norm` may help."
+            )
+
+    def _print(self, text):
+        if self._chief:
+            Progress.print(text)
+
+
+def _sentence(values, epochs):
+    """An epoch's numbers, for people."""
+    parts = [
+        f"epoch {values['epoch']}/{epochs}",
+        f"step {values['step']}",
+        f"train {values['train_bits_per_dim']:.4f}",
+    ]
+    if "eval_bits_per_dim" in values:
+        parts.append(f"eval {values['eval_bits_per_dim']:.4f} bits/dim")
+    parts.append(f"{values['images_per_second']:.0f} images/s")
+    if not np.isfinite(values["train_bits_per_dim"]) or values["skipped_steps"]:
+        parts.append(f"{values['skipped_steps']} steps skipped")
+    return " · ".join(parts)
