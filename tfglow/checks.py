@@ -22,8 +22,7 @@ def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
     if not images.shape.is_compatible_with([None, *image_shape]):
         height, width, channels = image_shape
         raise ValueError(
-            f"Images must have the shape [B, {height}, {width}, {channels}], got "
-            f"{images.shape}."
+            f"Images must have the shape [B, {height}, {width}, {channels}], got {images.shape}."
         )
     return tf.ensure_shape(images, [None, *image_shape])
 

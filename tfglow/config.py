@@ -43,6 +43,8 @@ class GlowConfig:
     num_bits: int = 8
     # Arithmetic: "float32", "float64", or "mixed_bfloat16" (bfloat16 in coupling networks only).
     precision: str = "float32"
+    # Whether the backward pass computes a step's inside again, in place of keeping it in memory.
+    gradient_checkpointing: bool = False
     # Seed of the initial weights and of fixed permutations.
     seed: int = 0
 
@@ -63,8 +65,9 @@ class GlowConfig:
         _check_choice("permutation", self.permutation, PERMUTATIONS)
         _check_choice("parameterization", self.parameterization, PARAMETERIZATIONS)
         _check_choice("precision", self.precision, PRECISIONS)
-        if not isinstance(self.learn_top, bool):
-            raise ValueError(f"`learn_top` must be True or False, got {self.learn_top!r}.")
+        for field in ("learn_top", "gradient_checkpointing"):
+            if not isinstance(getattr(self, field), bool):
+                raise ValueError(f"`{field}` must be True or False, got {getattr(self, field)!r}.")
         if not isinstance(self.weight_y, (int, float)) or not 0 <= self.weight_y < float("inf"):
             raise ValueError(f"`weight_y` must be a finite number >= 0, got {self.weight_y!r}.")
         if self.weight_y and not self.num_classes:

@@ -86,7 +86,9 @@ def infer_config(
         if name.endswith("/f1/l_1/W") and name.count("/") == 5
     }
     if not steps:
-        raise ValueError(f"{checkpoint!r} has no flow step of the official code (model/0/0/f1/l_1).")
+        raise ValueError(
+            f"{checkpoint!r} has no flow step of the official code (model/0/0/f1/l_1)."
+        )
     classifier = "model/classifier/W" in shapes
     needed = {"image_size": image_size, "num_bits": num_bits}
     if classifier:
@@ -146,9 +148,7 @@ def _model_shapes(reader):
     return {
         name: tuple(shape)
         for name, shape in reader.get_variable_to_shape_map().items()
-        if name.startswith("model/")
-        and _AVERAGE not in name
-        and not name.endswith(_SLOT_ENDINGS)
+        if name.startswith("model/") and _AVERAGE not in name and not name.endswith(_SLOT_ENDINGS)
     }
 
 

@@ -1,6 +1,6 @@
 """What both couplings share: one half of the channels decides what happens to the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -47,6 +47,21 @@ class Coupling(OnePassBijector):
     def named_variables(self) -> dict[str, tf.Variable]:
         """The network's variables by their paths in it, such as `conv_1/kernel`."""
         return named_network_variables(self._network)
+
+    @property
+    def network_weights(self) -> list[tf.Variable]:
+        """What `with_network_weights` takes values of: a Keras network's trainable variables."""
+        return [variable.value for variable in self._network.trainable_variables]
+
+    def with_network_weights(self, values: Sequence[tf.Tensor]) -> "Coupling":
+        """The same coupling with other weights in its Keras network, as a pure function of them."""
+        frozen = [variable.value for variable in self._network.non_trainable_variables]
+        return type(self)(
+            lambda x1: self._network.stateless_call(values, frozen, x1)[0],
+            dtype=self.dtype,
+            validate_args=self.validate_args,
+            name=self.name,
+        )
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Initialises the network, if it can, on one batch; returns the coupling's output on it.

@@ -15,6 +15,7 @@ from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.reverse_channels import ReverseChannels
 from tfglow.bijectors.shuffle_channels import ShuffleChannels
 from tfglow.bijectors.squeeze import Squeeze
+from tfglow.bijectors.step_chain import StepChain
 from tfglow.bijectors.top_prior import TopPrior
 from tfglow.config import GlowConfig
 from tfglow.networks import CouplingNetwork
@@ -54,10 +55,19 @@ class GlowFlow(OnePassBijector):
         # steps[level][k], splits[level]: named as they are saved in checkpoints.
         self.steps = []
         self.splits = []
+        chains = []
         for level in range(config.levels):
             channels = config.level_shape(level)[-1]
             self.steps.append(
                 [self._make_step(level, k, channels, common) for k in range(config.steps)]
+            )
+            chains.append(
+                StepChain(
+                    list(self.steps[level]),
+                    recompute=config.gradient_checkpointing,
+                    name=f"level{level}_steps",
+                    **common,
+                )
             )
             if level < config.levels - 1:
                 self.splits.append(GaussianSplit(channels, name=f"level{level}_split", **common))
@@ -67,6 +77,8 @@ class GlowFlow(OnePassBijector):
             num_classes=config.num_classes,
             **common,
         )
+        # The same steps: they are tracked, and saved, as `steps` alone.
+        self._chains = self._no_dependency(tuple(chains))
         self._latent_shapes = self._no_dependency(_latent_shapes(config))
 
     @property
@@ -106,16 +118,16 @@ class GlowFlow(OnePassBijector):
         x = tf.convert_to_tensor(x, self.dtype)
         self._check_event_shape(x.shape[-3:])
         latents = []
-        for level, steps in enumerate(self.steps):
+        for level, chain in enumerate(self._chains):
             x, _ = self.squeeze.forward_and_log_det(x)
-            for step in steps:
-                x = step.initialize(x)
+            x = chain.initialize(x)
             if level < len(self.splits):
                 x, eps, _ = self.splits[level].split(x)
                 latents.append(eps)
         eps, _ = self.top_prior.forward_and_log_det(x, **_given(labels))
         return _flatten_latents([*latents, eps])
 
+    @tf.autograph.experimental.do_not_convert
     def forward_to_top(
         self, x: tf.Tensor, labels: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -131,11 +143,10 @@ class GlowFlow(OnePassBijector):
         # A log-det that no layer makes depend on the image is [] until here.
         log_det = tf.zeros(tf.shape(x)[:1], self.dtype)
         latents = []
-        for level, steps in enumerate(self.steps):
+        for level, chain in enumerate(self._chains):
             x, _ = self.squeeze.forward_and_log_det(x)  # [B, H/2, W/2, 4C]
-            for step in steps:
-                x, step_log_det = step.forward_and_log_det(x)
-                log_det += step_log_det
+            x, steps_log_det = chain.forward_and_log_det(x)
+            log_det += steps_log_det
             if level < len(self.splits):
                 x, eps, split_log_det = self.splits[level].split(x)  # x: half the channels
                 log_det += split_log_det
@@ -151,13 +162,12 @@ class GlowFlow(OnePassBijector):
         *latents, eps = self._unflatten_latents(y)
         x, log_det = self.top_prior.inverse_and_log_det(eps, **_given(labels))
         log_det += tf.zeros(tf.shape(y)[:1], self.dtype)
-        for level, steps in reversed(list(enumerate(self.steps))):
+        for level, chain in reversed(list(enumerate(self._chains))):
             if level < len(self.splits):
                 x, split_log_det = self.splits[level].merge(x, latents[level])
                 log_det += split_log_det
-            for step in reversed(steps):
-                x, step_log_det = step.inverse_and_log_det(x)
-                log_det += step_log_det
+            x, steps_log_det = chain.inverse_and_log_det(x)
+            log_det += steps_log_det
             x, _ = self.squeeze.inverse_and_log_det(x)  # [B, 2H, 2W, C/4]
         return x, log_det
 
@@ -215,13 +225,10 @@ class GlowFlow(OnePassBijector):
         ]
 
     def _check_event_shape(self, event_shape):
-        expected = (
-            self._config.image_shape if event_shape.rank == 3 else (self._config.num_dims,)
-        )
+        expected = self._config.image_shape if event_shape.rank == 3 else (self._config.num_dims,)
         if not event_shape.is_compatible_with(expected):
             raise ValueError(
-                f"{self.name} was built for events of shape {tuple(expected)}, "
-                f"got {event_shape}."
+                f"{self.name} was built for events of shape {tuple(expected)}, got {event_shape}."
             )
 
     def _forward_event_shape(self, input_shape):

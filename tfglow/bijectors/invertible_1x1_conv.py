@@ -4,11 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.bijectors import shapes
-from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.bijectors.channel_map import ChannelMap
 from tfglow.config import PARAMETERIZATIONS
 
 
-class Invertible1x1Conv(OnePassBijector):
+class Invertible1x1Conv(ChannelMap):
     """A learned linear map of the channels, the same at every pixel (section 3.2).
 
     y = x W, on events `[H, W, C]`; log |det| = H·W·log |det W| (nats).
@@ -75,35 +75,41 @@ class Invertible1x1Conv(OnePassBijector):
 
     def weight(self) -> tf.Tensor:
         """W, `[C, C]`."""
-        if self._parameterization == "full":
-            return tf.convert_to_tensor(self.w)
-        lower, upper = self._triangles()
-        return tf.matmul(self.permutation, tf.matmul(lower, upper))
+        return self.weight_from(self.num_channels, *self.weight_variables)
 
     def inverse_weight(self) -> tf.Tensor:
         """W⁻¹, `[C, C]`."""
-        if self._parameterization == "full":
-            return tf.linalg.inv(self.w)
-        lower, upper = self._triangles()
-        # W⁻¹ = U⁻¹ L⁻¹ Pᵀ
-        inverse = tf.linalg.triangular_solve(lower, tf.transpose(self.permutation), lower=True)
-        return tf.linalg.triangular_solve(upper, inverse, lower=False)
+        return self.inverse_weight_from(self.num_channels, *self.weight_variables)
 
     def log_abs_det_weight(self) -> tf.Tensor:
         """log |det W|, a scalar (nats)."""
-        if self._parameterization == "full":
-            return _log_abs_det(self.w)
-        return tf.reduce_sum(self.log_s)
+        return self.log_abs_det_from(*self.weight_variables)
 
-    def _triangles(self):
-        """L and U + diag(sign·exp(log_s)), both `[C, C]`."""
-        ones = np.ones([self.num_channels, self.num_channels])
-        below = tf.constant(np.tril(ones, -1), self.dtype)
-        above = tf.constant(np.triu(ones, 1), self.dtype)
-        unit = tf.constant(np.eye(self.num_channels), self.dtype)
-        lower = self.lower * below + unit
-        upper = self.upper * above + unit * (self.sign * tf.exp(self.log_s))
-        return lower, upper
+    @property
+    def weight_variables(self):
+        if self._parameterization == "full":
+            return (self.w,)
+        return self.permutation, self.sign, self.lower, self.upper, self.log_s
+
+    def weight_from(self, num_channels, *values):
+        if self._parameterization == "full":
+            return tf.convert_to_tensor(values[0])
+        permutation, lower, upper = _triangles(num_channels, *values)
+        return tf.matmul(permutation, tf.matmul(lower, upper))
+
+    def inverse_weight_from(self, num_channels, *values):
+        if self._parameterization == "full":
+            return tf.linalg.inv(values[0])
+        permutation, lower, upper = _triangles(num_channels, *values)
+        # W⁻¹ = U⁻¹ L⁻¹ Pᵀ
+        inverse = tf.linalg.triangular_solve(lower, tf.linalg.matrix_transpose(permutation))
+        return tf.linalg.triangular_solve(upper, inverse, lower=False)
+
+    def log_abs_det_from(self, *values):
+        if self._parameterization == "full":
+            return _log_abs_det(tf.convert_to_tensor(values[0]))
+        *_, log_s = values
+        return tf.reduce_sum(log_s, axis=-1)
 
     def _forward_and_log_det(self, x):
         return _map_channels(x, self.weight()), self._log_det(x)
@@ -113,6 +119,16 @@ class Invertible1x1Conv(OnePassBijector):
 
     def _log_det(self, x):
         return shapes.num_positions(x) * self.log_abs_det_weight()
+
+
+def _triangles(num_channels, permutation, sign, lower, upper, log_s):
+    """P, L and U + diag(sign·exp(log_s)), each `[..., C, C]`."""
+    ones = np.ones([num_channels, num_channels])
+    below = tf.constant(np.tril(ones, -1), lower.dtype)
+    above = tf.constant(np.triu(ones, 1), lower.dtype)
+    unit = tf.constant(np.eye(num_channels), lower.dtype)
+    diagonal = unit * (sign * tf.exp(log_s))[..., tf.newaxis, :]
+    return permutation, lower * below + unit, upper * above + diagonal
 
 
 def _map_channels(x, weight):
@@ -127,9 +143,11 @@ def _log_abs_det(weight):
     triangle = tf.linalg.qr(weight).r
 
     def grad(upstream):
-        return upstream * tf.transpose(tf.linalg.inv(weight))
+        inverse = tf.linalg.matrix_transpose(tf.linalg.inv(weight))
+        return upstream[..., tf.newaxis, tf.newaxis] * inverse
 
-    return tf.reduce_sum(tf.math.log(tf.abs(tf.linalg.diag_part(triangle)))), grad
+    log_abs_diagonal = tf.math.log(tf.abs(tf.linalg.diag_part(triangle)))
+    return tf.reduce_sum(log_abs_diagonal, axis=-1), grad
 
 
 def _random_rotation(num_channels, seed):

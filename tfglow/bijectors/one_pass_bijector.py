@@ -115,6 +115,8 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     def _inverse_and_log_det(self, y: tf.Tensor, **kwargs) -> tuple[tf.Tensor, tf.Tensor]:
         """As `inverse_and_log_det`, for exactly one batch dimension."""
 
+    # There is no control flow for AutoGraph here, and much code to go through: it is left out.
+    @tf.autograph.experimental.do_not_convert
     def _in_one_pass(self, function, x, event_ndims, kwargs):
         if x.shape.rank is None or x.shape.rank < event_ndims:
             raise ValueError(

@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.bijectors.channel_map import ChannelMap
 
 
-class ShuffleChannels(OnePassBijector):
+class ShuffleChannels(ChannelMap):
     """y[..., c] = x[..., indices[c]], on events `[H, W, C]`; log |det| = 0.
 
     A fixed random permutation of the channels, held in a variable that is not trained, so that
@@ -42,6 +42,20 @@ class ShuffleChannels(OnePassBijector):
         )
         order = np.random.default_rng(seed).permutation(num_channels)
         self.indices = tf.Variable(order, trainable=False, dtype=tf.int32, name="indices")
+
+    @property
+    def weight_variables(self):
+        return (self.indices,)
+
+    def weight_from(self, num_channels, indices):
+        return tf.linalg.matrix_transpose(self.inverse_weight_from(num_channels, indices))
+
+    def inverse_weight_from(self, num_channels, indices):
+        # W is 1 at (indices[c], c): W⁻¹ = Wᵀ at (c, indices[c]).
+        return tf.one_hot(indices, num_channels, dtype=self.dtype)
+
+    def log_abs_det_from(self, indices):
+        return tf.zeros([], self.dtype)
 
     def _forward_and_log_det(self, x):
         return tf.gather(x, self.indices, axis=-1), tf.zeros([], x.dtype)

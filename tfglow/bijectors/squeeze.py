@@ -73,8 +73,11 @@ class Squeeze(OnePassBijector):
         height, width, channels = _last_three(input_shape)
         self._check_divides(f, height=height, width=width)
         return input_shape[:-3].concatenate(
-            [_map(height, lambda n: n // f), _map(width, lambda n: n // f),
-             _map(channels, lambda n: n * f * f)]
+            [
+                _map(height, lambda n: n // f),
+                _map(width, lambda n: n // f),
+                _map(channels, lambda n: n * f * f),
+            ]
         )
 
     def _inverse_event_shape(self, output_shape):
@@ -82,8 +85,11 @@ class Squeeze(OnePassBijector):
         height, width, channels = _last_three(output_shape)
         self._check_divides(f * f, channels=channels)
         return output_shape[:-3].concatenate(
-            [_map(height, lambda n: n * f), _map(width, lambda n: n * f),
-             _map(channels, lambda n: n // (f * f))]
+            [
+                _map(height, lambda n: n * f),
+                _map(width, lambda n: n * f),
+                _map(channels, lambda n: n // (f * f)),
+            ]
         )
 
     def _forward_event_shape_tensor(self, input_shape):
