@@ -1,0 +1,86 @@
+"""Opens a data set by its name."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from tfglow.datasets.channels import can_convert
+from tfglow.datasets.folder_source import FolderSource
+from tfglow.datasets.image_data import ImageData
+from tfglow.datasets.image_fit import ImageFit
+from tfglow.datasets.memory_source import MemorySource
+from tfglow.datasets.source import Source
+from tfglow.datasets.tfds_builders import find_builder
+from tfglow.datasets.tfds_source import TfdsSource
+
+# Splits up to this size are kept in memory, decoded. CIFAR-10 (184 MB) and LSUN's churches at
+# 64 x 64 (1.6 GB) are, ImageNet at 32 x 32 (3.9 GB) is not; a machine with 8 GiB can train on any.
+CACHE_BYTES = 2 * 2**30
+
+
+def load(
+    name: str,
+    split: str,
+    data_dir: str | os.PathLike | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+    resize: str = "resize",
+    *,
+    cache_bytes: int = CACHE_BYTES,
+) -> ImageData:
+    """Opens one split of a data set. Never uses the network.
+
+    If all its images fit into `cache_bytes` they are decoded now and kept in memory; otherwise
+    they are decoded whenever they are needed.
+
+    Args:
+      name: "digits", the embedded data set; "folder", a folder of images, see `FolderFiles`; or
+        the name of a TFDS data set that is prepared in `data_dir`: "cifar10",
+        "lsun/church_outdoor", "cifar10:3.0.2".
+      split: "train", "test" or a TFDS split specification, such as "train[:90%]". Where a data
+        set has no test split, "test" is its validation split, or else a tenth of "train", which
+        "train" then leaves out; see `resolve_split`.
+      data_dir: The folder of images, or TFDS's folder of data sets (by default `$TFDS_DATA_DIR`
+        or `~/tensorflow_datasets`).
+      image_shape: (H, W, C) to bring the images to; by default their own, which must then be the
+        same for all.
+      resize: How they are brought to H and W: "resize", "center_crop" or "random_crop"; see
+        `ImageFit`.
+      cache_bytes: Largest split to keep in memory, in bytes of pixels.
+
+    Raises:
+      ValueError: If the data set, the split, the shape or an image file is not as described. With
+        a split that is not kept in memory, image files after the first are only read by the
+        batches, which then raise `tf.errors.InvalidArgumentError`; `reading_error` gets the
+        sentence out of it.
+    """
+    data_dir = os.path.expanduser(data_dir) if data_dir else None
+    wanted = None if image_shape is None else ImageFit(tuple(image_shape), resize)
+    source = _open(name, split, data_dir, wanted)
+    fit = wanted or ImageFit(_own_shape(source), resize)
+    channels = source.image_shape[-1]
+    if not can_convert(channels, fit.image_shape[-1]):
+        raise ValueError(
+            f"`image_shape` = {fit.image_shape} cannot be had from {name!r}, whose images have "
+            f"{channels} channels: only grey and RGB, 1 and 3 channels, are converted."
+        )
+    if fit.deterministic and source.num_images * math.prod(fit.image_shape) <= cache_bytes:
+        source = MemorySource(source, fit)
+    return ImageData(source, fit)
+
+
+def _open(name: str, split: str, data_dir: str | None, fit: ImageFit | None) -> Source:
+    if name != "folder":
+        return TfdsSource(find_builder(name, data_dir), split)
+    if data_dir is None:
+        raise ValueError("The data set 'folder' needs `data_dir`, the folder of images.")
+    return FolderSource(data_dir, split, fit.image_shape if fit else None)
+
+
+def _own_shape(source: Source) -> tuple[int, int, int]:
+    if None in source.image_shape:
+        raise ValueError(
+            f"The images of {source.name!r} vary in size, {source.image_shape}: give the "
+            "`image_shape` to bring them to."
+        )
+    return source.image_shape

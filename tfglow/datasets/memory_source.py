@@ -1,0 +1,66 @@
+"""A split whose images are held in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.datasets.errors import one_sentence
+from tfglow.datasets.image_fit import DRAWS, ImageFit
+from tfglow.datasets.randomness import permutation
+from tfglow.datasets.source import Fit, Source
+
+
+class MemorySource(Source):
+    """A split of another source, decoded and fitted once, as one uint8 tensor [N, H, W, C].
+
+    While it is read the images are in memory twice.
+
+    Args:
+      source: Where the images come from.
+      fit: How they become [H, W, C]; it must be deterministic.
+
+    Raises:
+      ValueError: If an image cannot be read, or `fit` is not deterministic.
+    """
+
+    def __init__(self, source: Source, fit: ImageFit) -> None:
+        if not fit.deterministic:
+            raise ValueError(f"Images of `resize` = {fit.resize!r} differ from epoch to epoch.")
+        self.name = source.name
+        self.split = source.split
+        self.num_images = source.num_images
+        self.image_shape = fit.image_shape
+        self.class_names = source.class_names
+        batches = source.image_batches(
+            source.elements(None).enumerate(),
+            lambda image, _: fit(image, tf.zeros([DRAWS])),
+            batch_size=self.num_images,
+            drop_remainder=True,
+        )
+        # On the CPU, where the pipeline reads them, also on a machine with an accelerator.
+        with tf.device("CPU:0"):
+            try:
+                _, self._images, labels = batches.get_single_element()
+            except tf.errors.OpError as error:
+                raise ValueError(one_sentence(error, self.name, self.split)) from error
+        self._labels = labels.numpy()
+
+    def elements(self, key: int | None) -> tf.data.Dataset:
+        order = np.arange(self.num_images) if key is None else permutation(self.num_images, key)
+        return tf.data.Dataset.from_tensor_slices((order, self._labels[order]))
+
+    def image_batches(
+        self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
+    ) -> tf.data.Dataset:
+        del fit  # the images went through it when they were read
+        # Whole batches are looked up at once, which is several times faster than image by image.
+        batches = elements.batch(batch_size, drop_remainder=drop_remainder)
+        return batches.map(
+            lambda positions, elements: (
+                positions,
+                tf.gather(self._images, elements[0]),
+                elements[1],
+            ),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )

@@ -1,0 +1,148 @@
+"""A split of a TFDS data set."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.datasets.randomness import permutation
+from tfglow.datasets.source import Fit, Source, decode_and_batch
+from tfglow.datasets.splits import empty_split, resolve_split, unknown_split
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+# Encoded records are shuffled in windows of so many bytes. Up to three are alive at a time: one is
+# read from while the next is shuffled and the one after collected.
+WINDOW_BYTES = 256 * 2**20
+
+
+class TfdsSource(Source):
+    """Reads the encoded records of a TFDS split; images are decoded one by one.
+
+    Records are files to be read from start to end, so an order is made in two steps: the files of
+    the split are read in a random order, sixteen at a time, and the records are shuffled within
+    windows of 256 MiB. (TFDS itself stores the records of most data sets shuffled.) A split smaller
+    than a window is shuffled fully.
+
+    Args:
+      builder: Of the data set; prepared.
+      split: "train", "test" or a TFDS split specification, see `resolve_split`.
+
+    Raises:
+      ValueError: If there is no such split, it is empty, or the data set has no uint8 images.
+    """
+
+    def __init__(self, builder: tfds.core.DatasetBuilder, split: str) -> None:
+        splits = {name: info for name, info in builder.info.splits.items() if info.num_examples}
+        self.name = builder.info.full_name.rsplit("/", 1)[0]
+        self.split = resolve_split(split, list(splits))
+        try:
+            info = builder.info.splits[self.split]
+            self.num_images = info.num_examples
+        except (ValueError, KeyError, AssertionError):
+            raise unknown_split(split, self.name, list(splits)) from None
+        if self.num_images < 1:
+            raise empty_split(split, self.name)
+        self._builder = builder
+        self._image_key = _image_key(builder)
+        self._image_feature = builder.info.features[self._image_key]
+        self.image_shape = self._image_feature.shape
+        self._label_key = _label_key(builder)
+        labels = builder.info.features[self._label_key] if self._label_key else None
+        self.class_names = tuple(labels.names) if labels else ()
+        self._window = min(self.num_images, _records_per_window(builder))
+
+    def elements(self, key: int | None) -> tf.data.Dataset:
+        records = self._read(key)
+        if key is not None:
+            windows = records.batch(self._window).enumerate()
+            windows = windows.map(lambda number, window: _shuffled(window, number, key))
+            # Collects the next window while this one is read from.
+            records = windows.prefetch(1).unbatch()
+        return records.apply(tf.data.experimental.assert_cardinality(self.num_images))
+
+    def image_batches(
+        self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
+    ) -> tf.data.Dataset:
+        return decode_and_batch(elements, self._decode, fit, batch_size, drop_remainder)
+
+    def _decode(self, payload: tf.Tensor) -> tf.Tensor:
+        return self._image_feature.decode_example(payload)
+
+    def _read(self, key: int | None) -> tf.data.Dataset:
+        """`(encoded image, label)`, from files in a random order (or as stored)."""
+        import tensorflow_datasets as tfds
+
+        def reorder(files: list) -> list:
+            return files if key is None else [files[i] for i in permutation(len(files), key)]
+
+        keys = {self._image_key: True} | ({self._label_key: True} if self._label_key else {})
+        records = self._builder.as_dataset(
+            split=self.split,
+            decoders=tfds.decode.PartialDecoding(
+                keys, decoders={self._image_key: tfds.decode.SkipDecoding()}
+            ),
+            read_config=tfds.ReadConfig(
+                try_autocache=False,
+                experimental_interleave_sort_fn=reorder,
+            ),
+        )
+        return records.map(self._element, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _element(self, record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        label = record[self._label_key] if self._label_key else 0
+        return record[self._image_key], tf.cast(label, tf.int32)
+
+
+def _shuffled(
+    window: tuple[tf.Tensor, tf.Tensor], number: tf.Tensor, key: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The window in an order that depends on the key and the window's number only."""
+    payloads, labels = window
+    order = tf.random.experimental.stateless_shuffle(
+        tf.range(tf.size(labels)), seed=tf.stack([tf.constant(key, tf.int64), number]), alg="philox"
+    )
+    return tf.gather(payloads, order), tf.gather(labels, order)
+
+
+def _records_per_window(builder: tfds.core.DatasetBuilder) -> int:
+    infos = builder.info.splits.values()
+    # Sizes are 0 where TFDS does not know them.
+    size = sum(info.num_bytes for info in infos) / max(1, sum(info.num_examples for info in infos))
+    return max(1, math.floor(WINDOW_BYTES / max(size, 1.0)))
+
+
+def _image_key(builder: tfds.core.DatasetBuilder) -> str:
+    """The name of the feature that holds the images."""
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    images = [
+        name
+        for name, feature in getattr(features, "items", dict)()
+        if isinstance(feature, tfds.features.Image) and feature.np_dtype == np.uint8
+    ]
+    supervised = (builder.info.supervised_keys or ("image",))[0]
+    for name in (supervised, "image", *images):
+        if name in images:
+            return name
+    raise ValueError(
+        f"The data set {builder.info.name!r} has no feature of uint8 images; its features are "
+        f"{', '.join(getattr(features, 'keys', list)())}."
+    )
+
+
+def _label_key(builder: tfds.core.DatasetBuilder) -> str | None:
+    """The name of the feature that holds the classes; None if there is none."""
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    supervised = (builder.info.supervised_keys or (None, None))[1]
+    for name in (supervised, "label"):
+        if name in features and isinstance(features[name], tfds.features.ClassLabel):
+            return name
+    return None
