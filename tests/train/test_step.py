@@ -1,0 +1,174 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from train.data import TrainingBatches, init_batch
+from train.state import TrainState
+from train.step import TrainStep
+
+
+def make(config, data, strategy, **kwargs):
+    state = TrainState(config, strategy)
+    state.initialize(init_batch(config, data))
+    return state, TrainStep(state, strategy, batch_size=config.batch_size, **kwargs)
+
+
+def batches(config, data, strategy, num, start=0):
+    return list(
+        itertools.islice(TrainingBatches(config, data, strategy).starting_at(start), num)
+    )
+
+
+def train(config, data, strategy, num, **kwargs):
+    """The state after some steps, and each step's results."""
+    state, step = make(config, data, strategy, **kwargs)
+    results = [step(batch) for batch in batches(config, data, strategy, num)]
+    return state, [{name: v.numpy() for name, v in result.items()} for result in results]
+
+
+def values(variables):
+    return [v.numpy() for v in variables]
+
+
+def all_variables(state):
+    return [*state.glow.weights, *state.average.weights, *state.optimizer.variables]
+
+
+@pytest.fixture(scope="module")
+def on_one_device(tiny, digits, one_device):
+    return train(tiny, digits, one_device, 8)
+
+
+def test_learns(on_one_device):
+    _, results = on_one_device
+    assert results[-1]["loss"] < results[0]["loss"] - 0.05
+    assert all(result["applied"] and not result["stop"] for result in results)
+
+
+@pytest.mark.parametrize("optimizer", ["adamax", "adam"])
+def test_replicas_stay_equal_bit_for_bit(optimizer, conditional, digits, two_replicas):
+    config = dataclasses.replace(conditional, optimizer=optimizer)
+    state, _ = train(config, digits, two_replicas, 8)
+    for variable in all_variables(state):
+        copies = two_replicas.experimental_local_results(variable.value)
+        assert len(copies) == 2
+        np.testing.assert_array_equal(copies[0].numpy(), copies[1].numpy(), variable.path)
+
+
+def test_two_replicas_train_as_one_device(on_one_device, tiny, digits, two_replicas):
+    state, results = on_one_device
+    replicated, replicated_results = train(tiny, digits, two_replicas, 8)
+    for result, other in zip(results, replicated_results, strict=True):
+        for name in ("loss", "gradient_norm"):
+            np.testing.assert_allclose(result[name], other[name], rtol=1e-5)
+    for mine, other in zip(values(state.glow.weights), values(replicated.glow.weights), strict=True):
+        np.testing.assert_allclose(mine, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["one_device", "two_replicas"])
+def test_xla_computes_the_same(strategy, tiny, digits, request):
+    """With one replica it compiles the update too."""
+    strategy = request.getfixturevalue(strategy)
+    config = dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, levels=1))
+    _, plain = train(config, digits, strategy, 3)
+    _, compiled = train(config, digits, strategy, 3, jit_compile=True)
+    losses = [[float(r["loss"]) for r in results] for results in (plain, compiled)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def test_a_step_is_the_optimizers_own(tiny, digits, one_device):
+    """One step against Keras's `apply` of the gradient of the mean objective."""
+    state, step = make(tiny, digits, one_device)
+    other, _ = make(tiny, digits, one_device)
+    for batch in batches(tiny, digits, one_device, 3):
+        step(batch)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(other.glow.objective(batch["image"], noise=batch["noise"])["loss"])
+        variables = other.glow.trainable_variables
+        other.optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+    for mine, theirs in zip(values(state.glow.weights), values(other.glow.weights), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-6)
+
+
+def test_keeps_the_average_of_the_weights(tiny, digits, one_device):
+    config = dataclasses.replace(tiny, average_decay=0.5)
+    state, step = make(config, digits, one_device)
+    kernels = []
+    for batch in batches(config, digits, one_device, 4):
+        step(batch)
+        kernels.append(state.glow.trainable_variables[0].numpy())
+    weights = 0.5 ** np.arange(3, -1, -1)
+    expected = sum(w * k for w, k in zip(weights, kernels, strict=True)) / weights.sum()
+    np.testing.assert_allclose(state.average.trainable_variables[0].numpy(), expected, atol=1e-6)
+
+
+def test_without_an_average_there_is_one_model(tiny, digits, one_device):
+    state = TrainState(dataclasses.replace(tiny, average_decay=0.0), one_device)
+    assert state.average is state.glow
+    assert state.weight_average is None
+
+
+def test_clips_the_whole_gradient(tiny, digits, one_device):
+    """By half its norm: the first moment is halved, and the norm is reported as it was."""
+    [batch] = batches(tiny, digits, one_device, 1)
+    free, step = make(tiny, digits, one_device)
+    norm = float(step(batch)["gradient_norm"])
+    clipped, step = make(tiny, digits, one_device, clip_norm=norm / 2)
+    assert float(step(batch)["gradient_norm"]) == pytest.approx(norm, rel=1e-6)
+    loose, step = make(tiny, digits, one_device, clip_norm=norm * 2)
+    step(batch)
+    for variable, halved, same in zip(
+        *(values(state.optimizer._m) for state in (free, clipped, loose)), strict=True
+    ):
+        np.testing.assert_allclose(halved, variable / 2, rtol=1e-5, atol=1e-9)
+        np.testing.assert_allclose(same, variable, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("strategy", ["one_device", "two_replicas"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_step_that_is_not_finite_changes_nothing(strategy, bad, tiny, digits, request):
+    """On two replicas the fault is in one image, which only one of them has."""
+    strategy = request.getfixturevalue(strategy)
+    state, step = make(tiny, digits, strategy)
+    good, worse = batches(tiny, digits, strategy, 2)
+    step(good)
+    before = values(all_variables(state))
+    count = state.weight_average.count.numpy()
+
+    def spoil(noise):
+        noise = noise.numpy()
+        noise[-1, 0, 0, 0] = bad
+        return tf.constant(noise)
+
+    parts = [spoil(part) for part in strategy.experimental_local_results(worse["noise"])[-1:]]
+    parts = [*strategy.experimental_local_results(worse["noise"])[:-1], *parts]
+    if len(parts) == 1:
+        worse["noise"] = parts[0]
+    else:
+        worse["noise"] = strategy.experimental_distribute_values_from_function(
+            lambda context: parts[context.replica_id_in_sync_group]
+        )
+    assert not step(worse)["applied"]
+    for value, now in zip(before, values(all_variables(state)), strict=True):
+        np.testing.assert_array_equal(value, now)
+    assert state.weight_average.count.numpy() == count
+    assert step(good)["applied"]
+
+
+def test_a_classifier_is_trained_and_reported(conditional, digits, two_replicas):
+    _, results = train(conditional, digits, two_replicas, 8)
+    last = results[-1]
+    expected = last["bits_per_dim"] + 0.5 * last["class_bits"]
+    np.testing.assert_allclose(last["loss"], expected, rtol=1e-6)
+    assert 0 <= last["accuracy"] <= 1
+    assert last["class_bits"] < results[0]["class_bits"]
+
+
+def test_one_worker_can_ask_all_to_stop(tiny, digits, two_replicas):
+    _, step = make(tiny, digits, two_replicas)
+    first, second = batches(tiny, digits, two_replicas, 2)
+    assert not step(first)["stop"]
+    assert step(second, stop=True)["stop"]
