@@ -1,0 +1,144 @@
+"""From a run folder to a published SavedModel."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+import tfglow
+from export.publishing import check_base, publish
+from export.signatures import Signatures
+from export.warmup import WARMUP_FILE, smallest_inputs, write_warmup_requests
+from tfglow.run_folder import (
+    AVERAGE,
+    MODEL,
+    RunFolder,
+    checkpoint_step,
+    has_average,
+    restore_checkpoint,
+)
+
+# The arithmetic of the coupling networks' convolutions, by the names of `GlowConfig.precision`.
+PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """A published version."""
+
+    # BASE/<version>.
+    path: Path
+    # The names of the model's signatures.
+    signatures: tuple[str, ...]
+    # `assets.extra/source.json`: which weights these are.
+    source: dict[str, Any]
+    # `assets.extra/evaluation.json`: the run's last evaluation up to them; None if there was none.
+    evaluation: dict[str, Any] | None
+
+    @property
+    def bits_per_dim(self) -> float | None:
+        """What the run evaluated these weights to."""
+        if self.evaluation is None:
+            return None
+        averaged = self.evaluation["eval_bits_per_dim"]
+        if self.source["weights"] == "averaged":
+            return averaged
+        # A run without an average evaluates the weights themselves under the plain name.
+        return self.evaluation.get("eval_bits_per_dim_raw", averaged)
+
+
+def export_run(
+    run_dir: str | os.PathLike,
+    export_dir: str | os.PathLike,
+    *,
+    raw_weights: bool = False,
+    checkpoint: str | None = None,
+    version: int | None = None,
+    precision: str = "float32",
+) -> Export:
+    """Publishes a run's model as `export_dir/<version>/`, complete or not at all.
+
+    Args:
+      run_dir: A run folder.
+      export_dir: The folder of all versions, which a server is given.
+      raw_weights: Whether to take the weights themselves in place of their moving average.
+      checkpoint: "best" by evaluation, "latest", or None: the best, or where none was evaluated
+        the latest.
+      version: The version's number; None takes the one after the highest that is there.
+      precision: "float32", or "mixed_bfloat16" for coupling networks in bfloat16. How the model
+        was trained does not matter.
+
+    Raises:
+      ValueError: If `run_dir` is no run folder, holds no such checkpoint or weights, or a model
+        that cannot be inverted; or if nothing can be published in `export_dir`.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"`precision` must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
+    run = RunFolder.open(run_dir)
+    check_base(export_dir, version)
+    prefix = run.checkpoint(checkpoint)
+    if not raw_weights and not has_average(prefix):
+        raise ValueError(
+            f"The checkpoint {prefix!r} holds no moving average of the weights: --raw_weights "
+            "exports the weights themselves."
+        )
+    glow = tfglow.Glow(run.model_config())
+    restore_checkpoint(tf.train.Checkpoint(**{MODEL if raw_weights else AVERAGE: glow}), prefix)
+    source = {
+        "run": run.path.resolve().name,
+        # From the folder of all versions, so that nothing of this machine travels along.
+        "run_dir": os.path.relpath(run.path.resolve(), Path(export_dir).resolve()),
+        "checkpoint": os.path.relpath(prefix, run.path),
+        "step": checkpoint_step(prefix),
+        "weights": "raw" if raw_weights else "averaged",
+        "precision": precision,
+        "tfglow": tfglow.__version__,
+        "tensorflow": tf.__version__,
+    }
+    evaluation = _evaluation(run, source["step"])
+    signatures = Signatures(glow, network_dtype=PRECISIONS[precision])
+    functions = signatures.concrete_functions()
+    _check_answers(functions)
+
+    def write(folder: Path) -> None:
+        try:
+            tf.saved_model.save(signatures, str(folder), signatures=functions)
+        except tf.errors.OpError as error:  # Such as a full disk.
+            raise OSError(0, error.message.splitlines()[0]) from error
+        extra = folder / "assets.extra"
+        extra.mkdir()
+        write_warmup_requests(folder / WARMUP_FILE, functions)
+        _write_json(extra / "config.json", run.read_config())
+        _write_json(extra / "source.json", source)
+        if evaluation is not None:
+            _write_json(extra / "evaluation.json", evaluation)
+
+    return Export(publish(write, export_dir, version), tuple(functions), source, evaluation)
+
+
+def _evaluation(run: RunFolder, step: int) -> dict[str, Any] | None:
+    """The run's last line of metrics with an evaluation, up to `step`."""
+    lines = [
+        line
+        for line in run.metrics()
+        if line["step"] <= step and line.get("eval_bits_per_dim") is not None
+    ]
+    return lines[-1] if lines else None
+
+
+def _check_answers(functions: dict[str, tf.types.experimental.ConcreteFunction]) -> None:
+    """Runs each signature once: a model that answers nothing is not worth publishing."""
+    for name, function in functions.items():
+        answer = function(**smallest_inputs(function))
+        if not bool(tf.reduce_all(answer["valid"])):
+            raise ValueError(
+                f"The model's `{name}` is not finite even for an input of zeros: the training run "
+                "diverged. Nothing was published."
+            )
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

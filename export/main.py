@@ -1,0 +1,78 @@
+"""`python export/main.py --run_dir=RUN --export_dir=BASE`: publishes a run for TF Serving."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # Run as a script: the checkout's root makes `export` a package, as it is for the tests.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+_DESCRIPTION = """\
+Publishes a run's model as BASE/<version>/, a SavedModel that TF Serving serves as it is.
+"""
+_EPILOG = "example: python export/main.py --run_dir=runs/digits --export_dir=exports/digits"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exports, says where, and returns the exit status."""
+    args = _parser().parse_args(argv)
+    # So that an export which is asked to stop removes what it has written.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # TensorFlow takes seconds to import: flags are checked before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    from export.exporting import export_run
+
+    tf.get_logger().setLevel("WARNING")
+    try:
+        export = export_run(**vars(args))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was published", file=sys.stderr)
+        return 128 + signal.SIGINT
+    weights = f"the {export.source['weights']} weights of step {export.source['step']}"
+    if export.bits_per_dim is not None:
+        weights += f" ({export.bits_per_dim:.3f} bits per dimension in the run's evaluation)"
+    print(f"Published {export.path}: {weights}. Signatures: {', '.join(export.signatures)}.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="export/main.py",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--run_dir", type=Path, required=True, help="the run's folder")
+    parser.add_argument(
+        "--export_dir", type=Path, required=True, help="folder with a numbered folder a version"
+    )
+    parser.add_argument(
+        "--raw_weights",
+        action="store_true",
+        help="the weights themselves (default: their moving average)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        choices=("best", "latest"),
+        help="(default: the best by evaluation, or where none was evaluated the latest)",
+    )
+    parser.add_argument("--version", type=int, help="(default: one more than the highest there)")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "mixed_bfloat16"),
+        default="float32",
+        help="mixed_bfloat16: convolutions of the coupling networks in bfloat16 (default float32)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

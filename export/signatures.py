@@ -1,0 +1,174 @@
+"""What a served Glow answers."""
+
+import math
+
+import tensorflow as tf
+
+from export.folded_flow import FoldedFlow
+from export.folding import fold
+from tfglow import likelihood
+from tfglow.glow import Glow
+
+# Channels that a PNG can hold: grey, grey and alpha, RGB, RGB and alpha.
+PNG_CHANNELS = (1, 2, 3, 4)
+# TF Serving's name for the signature of a request that names none.
+DEFAULT_SIGNATURE = "serving_default"
+
+
+class Signatures(tf.Module):
+    """The functions `encode`, `decode`, `sample` and `sample_png` of a model, batched by row.
+
+    Every function takes and returns tensors with one row an image, dimension 0 unknown (also 0
+    rows), and computes each row as if it were alone, so that a server may merge requests. All
+    return `valid`, bool `[N]`: false for a row with a bad input (a label out of range, a
+    temperature that is negative or not finite, a latent that is not finite) or whose result is
+    not finite; its other outputs are zero, or the empty string.
+
+    `sample_png` is there for images of 1 to 4 channels, which are what PNG holds.
+
+    Args:
+      glow: The model; its weights are copied, folded.
+      network_dtype: Of the coupling networks' convolutions.
+      name: Of the module.
+
+    Raises:
+      ValueError: If a weight is not finite or a 1×1 convolution has no inverse.
+    """
+
+    def __init__(self, glow: Glow, network_dtype: tf.DType = tf.float32, name: str = "glow"):
+        super().__init__(name=name)
+        config = glow.config
+        self._image_shape = tuple(config.image_shape)
+        self._num_dims = config.num_dims
+        self._num_bits = config.num_bits
+        self._num_classes = config.num_classes
+        self.flow = FoldedFlow(fold(glow.flow), network_dtype=network_dtype)
+
+        image = tf.TensorSpec([None, *self._image_shape], tf.uint8, "image")
+        latent = tf.TensorSpec([None, self._num_dims], tf.float32, "latent")
+        seed = tf.TensorSpec([None], tf.int64, "seed")
+        temperature = tf.TensorSpec([None], tf.float32, "temperature")
+        # Each direction is traced once, and shared by the functions that need it.
+        continuous = tf.TensorSpec(image.shape, tf.float32, "continuous")
+        self._forward = self._function(_for_any_number_of_rows(self.flow.forward), continuous)
+        self._inverse = self._function(_for_any_number_of_rows(self.flow.inverse), latent)
+        self.encode = self._function(self._encode, image)
+        self.decode = self._function(self._decode, latent)
+        self.sample = self._function(self._sample, seed, temperature)
+        if self._image_shape[-1] in PNG_CHANNELS:
+            self.sample_png = self._function(self._sample_png, seed, temperature)
+
+    def concrete_functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Every signature by its name, as `tf.saved_model.save` takes them."""
+        names = ("encode", "decode", "sample", "sample_png")
+        functions = {
+            name: getattr(self, name).get_concrete_function()
+            for name in names
+            if hasattr(self, name)
+        }
+        return {**functions, DEFAULT_SIGNATURE: functions["sample"]}
+
+    def _function(self, python_function, *specs):
+        """A graph function of `specs` and, for a conditional model, `label`."""
+        if self._num_classes:
+            specs = (*specs, tf.TensorSpec([None], tf.int32, "label"))
+        return tf.function(python_function, input_signature=specs, autograph=False)
+
+    def _encode(self, image, label=None):
+        # A server checks no shape: these stay in the graph, and do.
+        image = tf.ensure_shape(image, [None, *self._image_shape])
+        valid, label = self._checked_label(image, label)
+        x = likelihood.dequantize(image, self._num_bits, 0.5)  # The centre of each bin.
+        latent, log_det = self._forward(x, *label)
+        gaussian = -0.5 * (
+            tf.reduce_sum(tf.square(latent), axis=-1) + self._num_dims * math.log(2.0 * math.pi)
+        )
+        log_prob = likelihood.discrete_log_prob(gaussian + log_det, self._num_dims, self._num_bits)
+        valid &= _is_finite(latent) & tf.math.is_finite(log_prob)
+        bits_per_dim = likelihood.bits_per_dim(log_prob, self._num_dims)
+        return _answer(valid, latent=latent, log_prob=log_prob, bits_per_dim=bits_per_dim)
+
+    def _decode(self, latent, label=None):
+        latent = tf.ensure_shape(latent, [None, self._num_dims])
+        valid, label = self._checked_label(latent, label)
+        valid, image = self._image(valid, latent, label)
+        return _answer(valid, image=image)
+
+    def _sample(self, seed, temperature, label=None):
+        seed = tf.ensure_shape(seed, [None])
+        temperature = tf.ensure_shape(temperature, [None])
+        _check_rows(temperature, "temperature", seed)
+        valid, label = self._checked_label(seed, label)
+        valid &= tf.math.is_finite(temperature) & (temperature >= 0.0)
+        latent = tf.reshape(temperature, [-1, 1]) * self._noise(seed)
+        valid, image = self._image(valid, latent, label)
+        return _answer(valid, image=image, latent=latent)
+
+    def _sample_png(self, seed, temperature, label=None):
+        answer = self._sample(seed, temperature, label)
+        return _answer(answer["valid"], image_bytes=tf.io.encode_png(answer["image"]))
+
+    def _noise(self, seed):
+        """ε ~ N(0, I), `[N, D]`: each row is drawn by its seed alone."""
+
+        def draw(row_seed):
+            return tf.random.stateless_normal([self._num_dims], tf.stack([row_seed, 0]))
+
+        # Not tf.vectorized_map, which draws the same but fails on 0 rows.
+        spec = tf.TensorSpec([self._num_dims], tf.float32)
+        return tf.map_fn(draw, seed, fn_output_signature=spec)
+
+    def _image(self, valid, latent, label):
+        """`valid` and the image of each latent; a row that is not valid is computed as zeros."""
+        valid &= _is_finite(latent)
+        x = self._inverse(_zero_unless(valid, latent), *label)
+        valid &= _is_finite(x)
+        return valid, likelihood.quantize(_zero_unless(valid, x), self._num_bits)
+
+    def _checked_label(self, rows, label):
+        """Which rows have a valid label, and the labels with 0 in place of others: () or one."""
+        if label is None:
+            return tf.fill([tf.shape(rows)[0]], True), ()
+        label = tf.ensure_shape(label, [None])
+        _check_rows(label, "label", rows)
+        valid = (label >= 0) & (label < self._num_classes)
+        return valid, (_zero_unless(valid, label),)
+
+
+def _for_any_number_of_rows(function):
+    """`function` of tensors with one row an image, also for 0 rows.
+
+    TensorFlow's oneDNN convolution answers 0 rows with a wrong shape (as many channels as its
+    input has), so that `function` gets a row of zeros then.
+    """
+
+    def padded(*tensors):
+        num_rows = tf.shape(tensors[0])[0]
+        missing = tf.cast(num_rows == 0, tf.int32)
+        tensors = [tf.pad(t, [[0, missing]] + [[0, 0]] * (t.shape.rank - 1)) for t in tensors]
+        return tf.nest.map_structure(lambda output: output[:num_rows], function(*tensors))
+
+    return padded
+
+
+def _check_rows(tensor, name, rows):
+    """Refuses a request whose own inputs differ in number; batching servers do so before."""
+    tf.debugging.assert_equal(
+        tf.shape(tensor)[0], tf.shape(rows)[0], f"`{name}` has another number of rows."
+    )
+
+
+def _is_finite(tensor):
+    """Whether all of a row is, `[N]`."""
+    return tf.reduce_all(tf.math.is_finite(tensor), axis=list(range(1, tensor.shape.rank)))
+
+
+def _zero_unless(valid, tensor):
+    """`tensor` with zeros, or empty strings, in the rows that are not valid."""
+    mask = tf.reshape(valid, [-1] + [1] * (tensor.shape.rank - 1))
+    return tf.where(mask, tensor, tf.zeros_like(tensor))
+
+
+def _answer(valid, **outputs):
+    answer = {name: _zero_unless(valid, tensor) for name, tensor in outputs.items()}
+    return {**answer, "valid": valid}

@@ -1,0 +1,46 @@
+"""A run folder and what export publishes of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from export.exporting import export_run
+from tests.export.models import random_config, random_glow
+from tfglow.run_folder import RunFolder
+
+CONFIG = random_config(num_classes=3, levels=2, width=4)
+STEP = 12
+
+
+def make_run(path, *, average=True):
+    """A run folder with random weights, and another random average of them."""
+    run = RunFolder.create(path, {"model": CONFIG.to_dict(), "dataset": "digits"})
+    run.save_glow(raw_glow(), averaged_glow() if average else None, step=STEP)
+    lines = [
+        {"epoch": 1, "step": 6, "eval_bits_per_dim": 4.5, "eval_bits_per_dim_raw": 5.5},
+        {"epoch": 2, "step": STEP, "eval_bits_per_dim": 3.5, "eval_bits_per_dim_raw": 3.75},
+        {"epoch": 3, "step": 18, "eval_bits_per_dim": 2.5, "eval_bits_per_dim_raw": 2.75},
+    ]
+    run.metrics_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return run
+
+
+def raw_glow():
+    return random_glow(CONFIG, seed=1)
+
+
+def averaged_glow():
+    return random_glow(CONFIG, seed=2)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs") / "digits")
+
+
+@pytest.fixture(scope="session")
+def export(run):
+    """The first version of the run; not to be changed."""
+    return export_run(run.path, run.path.parent / "exports")

@@ -1,0 +1,181 @@
+"""From a run folder to a version, and what is said when there is nothing to publish."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export import main
+from export.exporting import export_run
+from tests.export.conftest import CONFIG, averaged_glow, make_run, raw_glow
+from tests.export.models import random_images
+from tfglow.run_folder import RunFolder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def base(tmp_path):
+    return tmp_path / "exports"
+
+
+def command(capsys, *arguments):
+    """The exit status of `export/main.py`, and what it prints and complains."""
+    status = main.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def complaint(capsys, *arguments):
+    """The one sentence with which `export/main.py` fails."""
+    status, out, err = command(capsys, *arguments)
+    assert status == 1 and out == ""
+    assert err.startswith("error: ") and err.count("\n") == 1
+    return err.removeprefix("error: ").rstrip("\n")
+
+
+def assert_encodes_as(path, glow):
+    """A published version is of this model."""
+    images, label = random_images(CONFIG, 3), tf.constant([0, 1, 2], tf.int32)
+    answer = tf.saved_model.load(str(path)).signatures["encode"](image=images, label=label)
+    expected = glow.encode(images, label)
+    np.testing.assert_allclose(answer["latent"], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_command_publishes_the_raw_weights_and_says_so(run, base, capsys):
+    status, out, err = command(
+        capsys, f"--run_dir={run.path}", f"--export_dir={base}", "--raw_weights"
+    )
+    assert (status, err) == (0, "")
+    assert out == (
+        f"Published {base / '1'}: the raw weights of step 12 (3.750 bits per dimension in the "
+        "run's evaluation). Signatures: encode, decode, sample, sample_png, serving_default.\n"
+    )
+    assert_encodes_as(base / "1", raw_glow())
+
+
+def test_averaged_weights_are_the_default(export):
+    assert export.source["weights"] == "averaged" and export.bits_per_dim == 3.5
+    assert_encodes_as(export.path, averaged_glow())
+
+
+def test_the_script_runs_from_anywhere(run, base, tmp_path):
+    script = [sys.executable, ROOT / "export" / "main.py"]
+    flags = [f"--run_dir={run.path}", f"--export_dir={base}", "--version=40"]
+    done = subprocess.run([*script, *flags], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Published {base / '40'}: the averaged weights of step 12")
+    assert "Traceback" not in done.stderr
+    flags[0] = "--run_dir=absent"
+    failed = subprocess.run([*script, *flags], cwd=tmp_path, capture_output=True, text=True)
+    assert failed.returncode == 1 and "Traceback" not in failed.stderr
+    assert "error: There is no run folder 'absent'.\n" in failed.stderr
+
+
+def test_networks_in_bfloat16(run, base):
+    export = export_run(run.path, base, precision="mixed_bfloat16")
+    assert export.source["precision"] == "mixed_bfloat16"
+    loaded = tf.saved_model.load(str(export.path))
+    kernel = loaded.flow.steps[0][0].network.kernel_2
+    assert kernel.dtype == tf.bfloat16 and loaded.flow.steps[0][0].kernel.dtype == tf.float32
+
+
+def test_a_run_that_was_never_evaluated_has_no_evaluation(run, base, tmp_path):
+    copy = RunFolder(Path(shutil.copytree(run.path, tmp_path / "copy")))
+    copy.metrics_path.unlink()
+    export = export_run(copy.path, base)
+    assert export.evaluation is None and export.bits_per_dim is None
+    assert not (export.path / "assets.extra" / "evaluation.json").exists()
+
+
+def test_a_disk_that_is_full_publishes_nothing(run, base, capsys):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        sentence = complaint(capsys, f"--run_dir={run.path}", f"--export_dir={base}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sentence.startswith(f"Cannot publish in '{base}': ")
+    assert os.listdir(base) == []
+
+
+# Nothing to publish.
+
+
+def test_a_run_folder_that_is_none(base, tmp_path, capsys):
+    flags = [f"--run_dir={tmp_path / 'absent'}", f"--export_dir={base}"]
+    assert complaint(capsys, *flags) == f"There is no run folder '{tmp_path / 'absent'}'."
+    (tmp_path / "other").mkdir()
+    flags[0] = f"--run_dir={tmp_path / 'other'}"
+    sentence = f"'{tmp_path / 'other'}' is not a run folder: it has no config.json."
+    assert complaint(capsys, *flags) == sentence
+    assert not base.exists()
+
+
+def test_a_run_without_a_checkpoint(base, tmp_path, capsys):
+    run = RunFolder.create(tmp_path / "run", {"model": CONFIG.to_dict()})
+    flags = [f"--run_dir={run.path}", f"--export_dir={base}"]
+    assert complaint(capsys, *flags) == f"The run '{run.path}' has no saved checkpoint."
+    sentence = f"The run '{run.path}' has no best checkpoint."
+    assert complaint(capsys, *flags, "--checkpoint=best") == sentence
+    assert not base.exists()
+
+
+def test_a_run_without_an_average_needs_the_flag(base, tmp_path, capsys):
+    run = make_run(tmp_path / "run", average=False)
+    flags = [f"--run_dir={run.path}", f"--export_dir={base}"]
+    assert "holds no moving average of the weights: --raw_weights" in complaint(capsys, *flags)
+    assert not base.exists()
+    assert export_run(run.path, base, raw_weights=True).path == base / "1"
+
+
+def test_a_damaged_checkpoint(base, run, tmp_path, capsys):
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    (data,) = (copy / "checkpoints").glob("*.data-*")
+    damaged = bytearray(data.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    data.write_bytes(damaged)
+    flags = [f"--run_dir={copy}", f"--export_dir={base}"]
+    assert "is damaged or not of this model" in complaint(capsys, *flags, "--raw_weights")
+    assert not base.exists()
+
+
+def test_a_model_that_diverged(base, tmp_path, capsys):
+    glow = raw_glow()
+    glow.flow.steps[0][1].coupling.network.conv_2.b.assign([np.nan] * CONFIG.width)
+    run = RunFolder.create(tmp_path / "run", {"model": CONFIG.to_dict()})
+    run.save_glow(glow, step=1)
+    flags = [f"--run_dir={run.path}", f"--export_dir={base}", "--raw_weights"]
+    assert "level0_step1" in complaint(capsys, *flags)
+    # Weights that are finite, and whose scales are not.
+    glow.flow.steps[0][1].coupling.network.conv_2.b.assign([1.0] * CONFIG.width)
+    glow.flow.steps[0][1].coupling.network.conv_2.logs.assign([100.0] * CONFIG.width)
+    run.save_glow(glow, step=2)
+    assert "level0_step1 is not finite" in complaint(capsys, *flags)
+    # Scales that are finite, and whose results are not.
+    glow.flow.steps[0][1].coupling.network.conv_2.logs.assign([10.0] * CONFIG.width)
+    glow.flow.steps[0][1].coupling.network.conv_last.logs.assign([28.0] * 12)
+    run.save_glow(glow, step=3)
+    assert "is not finite even for an input of zeros" in complaint(capsys, *flags)
+    assert not base.exists()
+
+
+def test_an_export_folder_that_is_a_file(run, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    sentence = complaint(capsys, f"--run_dir={run.path}", f"--export_dir={tmp_path / 'file'}")
+    assert sentence == (
+        f"Cannot publish in '{tmp_path / 'file'}': '{tmp_path / 'file'}' is not a folder."
+    )
+
+
+def test_an_unknown_precision(run, base):
+    with pytest.raises(ValueError, match="`precision` must be one of float32, mixed_bfloat16; got"):
+        export_run(run.path, base, precision="float64")

@@ -1,0 +1,211 @@
+"""The published folder by itself: what TensorFlow, its tools and TF Serving find in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from export.signatures import Signatures
+from tests.export.conftest import CONFIG, STEP, averaged_glow
+from tests.export.models import random_images
+
+NAMES = ("encode", "decode", "sample", "sample_png", "serving_default")
+LABEL = np.array([2, 0, 1], np.int32)
+
+
+def requests():
+    """Inputs for every signature, of three rows."""
+    drawn = {
+        "seed": np.array([3, 4, 5], np.int64),
+        "temperature": np.array([0.7, 1.0, -1.0], np.float32),
+        "label": LABEL,
+    }
+    latent = np.random.default_rng(0).normal(size=[3, CONFIG.num_dims]).astype(np.float32)
+    return {
+        "encode": {"image": random_images(CONFIG, 3).numpy(), "label": LABEL},
+        "decode": {"latent": latent, "label": LABEL},
+        **dict.fromkeys(("sample", "sample_png", "serving_default"), drawn),
+    }
+
+
+def test_tensorflow_alone_gives_the_same_numbers(export, tmp_path):
+    asked = {
+        f"{signature}/{name}": value
+        for signature, inputs in requests().items()
+        for name, value in inputs.items()
+    }
+    np.savez(tmp_path / "requests.npz", **asked)
+    script = Path(__file__).with_name("saved_model_alone.py")
+    # -I: neither the environment's paths nor the script's folder are searched for modules.
+    command = [sys.executable, "-I", script, export.path, "requests.npz", "answers.npz"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=120)
+
+    functions = Signatures(averaged_glow()).concrete_functions()
+    with np.load(tmp_path / "answers.npz") as answers:
+        expected_keys = set()
+        for signature, inputs in requests().items():
+            expected = functions[signature](**{k: tf.constant(v) for k, v in inputs.items()})
+            for runtime in ("load", "session"):
+                for name, tensor in expected.items():
+                    key = f"{runtime}/{signature}/{name}"
+                    expected_keys.add(key)
+                    if tensor.dtype == tf.uint8:
+                        difference = answers[key].astype(int) - tensor.numpy()
+                        assert np.abs(difference).max() <= 1, key
+                    elif tensor.dtype.is_floating:
+                        np.testing.assert_allclose(
+                            answers[key], tensor, rtol=1e-4, atol=1e-4, err_msg=key
+                        )
+                    elif tensor.dtype == tf.bool:
+                        np.testing.assert_array_equal(answers[key], tensor, err_msg=key)
+                    else:
+                        assert [len(png) > 0 for png in answers[key]] == [True, True, False]
+        assert set(answers) == expected_keys
+        for latent in ("sample/latent", "serving_default/latent"):
+            np.testing.assert_array_equal(answers[f"load/{latent}"], answers[f"session/{latent}"])
+
+
+@pytest.fixture(scope="module")
+def loaded(export):
+    """Its functions check no shape in Python, as servers do not."""
+    return tf.saved_model.load(str(export.path))
+
+
+def run(loaded, signature, inputs):
+    """The answer, as NumPy arrays."""
+    answer = loaded.signatures[signature](**{k: tf.constant(v) for k, v in inputs.items()})
+    return {name: tensor.numpy() for name, tensor in answer.items()}
+
+
+def test_functions_can_be_called_without_signatures(loaded):
+    answer = loaded.sample(tf.constant([1], tf.int64), tf.constant([0.7]), tf.constant([2]))
+    inputs = {"seed": np.array([1]), "temperature": np.array([0.7], np.float32)}
+    expected = run(loaded, "sample", {**inputs, "label": np.array([2], np.int32)})
+    np.testing.assert_array_equal(answer["image"], expected["image"])
+
+
+WRONG_SHAPES = [
+    ("encode", "image", np.zeros([3, 384], np.uint8)),
+    ("encode", "image", np.zeros([3, 8, 16, 3], np.uint8)),
+    ("encode", "label", np.zeros([3, 1], np.int32)),
+    ("decode", "latent", np.zeros([3, 383], np.float32)),
+    ("decode", "latent", np.zeros([3, 16, 8, 3], np.float32)),
+    ("sample", "seed", np.zeros([3, 1], np.int64)),
+    ("sample", "temperature", np.ones([3, 1], np.float32)),
+    ("sample_png", "seed", np.zeros([3, 2], np.int64)),
+]
+WRONG_ROWS = [
+    ("encode", "label", LABEL[:1]),
+    ("decode", "label", LABEL[:2]),
+    ("sample", "temperature", np.ones([1], np.float32)),
+    ("sample", "label", LABEL[:1]),
+    ("sample_png", "temperature", np.ones([4], np.float32)),
+]
+
+
+@pytest.mark.parametrize("signature, name, value", WRONG_SHAPES)
+def test_the_graph_refuses_wrong_shapes(loaded, signature, name, value):
+    with pytest.raises(tf.errors.InvalidArgumentError) as refused:
+        run(loaded, signature, {**requests()[signature], name: value})
+    shape = ",".join(str(n) for n in value.shape)
+    assert f"[{shape}] is not compatible with expected shape" in str(refused.value)
+
+
+@pytest.mark.parametrize("signature, name, value", WRONG_ROWS)
+def test_the_graph_refuses_inputs_with_different_numbers_of_rows(loaded, signature, name, value):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}` has another number of"):
+        run(loaded, signature, {**requests()[signature], name: value})
+
+
+def test_warm_up_holds_one_valid_request_a_signature(export, loaded):
+    path = export.path / "assets.extra" / "tf_serving_warmup_requests"
+    seen = []
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        seen.append(request.model_spec.signature_name)
+        inputs = {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()}
+        answer = run(loaded, request.model_spec.signature_name, inputs)
+        assert answer["valid"].all() and len(answer["valid"]) == 1
+    assert sorted(seen) == sorted(NAMES)
+
+
+def test_assets_say_where_the_model_comes_from(export, run):
+    extra = export.path / "assets.extra"
+    assert json.loads((extra / "config.json").read_text()) == run.read_config()
+    source = json.loads((extra / "source.json").read_text())
+    assert source == export.source
+    assert source["run"] == "digits" and source["step"] == STEP
+    assert source["weights"] == "averaged" and source["precision"] == "float32"
+    # From the folder of all versions, the run is found again.
+    assert (export.path.parent / source["run_dir"]).resolve() == run.path.resolve()
+    assert (run.path / f"{source['checkpoint']}.index").exists()
+    # The evaluation of these weights, not the run's last one.
+    evaluation = json.loads((extra / "evaluation.json").read_text())
+    assert evaluation == export.evaluation == run.metrics()[1]
+
+
+def test_nothing_in_it_is_compiled_by_xla_or_names_this_machine(export):
+    data = (export.path / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    functions = graph.graph_def.library.function
+    assert len(functions) > 10
+    compiled = [f.signature.name for f in functions if f.attr["_XlaMustCompile"].b]
+    nodes = [n for f in functions for n in f.node_def] + list(graph.graph_def.node)
+    compiled += [node.name for node in nodes if node.attr["_XlaMustCompile"].b]
+    assert compiled == []
+    assert not re.search(rb"\.py\b", data)
+    root = Path(__file__).resolve().parents[2]
+    assert os.fsencode(root) not in data
+
+
+def test_weights_are_variables_and_not_constants(export):
+    """A GraphDef may hold 2 GiB, and every function its own copy of a constant."""
+    data = (export.path / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    nodes = [n for f in graph.graph_def.library.function for n in f.node_def]
+    constants = [n.attr["value"].tensor for n in nodes if n.op == "Const"]
+    assert max(tf.make_ndarray(tensor).size for tensor in constants) < 128
+
+
+def saved_model_cli(*arguments, cwd):
+    command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", *arguments]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    result = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_saved_model_cli_shows_and_runs_it(export, tmp_path):
+    shown = saved_model_cli(
+        "show", "--dir", export.path, "--tag_set", "serve", "--signature_def", "sample",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert re.findall(r"puts\['(\w+)'\]", shown) == [
+        "label", "seed", "temperature", "image", "latent", "valid"
+    ]  # fmt: skip
+    saved_model_cli(
+        "run", "--dir", export.path, "--tag_set", "serve", "--signature_def", "sample",
+        "--input_exprs", "seed=[3, 4];temperature=[0.7, 1.0];label=[2, 0]", "--outdir", tmp_path,
+        cwd=tmp_path,
+    )  # fmt: skip
+    expected = Signatures(averaged_glow()).sample(
+        tf.constant([3, 4], tf.int64), tf.constant([0.7, 1.0]), tf.constant([2, 0])
+    )
+    np.testing.assert_array_equal(np.load(tmp_path / "latent.npy"), expected["latent"])
+    difference = np.load(tmp_path / "image.npy").astype(int) - expected["image"].numpy()
+    assert np.abs(difference).max() <= 1

@@ -1,0 +1,289 @@
+"""What the signatures answer: the contract's names and shapes, the model's numbers, row by row."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export.signatures import Signatures
+from tests.export.models import random_config, random_glow, random_images, random_labels
+
+CONFIGS = {
+    "affine": {},
+    "affine_full": {"parameterization": "full"},
+    "additive": {"coupling": "additive"},
+    "shuffle": {"permutation": "shuffle"},
+    "reverse": {"permutation": "reverse"},
+    "conditional_five_bits": {"num_classes": 3, "num_bits": 5},
+    "grey": {"image_shape": (8, 8, 1), "levels": 1},
+    "trained_in_float64": {"precision": "float64"},
+}
+all_configs = pytest.mark.parametrize("case", CONFIGS)
+NAN, INF = float("nan"), float("inf")
+
+
+@functools.cache
+def served(case):
+    """The model of a case and its signatures, made once."""
+    glow = random_glow(random_config(**CONFIGS[case]))
+    return glow, Signatures(glow)
+
+
+def numpy(answer):
+    return {name: tensor.numpy() for name, tensor in answer.items()}
+
+
+def seeds_and_temperatures(num, temperature=0.7):
+    return {
+        "seed": tf.range(10, 10 + num, dtype=tf.int64),
+        "temperature": tf.fill([num], temperature),
+    }
+
+
+# The contract's table.
+
+
+@pytest.mark.parametrize("case", ["affine", "conditional_five_bits"])
+def test_names_types_and_shapes(case):
+    glow, signatures = served(case)
+    height, width, channels = glow.config.image_shape
+    label = {"label": ("int32", (None,))} if glow.config.num_classes else {}
+    image = ("uint8", (None, height, width, channels))
+    latent = ("float32", (None, glow.config.num_dims))
+    row, valid = ("float32", (None,)), ("bool", (None,))
+    drawn = {"seed": ("int64", (None,)), "temperature": row, **label}
+    sample = (drawn, {"image": image, "latent": latent, "valid": valid})
+    table = {
+        "encode": (
+            {"image": image, **label},
+            {"latent": latent, "log_prob": row, "bits_per_dim": row, "valid": valid},
+        ),
+        "decode": ({"latent": latent, **label}, {"image": image, "valid": valid}),
+        "sample": sample,
+        "serving_default": sample,
+        "sample_png": (drawn, {"image_bytes": ("string", (None,)), "valid": valid}),
+    }
+    functions = signatures.concrete_functions()
+    assert set(functions) == set(table)
+    for name, (inputs, outputs) in table.items():
+        specs = [spec for spec in functions[name].structured_input_signature[0] if spec]
+        assert {s.name: (s.dtype.name, tuple(s.shape)) for s in specs} == inputs
+        given = functions[name].structured_outputs
+        assert {k: (t.dtype.name, tuple(t.shape)) for k, t in given.items()} == outputs
+
+
+@pytest.mark.parametrize("channels, there", [(2, True), (4, True), (5, False)])
+def test_png_is_there_for_the_channels_that_it_can_hold(channels, there):
+    config = random_config(image_shape=(4, 4, channels), levels=1, steps=1)
+    signatures = Signatures(random_glow(config))
+    assert ("sample_png" in signatures.concrete_functions()) == there
+    assert signatures.sample(**seeds_and_temperatures(2))["valid"].numpy().all()
+
+
+# The model's numbers.
+
+
+@all_configs
+def test_encode_is_the_models(case):
+    glow, signatures = served(case)
+    images, labels = random_images(glow.config), random_labels(glow.config)
+    answer = numpy(signatures.encode(images, **labels))
+    of_glow = {"labels": labels.get("label")}
+    np.testing.assert_allclose(
+        answer["latent"], glow.encode(images, **of_glow), rtol=1e-4, atol=1e-4
+    )
+    log_prob = glow.log_prob(images, noise=0.5, **of_glow)
+    np.testing.assert_allclose(answer["log_prob"], log_prob, rtol=1e-5)
+    bits_per_dim = glow.bits_per_dim(images, noise=0.5, **of_glow)
+    np.testing.assert_allclose(answer["bits_per_dim"], bits_per_dim, rtol=0, atol=1e-4)
+    assert answer["valid"].all()
+
+
+@all_configs
+def test_continuous_images_are_the_models(case):
+    glow, signatures = served(case)
+    labels = random_labels(glow.config)
+    latent = 0.7 * tf.random.stateless_normal([5, glow.config.num_dims], [0, 1])
+    keywords = {"labels": labels["label"]} if labels else {}
+    expected = glow.flow.inverse(tf.cast(latent, glow.config.dtype), **keywords)
+    image = signatures.flow.inverse(latent, labels.get("label"))
+    # In units of the pixels' whole range.
+    np.testing.assert_allclose(image, expected, rtol=1e-4, atol=1e-4)
+
+
+@all_configs
+def test_decode_is_the_models(case):
+    glow, signatures = served(case)
+    labels = random_labels(glow.config)
+    latent = 0.7 * tf.random.stateless_normal([5, glow.config.num_dims], [0, 1])
+    image = signatures.decode(latent, **labels)["image"].numpy()
+    difference = np.abs(image.astype(int) - glow.decode(latent, labels.get("label")))
+    # Where rounding sends a value to the next bin.
+    assert difference.max() <= 2 ** (8 - glow.config.num_bits)
+    assert (difference > 0).mean() < 0.01
+
+
+def test_a_seed_draws_what_it_draws_in_the_library():
+    glow, signatures = served("affine")
+    answer = numpy(signatures.sample(**seeds_and_temperatures(3)))
+    for row, seed in enumerate([10, 11, 12]):
+        expected = glow.sample(1, temperature=0.7, seed=seed)[0].numpy()
+        assert np.abs(answer["image"][row].astype(int) - expected).max() <= 1
+    assert answer["valid"].all()
+
+
+@all_configs
+def test_decoding_what_was_encoded_gives_every_byte_back(case):
+    glow, signatures = served(case)
+    images, labels = random_images(glow.config, 16), random_labels(glow.config, 16)
+    kept = images // 2 ** (8 - glow.config.num_bits) * 2 ** (8 - glow.config.num_bits)
+    latent = signatures.encode(images, **labels)["latent"]
+    answer = numpy(signatures.decode(latent, **labels))
+    np.testing.assert_array_equal(answer["image"], kept)
+    assert answer["valid"].all()
+
+
+def test_sample_decodes_its_latent_and_png_holds_its_image():
+    _, signatures = served("conditional_five_bits")
+    inputs = {**seeds_and_temperatures(4), "label": tf.constant([0, 1, 2, 0])}
+    answer = numpy(signatures.sample(**inputs))
+    image = signatures.decode(answer["latent"], inputs["label"])["image"]
+    np.testing.assert_array_equal(image, answer["image"])
+    png = signatures.sample_png(**inputs)["image_bytes"]
+    decoded = [tf.io.decode_png(data).numpy() for data in png.numpy()]
+    np.testing.assert_array_equal(decoded, answer["image"])
+
+
+def test_networks_in_bfloat16_are_as_invertible():
+    glow, exact = served("affine")
+    signatures = Signatures(glow, network_dtype=tf.bfloat16)
+    images = random_images(glow.config, 16)
+    answer = signatures.encode(images)
+    np.testing.assert_array_equal(signatures.decode(answer["latent"])["image"], images)
+    bits = exact.encode(images)["bits_per_dim"]
+    np.testing.assert_allclose(answer["bits_per_dim"], bits, rtol=0, atol=0.01)
+    assert not np.array_equal(answer["bits_per_dim"], bits)
+    kernel = signatures.flow.steps[0][0].network.kernel_1
+    assert kernel.dtype == tf.bfloat16
+
+
+# Each row by itself.
+
+
+@pytest.mark.parametrize("num", [1, 2, 64])
+def test_a_row_does_not_depend_on_its_batch(num):
+    _, signatures = served("affine")
+    everything = numpy(signatures.sample(**seeds_and_temperatures(65)))
+    some = {name: tensor[1 : 1 + num] for name, tensor in seeds_and_temperatures(65).items()}
+    answer = numpy(signatures.sample(**some))
+    np.testing.assert_array_equal(answer["latent"], everything["latent"][1 : 1 + num])
+    image = everything["image"][1 : 1 + num].astype(int)
+    assert np.abs(answer["image"] - image).max() <= 1
+    decoded = numpy(signatures.decode(answer["latent"]))["image"]
+    encoded = numpy(signatures.encode(decoded[:1]))
+    np.testing.assert_allclose(
+        encoded["latent"], signatures.encode(decoded)["latent"][:1], rtol=1e-4, atol=1e-4
+    )
+
+
+def test_seeds_are_any_64_bit_numbers_and_draw_a_standard_gaussian():
+    glow, signatures = served("affine")
+    inputs = {
+        "seed": tf.constant([0, 1, -1, 2**63 - 1, -(2**63), 2**32], tf.int64),
+        "temperature": tf.ones([6]),
+    }
+    answer = numpy(signatures.sample(**inputs))
+    assert len({row.tobytes() for row in answer["latent"]}) == 6
+    # Six rows of 384 values: three standard errors.
+    assert abs(answer["latent"].mean()) < 3 / np.sqrt(answer["latent"].size)
+    assert abs(answer["latent"].var() - 1) < 3 * np.sqrt(2 / answer["latent"].size)
+    assert answer["latent"].shape == (6, glow.config.num_dims)
+
+
+def test_the_temperature_scales_a_rows_own_latent():
+    _, signatures = served("affine")
+    inputs = {
+        "seed": tf.constant([5, 5, 5], tf.int64),
+        "temperature": tf.constant([1.0, 0.5, 0.0]),
+    }
+    latent = numpy(signatures.sample(**inputs))["latent"]
+    np.testing.assert_array_equal(latent[1], 0.5 * latent[0])
+    assert not latent[2].any()
+
+
+@pytest.mark.parametrize("case", ["affine", "conditional_five_bits"])
+def test_no_rows_are_answered_with_no_rows(case):
+    glow, signatures = served(case)
+    inputs = {
+        "encode": {"image": random_images(glow.config, 0)},
+        "decode": {"latent": tf.zeros([0, glow.config.num_dims])},
+        "sample": seeds_and_temperatures(0),
+        "sample_png": seeds_and_temperatures(0),
+    }
+    for name, function in signatures.concrete_functions().items():
+        given = inputs[name.replace("serving_default", "sample")]
+        answer = function(**given, **random_labels(glow.config, 0))
+        for key, spec in function.structured_outputs.items():
+            assert answer[key].shape == (0, *spec.shape[1:])
+
+
+# Bad rows, and bad requests.
+
+
+def assert_spoils_nothing(answer, alone, valid):
+    """Rows that are not valid are zero, and the others as if those were not there."""
+    answer, alone = numpy(answer), numpy(alone)
+    np.testing.assert_array_equal(answer.pop("valid"), valid)
+    for name, values in answer.items():
+        if name == "image_bytes":
+            assert [data == b"" for data in values] == [not v for v in valid]
+            continue
+        assert not values[~np.array(valid)].any()
+        if values.dtype == np.uint8:
+            difference = np.abs(values[valid].astype(int) - alone[name])
+            assert difference.max() <= 1
+        else:
+            np.testing.assert_allclose(values[valid], alone[name], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["sample", "sample_png"])
+@pytest.mark.parametrize("temperature", [-1.0, -1e-30, NAN, INF, -INF, 3e38])
+def test_a_bad_temperature_is_not_valid(name, temperature):
+    _, signatures = served("affine")
+    function = getattr(signatures, name)
+    inputs = seeds_and_temperatures(4)
+    inputs["temperature"] = tf.constant([0.7, temperature, 0.7, 0.0])
+    kept = {key: tf.gather(value, [0, 2, 3]) for key, value in inputs.items()}
+    assert_spoils_nothing(function(**inputs), function(**kept), [True, False, True, True])
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF, 3e38])
+def test_a_latent_that_is_not_finite_or_decodes_to_nothing_finite_is_not_valid(value):
+    glow, signatures = served("affine")
+    latent = np.random.default_rng(0).normal(size=[3, glow.config.num_dims]).astype(np.float32)
+    latent[1, 7 :: 1 if value == 3e38 else 10_000] = value
+    answer = signatures.decode(latent)
+    assert_spoils_nothing(answer, signatures.decode(latent[[0, 2]]), [True, False, True])
+
+
+@pytest.mark.parametrize("label", [-1, 3, 2**31 - 1, -(2**31)])
+@pytest.mark.parametrize("name", ["encode", "decode", "sample", "sample_png"])
+def test_a_label_out_of_range_is_not_valid(name, label):
+    glow, signatures = served("conditional_five_bits")
+    function = getattr(signatures, name)
+    inputs = {
+        "encode": {"image": random_images(glow.config, 3)},
+        "decode": {"latent": tf.random.stateless_normal([3, glow.config.num_dims], [0, 0])},
+    }.get(name, seeds_and_temperatures(3))
+    inputs = {**inputs, "label": tf.constant([0, label, 2])}
+    kept = {key: tf.gather(value, [0, 2]) for key, value in inputs.items()}
+    assert_spoils_nothing(function(**inputs), function(**kept), [True, False, True])
+
+
+def test_rows_of_a_label_are_counted():
+    glow, signatures = served("conditional_five_bits")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`label` has another number of rows"):
+        signatures.encode(random_images(glow.config, 2), tf.constant([1]))
