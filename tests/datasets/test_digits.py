@@ -124,7 +124,7 @@ def test_processes_may_prepare_at_once(tmp_path):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = [process.communicate(timeout=60)[0] for process in processes]
+    answers = [process.communicate(timeout=300)[0] for process in processes]
     assert answers == [f"1500 {place}/digits/1.0.0\n"] * 2
     assert [path.name for path in place.iterdir()] == ["digits"]
 

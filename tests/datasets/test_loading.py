@@ -73,7 +73,7 @@ def test_a_stream_is_shuffled_from_file_to_file_and_within_windows(photos_dir, m
     assert colours(images_of(data, epoch=1)) == orders[1]
 
 
-def test_other_features_than_images_are_not_read(photos_dir):
+def test_a_stream_s_elements_are_encoded_images(photos_dir):
     source = datasets.load("photos", "train", photos_dir, (4, 4, 3), cache_bytes=0)._source
     payload, label = source.elements(None).element_spec
     assert (payload.dtype, label.dtype) == (tf.string, tf.int32)

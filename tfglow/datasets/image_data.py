@@ -171,6 +171,9 @@ class ImageData:
 def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
+    # Rewriting the pipeline's graph makes a second copy of the images that are kept in memory, and
+    # finds nothing to gain here.
+    options.experimental_optimization.apply_default_optimizations = False
     # The shards are made here; a strategy is not to divide them once more.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return options

@@ -80,12 +80,11 @@ class TfdsSource(Source):
         def reorder(files: list) -> list:
             return files if key is None else [files[i] for i in permutation(len(files), key)]
 
-        keys = {self._image_key: True} | ({self._label_key: True} if self._label_key else {})
+        features = self._builder.info.features
+        images = [key for key, value in features.items() if isinstance(value, tfds.features.Image)]
         records = self._builder.as_dataset(
             split=self.split,
-            decoders=tfds.decode.PartialDecoding(
-                keys, decoders={self._image_key: tfds.decode.SkipDecoding()}
-            ),
+            decoders={key: tfds.decode.SkipDecoding() for key in images},
             read_config=tfds.ReadConfig(
                 try_autocache=False,
                 experimental_interleave_sort_fn=reorder,

@@ -12,6 +12,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+import tensorflow as tf
+
 from tfglow.datasets.digits.digits import Digits
 
 
@@ -32,7 +34,7 @@ def prepare(data_dir: str | os.PathLike | None = None) -> Digits:
     for place in [*map(pathlib.Path, places), user_cache()]:
         builder = Digits(data_dir=place)
         if not builder.is_prepared():
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, tf.errors.OpError):  # TFDS writes through TensorFlow
                 _write(place)
             builder = Digits(data_dir=place)  # reads what is there now, whoever wrote it
         if builder.is_prepared():
