@@ -1,0 +1,162 @@
+"""Finds and applies attribute directions: `python train/attributes.py --help`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # Run as a script: the packages are found from the checkout, not from this folder.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from tfglow import Glow
+from tfglow.image_grid import image_grid
+from tfglow.latents import AttributeDirections
+from train.attribute_fitting import directions_from_labels, directions_from_table
+from train.flags import OneSentenceParser
+from train.image_flags import (
+    add_checkpoint_flag,
+    add_image_flags,
+    images_from_flags,
+    numbers,
+    words,
+)
+from train.pictures import check_output, write_png
+from train.plots import visible
+from train.trained_run import TrainedRun, decode, encode
+
+_DESCRIPTION = """\
+Directions in a run's latent space along which an attribute comes and goes: the mean latent of the
+images with it minus that of those without (section 6 of the paper).
+
+  python train/attributes.py find --run_dir=runs/digits --pairs=3:8 --output=3to8.npz
+      from the mean of one class of the run's data set to that of another
+  python train/attributes.py find --run_dir=runs/faces --table=attributes.csv --folder=faces \\
+      --output=faces.npz
+      from a CSV table: a header, a file name first in each row, then 1, 0 or -1 an attribute
+  python train/attributes.py apply --run_dir=runs/digits --directions=3to8.npz --attribute=3:8 \\
+      --indices=3,13 --strengths=0,0.5,1,1.5 --output=3to8.png
+      a row an image, a column a strength
+"""
+STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+
+
+def apply_direction(
+    glow: Glow,
+    images: np.ndarray,
+    directions: AttributeDirections,
+    attribute: str,
+    strengths: Sequence[float] = STRENGTHS,
+    labels: np.ndarray | None = None,
+) -> np.ndarray:
+    """Images with an attribute at several strengths.
+
+    Args:
+      glow: The model.
+      images: uint8 `[N, H, W, C]`.
+      directions: Of this model's latents.
+      attribute: One of `directions.names`.
+      strengths: 0 is the image itself; 1 as far as from the mean without to that with it.
+      labels: int `[N]`, for a conditional model.
+
+    Returns:
+      uint8 `[N, strengths, H, W, C]`.
+
+    Raises:
+      ValueError: If there is no such attribute, or it is of another model's latents.
+    """
+    latents = directions.apply(encode(glow, images, labels), attribute, strengths)
+    num, count, dims = latents.shape
+    repeated = None if labels is None else np.repeat(labels, count)
+    changed = decode(glow, latents.reshape(-1, dims), repeated)
+    return changed.reshape(num, count, *changed.shape[1:])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    flags = _parser().parse_args(arguments)
+    try:
+        {"find": _find, "apply": _apply}[flags.command](flags)
+    except (ValueError, OSError) as error:
+        sys.exit(f"train/attributes.py: {error}")
+
+
+def _find(flags: argparse.Namespace) -> None:
+    check_output(flags.output, ".npz")
+    if bool(flags.table) != bool(flags.folder):
+        raise ValueError("A --table of attributes needs the --folder of its files, and reverse.")
+    if flags.table and flags.pairs:
+        raise ValueError("--pairs are of a data set's classes; a --table has its own attributes.")
+    pairs = [_pair(text) for text in flags.pairs or ()]
+    run = TrainedRun.open(flags.run_dir, flags.checkpoint)
+    if flags.table:
+        directions = directions_from_table(run, flags.table, flags.folder)
+    else:
+        data = run.load_split(flags.split or run.config.train_split, flags.data_dir)
+        directions = directions_from_labels(run, data, pairs, flags.images)
+    directions.save(flags.output)
+    print(f"{flags.output}: {', '.join(directions.names)}")
+
+
+def _apply(flags: argparse.Namespace) -> None:
+    check_output(flags.output, ".png")
+    directions = AttributeDirections.load(flags.directions)
+    run = TrainedRun.open(flags.run_dir, flags.checkpoint)
+    images, labels = images_from_flags(run, flags)
+    rows = apply_direction(run.glow, images, directions, flags.attribute, flags.strengths, labels)
+    picture = image_grid(visible(rows.reshape(-1, *rows.shape[2:])), columns=rows.shape[1])
+    write_png(flags.output, picture)
+    print(flags.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneSentenceParser(prog="train/attributes.py", description=_DESCRIPTION)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="find|apply")
+
+    find = commands.add_parser("find", help="Writes directions.", description=_DESCRIPTION)
+    find.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
+    find.add_argument(
+        "--pairs",
+        type=words,
+        metavar="A:B,...",
+        help="Classes to lead from and to; default: to each class from all others.",
+    )
+    find.add_argument("--split", metavar="NAME", help="Default: the run's training split.")
+    find.add_argument("--data_dir", metavar="DIR", help="Default: the run's.")
+    find.add_argument("--images", type=int, metavar="N", help="Only the first N; default: all.")
+    find.add_argument("--table", metavar="CSV", help="File names and attributes.")
+    find.add_argument("--folder", metavar="DIR", help="Where the table's files are.")
+    add_checkpoint_flag(find)
+    find.add_argument("--output", required=True, metavar="NPZ", help="The file to write.")
+
+    apply = commands.add_parser("apply", help="Draws a picture.", description=_DESCRIPTION)
+    apply.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
+    apply.add_argument(
+        "--directions", required=True, metavar="NPZ", help="What `find` wrote for this model."
+    )
+    apply.add_argument("--attribute", required=True, metavar="NAME", help="Which of them.")
+    apply.add_argument(
+        "--strengths",
+        type=numbers,
+        default=list(STRENGTHS),
+        metavar="X,X,...",
+        help=f"Default: {','.join(f'{s:g}' for s in STRENGTHS)}.",
+    )
+    add_image_flags(apply)
+    apply.add_argument("--output", required=True, metavar="PNG", help="The picture to write.")
+    return parser
+
+
+def _pair(text):
+    start, colon, end = text.partition(":")
+    if not (colon and start and end):
+        raise ValueError(f"A pair is two classes, A:B, got {text!r}.")
+    return start, end
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Draws images between images: `python train/interpolate.py --help`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # Run as a script: the packages are found from the checkout, not from this folder.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from tfglow import Glow, latents
+from tfglow.image_grid import image_grid
+from train.flags import OneSentenceParser
+from train.image_flags import add_image_flags, images_from_flags
+from train.pictures import check_output, write_gif, write_png
+from train.plots import visible
+from train.trained_run import TrainedRun, decode, encode
+
+_DESCRIPTION = """\
+Draws the images on a path between two, in a run's latent space (section 6 of the paper).
+
+  python train/interpolate.py --run_dir=runs/digits --indices=3,8 --output=strip.png
+      between two images of the run's evaluation split
+  python train/interpolate.py --run_dir=runs/faces --files A.png B.png --path=spherical \\
+      --steps=16 --output=strip.png --gif=faces.gif
+
+With more than two images, every two of them make a row.
+"""
+
+
+def interpolate_images(
+    glow: Glow,
+    first: np.ndarray,
+    second: np.ndarray,
+    steps: int,
+    path: str = "linear",
+    labels: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Images on a path between two, in latent space.
+
+    Args:
+      glow: The model.
+      first: uint8 `[H, W, C]`.
+      second: uint8 `[H, W, C]`.
+      steps: How many images, the two ends included.
+      path: "linear" or "spherical", as `tfglow.latents.interpolate` has them.
+      labels: Of both, for a conditional model. An image in between has that of the nearer end.
+
+    Returns:
+      uint8 `[steps, H, W, C]`; the ends are the two images, in the model's bits.
+
+    Raises:
+      ValueError: As `Glow.encode` and `tfglow.latents.interpolate` do.
+    """
+    ends = None if labels is None else np.array(labels, np.int32)
+    z = encode(glow, np.stack([first, second]), ends)
+    z = latents.interpolate(z[0], z[1], steps, path)  # [steps, D]
+    return decode(glow, z, None if ends is None else ends[np.arange(steps) * 2 // steps])
+
+
+def interpolate_pairs(
+    glow: Glow,
+    images: np.ndarray,
+    steps: int,
+    path: str = "linear",
+    labels: np.ndarray | None = None,
+) -> np.ndarray:
+    """A row of images for every two of `images`, `[N, H, W, C]`: uint8 `[N/2, steps, H, W, C]`.
+
+    Raises:
+      ValueError: As `interpolate_images` does, and if N is odd.
+    """
+    if not len(images) or len(images) % 2:
+        raise ValueError(f"A path needs two images each, got {len(images)}.")
+    rows = []
+    for start in range(0, len(images), 2):
+        ends = None if labels is None else (labels[start], labels[start + 1])
+        first, second = images[start : start + 2]
+        rows.append(interpolate_images(glow, first, second, steps, path, ends))
+    return np.stack(rows)
+
+
+def write_interpolation(
+    rows: np.ndarray, output: str | os.PathLike, gif: str | os.PathLike | None = None
+) -> None:
+    """Writes the rows, uint8 `[N, steps, H, W, C]`, as a picture, and their steps as a GIF."""
+    rows = visible(rows)
+    steps = rows.shape[1]
+    write_png(output, image_grid(rows.reshape(-1, *rows.shape[2:]), columns=steps))
+    if gif:
+        write_gif(gif, [image_grid(rows[:, step], columns=len(rows)) for step in range(steps)])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    parser = OneSentenceParser(prog="train/interpolate.py", description=_DESCRIPTION)
+    parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
+    add_image_flags(parser)
+    parser.add_argument(
+        "--steps", type=int, default=9, metavar="N", help="Images a row, with the ends; default: 9."
+    )
+    parser.add_argument(
+        "--path", default="linear", metavar="linear|spherical", help="Default: linear."
+    )
+    parser.add_argument("--output", required=True, metavar="PNG", help="The picture to write.")
+    parser.add_argument("--gif", metavar="GIF", help="An animation to write too.")
+    flags = parser.parse_args(arguments)
+    try:
+        check_output(flags.output, ".png")
+        if flags.gif:
+            check_output(flags.gif, ".gif")
+        run = TrainedRun.open(flags.run_dir, flags.checkpoint)
+        images, labels = images_from_flags(run, flags)
+        rows = interpolate_pairs(run.glow, images, flags.steps, flags.path, labels)
+        write_interpolation(rows, flags.output, flags.gif)
+    except (ValueError, OSError) as error:
+        sys.exit(f"train/interpolate.py: {error}")
+    print(" and ".join(filter(None, [flags.output, flags.gif])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Writes pictures and animations, complete or not at all."""
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfglow.files import replace_file
+from tfglow.image_grid import encode_png
+
+
+def check_output(path: str | os.PathLike, ending: str) -> Path:
+    """Refuses a file that cannot be written, before any work is done for it.
+
+    Raises:
+      ValueError: If the name has another ending, or its folder does not exist.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ending:
+        raise ValueError(f"{str(path)!r} must end in {ending}.")
+    if not path.parent.is_dir():
+        raise ValueError(f"The folder of {str(path)!r} does not exist.")
+    return path
+
+
+def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
+    """Writes a picture, uint8 `[H, W, C]`."""
+    replace_file(path, encode_png(picture))
+
+
+def write_gif(
+    path: str | os.PathLike, frames: Sequence[np.ndarray], milliseconds: int = 120
+) -> None:
+    """Writes an animation that goes through the frames and back, for ever.
+
+    Args:
+      path: The file.
+      frames: uint8 `[H, W, C]` each, C of 1 or 3.
+      milliseconds: That a frame is shown.
+    """
+    from PIL import Image  # Only animations need it.
+
+    images = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f) for f in frames]
+    images += images[-2:0:-1]
+    file = io.BytesIO()
+    images[0].save(
+        file,
+        format="GIF",
+        save_all=True,
+        append_images=images[1:],
+        duration=milliseconds,
+        loop=0,
+    )
+    replace_file(path, file.getvalue())

@@ -1,0 +1,161 @@
+"""Draws the same samples at several temperatures: `python train/temperature.py --help`."""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # Run as a script: the packages are found from the checkout, not from this folder.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow import Glow, likelihood
+from tfglow.files import replace_file
+from tfglow.image_grid import image_grid
+from train.flags import OneSentenceParser
+from train.image_flags import add_checkpoint_flag, numbers
+from train.pictures import check_output, write_png
+from train.plots import visible
+from train.trained_run import TrainedRun, decode
+
+_DESCRIPTION = """\
+Draws samples at several temperatures, a row each, from the same seeds (section 6 of the paper),
+and prints the mean likelihood that the model gives the samples of each.
+
+  python train/temperature.py --run_dir=runs/digits --output=temperature.png
+"""
+
+# Of the paper's figure, from the top.
+TEMPERATURES = (0.0, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplesAtTemperature:
+    """Samples at one temperature, and how likely they are under the model."""
+
+    temperature: float
+    # uint8 [N, H, W, C].
+    images: np.ndarray
+    # Mean log P of the samples, nats.
+    log_prob: float
+    # The same in bits per dimension, and its standard error over the samples.
+    bits_per_dim: float
+    standard_error: float
+
+
+def sample_at_temperatures(
+    glow: Glow, num: int, temperatures: Sequence[float] = TEMPERATURES, seed: int = 0
+) -> list[SamplesAtTemperature]:
+    """Decodes T·ε for each temperature T, from the same ε ~ N(0, I).
+
+    The samples' likelihood is that of discrete images, with one draw of dequantisation noise; at
+    T < 1 they are more likely than samples of the model itself, at T = 1.
+
+    Args:
+      glow: The model. If it is conditional, the samples go through its classes.
+      num: How many samples.
+      temperatures: Finite and at least 0.
+      seed: Of ε and of the noise.
+
+    Raises:
+      ValueError: If an argument is out of range.
+    """
+    if num < 1:
+        raise ValueError(f"`num` must be at least 1, got {num}.")
+    config = glow.config
+    eps = tf.random.stateless_normal([num, config.num_dims], [seed, 0], dtype=config.dtype).numpy()
+    labels = np.arange(num, dtype=np.int32) % config.num_classes if config.num_classes else None
+    results = []
+    for temperature in temperatures:
+        if not 0 <= temperature < float("inf"):
+            raise ValueError(f"A temperature must be finite and at least 0, got {temperature}.")
+        images = decode(glow, np.asarray(temperature, eps.dtype) * eps, labels, _BATCH)
+        batches = (
+            {"image": images[i : i + _BATCH]}
+            | ({} if labels is None else {"label": labels[i : i + _BATCH]})
+            for i in range(0, num, _BATCH)
+        )
+        evaluation = likelihood.evaluate(glow.log_prob, batches, config.num_dims, seed=seed)
+        results.append(
+            SamplesAtTemperature(
+                temperature=float(temperature),
+                images=images,
+                log_prob=-evaluation.bits_per_dim * config.num_dims * np.log(2.0),
+                bits_per_dim=evaluation.bits_per_dim,
+                standard_error=evaluation.standard_error,
+            )
+        )
+    return results
+
+
+def temperature_picture(results: Sequence[SamplesAtTemperature], columns: int) -> np.ndarray:
+    """The first samples of each temperature, a row each, uint8 `[height, width, C]`."""
+    columns = min(columns, len(results[0].images))
+    return image_grid(visible(np.concatenate([r.images[:columns] for r in results])), columns)
+
+
+def temperature_table(results: Sequence[SamplesAtTemperature]) -> str:
+    """A table of temperatures and likelihoods, in Markdown."""
+    lines = ["| T | mean log-likelihood, nats | bits/dim |", "|---:|---:|---:|"]
+    lines += [
+        f"| {r.temperature:g} | {r.log_prob:.1f} | {r.bits_per_dim:.3f} ± {r.standard_error:.3f} |"
+        for r in results
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    parser = OneSentenceParser(prog="train/temperature.py", description=_DESCRIPTION)
+    parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
+    parser.add_argument(
+        "--temperatures",
+        type=numbers,
+        default=list(TEMPERATURES),
+        metavar="X,X,...",
+        help=f"Default: {','.join(f'{t:g}' for t in TEMPERATURES)}.",
+    )
+    parser.add_argument(
+        "--columns", type=int, default=10, metavar="N", help="Samples a row; default: 10."
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=256,
+        metavar="N",
+        help="Samples a temperature for the mean likelihood; default: 256.",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="Default: 0.")
+    add_checkpoint_flag(parser)
+    parser.add_argument("--output", required=True, metavar="PNG", help="The picture to write.")
+    parser.add_argument("--json", metavar="FILE", help="Writes the likelihoods there too.")
+    flags = parser.parse_args(arguments)
+    try:
+        check_output(flags.output, ".png")
+        run = TrainedRun.open(flags.run_dir, flags.checkpoint)
+        if not 1 <= flags.columns <= flags.samples:
+            raise ValueError(
+                f"`columns` must be from 1 to the {flags.samples} samples, got {flags.columns}."
+            )
+        results = sample_at_temperatures(run.glow, flags.samples, flags.temperatures, flags.seed)
+        write_png(flags.output, temperature_picture(results, flags.columns))
+        if flags.json:
+            replace_file(flags.json, json.dumps([_numbers(r) for r in results], indent=2) + "\n")
+    except (ValueError, OSError) as error:
+        sys.exit(f"train/temperature.py: {error}")
+    print(temperature_table(results))
+
+
+def _numbers(result):
+    return {name: value for name, value in vars(result).items() if name != "images"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""A run that was trained, for those who use its model."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow import Glow
+from tfglow.datasets import ImageData, ImageFit
+from tfglow.datasets.folder_source import read_image
+from tfglow.run_folder import RunFolder
+from train.config import TrainConfig
+from train.data import load_split
+
+# Images at a time.
+_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """A run's folder, its configuration and its model.
+
+    Made by `open`.
+    """
+
+    folder: RunFolder
+    config: TrainConfig
+    glow: Glow
+
+    @classmethod
+    def open(cls, run_dir: str | os.PathLike, checkpoint: str | None = None) -> "TrainedRun":
+        """Loads the averaged weights, or where the run kept no average the weights themselves.
+
+        Args:
+          run_dir: The run folder.
+          checkpoint: "best", "latest", or None: the best, or where none was evaluated the latest.
+
+        Raises:
+          ValueError: If it is no run folder, or has no such checkpoint.
+        """
+        folder = RunFolder.open(run_dir)
+        glow = folder.load_glow(which=checkpoint)
+        return cls(folder, TrainConfig.from_dict(folder.read_config()), glow)
+
+    def load_split(self, split: str | None = None, data_dir: str | None = None) -> ImageData:
+        """A split of the data that the run was trained on.
+
+        Args:
+          split: By default the run's evaluation split.
+          data_dir: By default the run's.
+
+        Raises:
+          ValueError: If there is no such split, or the run was not trained here.
+        """
+        if "dataset" not in self.folder.read_config():
+            raise ValueError(
+                f"The run {str(self.folder.path)!r} was not trained here and names no data set."
+            )
+        config = dataclasses.replace(self.config, data_dir=data_dir or self.config.data_dir)
+        return load_split(config, split or config.eval_split)
+
+    def read_files(self, paths: Sequence[str | os.PathLike]) -> np.ndarray:
+        """Image files in the model's size, uint8 `[N, H, W, C]`.
+
+        They are resized, or where the run crops its images cut from the middle.
+
+        Raises:
+          ValueError: If a file cannot be read as an image.
+        """
+        shape = self.config.model.image_shape
+        resize = "resize" if self.config.resize == "resize" else "center_crop"
+        fit = ImageFit(shape, resize)
+        images = [read_image(os.fspath(path), (None, None, shape[-1])) for path in paths]
+        return np.stack([np.asarray(fit(image, tf.zeros([2]))) for image in images])
+
+
+def images_at(data: ImageData, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images of a split by their places in it, from 0.
+
+    Returns:
+      uint8 `[N, H, W, C]`, and labels int32 `[N]`, None if the data set has none.
+
+    Raises:
+      ValueError: If there is no such place.
+    """
+    for index in indices:
+        if not 0 <= index < data.num_images:
+            raise ValueError(
+                f"There is no image {index}: the split {data.split!r} of {data.name!r} has "
+                f"{data.num_images}, from 0 on."
+            )
+    wanted = {}
+    batches = data.batches(min(_BATCH, data.num_images), shuffle=False, drop_remainder=False)
+    for number, batch in enumerate(batches.take(max(indices) // _BATCH + 1)):
+        for index in indices:
+            if index // _BATCH == number:
+                wanted[index] = {name: v[index % _BATCH].numpy() for name, v in batch.items()}
+    images = np.stack([wanted[index]["image"] for index in indices])
+    if not data.class_names:
+        return images, None
+    return images, np.stack([wanted[index]["label"] for index in indices])
+
+
+def model_labels(glow: Glow, labels: np.ndarray | None) -> np.ndarray | None:
+    """Labels for a model: those that there are if it is conditional, else none."""
+    return labels if glow.config.num_classes else None
+
+
+def encode(
+    glow: Glow, images: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
+) -> np.ndarray:
+    """`Glow.encode`, a batch at a time."""
+    return _by_batches(glow.encode, images, labels, batch_size)
+
+
+def decode(
+    glow: Glow, latents: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
+) -> np.ndarray:
+    """`Glow.decode`, a batch at a time."""
+    return _by_batches(glow.decode, latents, labels, batch_size)
+
+
+def _by_batches(function, values, labels, batch_size):
+    results = []
+    for start in range(0, len(values), batch_size):
+        part = slice(start, start + batch_size)
+        own = None if labels is None else labels[part]
+        results.append(function(values[part], own).numpy())
+    return np.concatenate(results)
