@@ -1,0 +1,55 @@
+"""The comparison as a command: it trains, resumes, and writes what it found."""
+
+import json
+
+import pytest
+
+from train import compare
+
+FLAGS = ["--preset=tiny", "--epochs=1", "--epoch_images=32", "--strategy=one_device"]
+
+
+def test_trains_compares_and_resumes(tmp_path, capsys):
+    arguments = [
+        f"--compare_dir={tmp_path}",
+        "--permutations=shuffle,reverse",
+        "--couplings=additive",
+        "--seeds=3",
+        *FLAGS,
+    ]
+    compare.main(arguments)
+    assert "Run 2 of 2 that are missing, additive-reverse-seed3:" in capsys.readouterr().out
+    values = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
+    finals = {}
+    for value in values:
+        run = tmp_path / f"{value['coupling']}-{value['permutation']}-seed3"
+        [line] = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        assert value["bits_per_dim"] == [[json.loads(line)["eval_bits_per_dim"]]]
+        finals[value["permutation"]] = value["bits_per_dim"][0][0]
+    assert finals["shuffle"] != finals["reverse"]
+    table = (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert f"{finals['shuffle']:.4f}" in table
+    assert (tmp_path / "comparison.png").stat().st_size > 5000
+
+    compare.main(arguments)
+    printed = capsys.readouterr().out
+    assert "missing" not in printed
+    assert table in printed
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--seed=3"], "--seed is what is compared: give --seeds."),
+        (["--coupling=affine"], "--coupling is what is compared: give --couplings."),
+        (["--permutations=rotate"], "`permutation` must be one of"),
+        (["--preset=small"], "Unknown preset 'small'"),
+        (["--dataset=none"], "'none'"),
+    ],
+)
+def test_refuses_in_one_sentence(tmp_path, arguments, sentence):
+    with pytest.raises(SystemExit) as exit_:
+        compare.main([f"--compare_dir={tmp_path}", *FLAGS, *arguments])
+    assert str(exit_.value).startswith("train/compare.py: ")
+    assert sentence in str(exit_.value)
+    assert list(tmp_path.iterdir()) == []

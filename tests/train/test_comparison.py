@@ -1,0 +1,89 @@
+"""Curves of several runs: collected, put into a table and drawn."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from train import comparison
+
+PERMUTATIONS = ("invertible_1x1_conv", "shuffle", "reverse")
+# Bits per dimension after the last of four epochs, by seed.
+FINAL = {
+    ("affine", "invertible_1x1_conv"): [3.0, 3.1, 3.2],
+    ("affine", "shuffle"): [3.4, 3.5, 3.6],
+    ("affine", "reverse"): [3.5, 3.7, 3.9],
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for (coupling, permutation), finals in FINAL.items():
+        for seed, final in enumerate(finals):
+            run = tmp_path / comparison.run_name(coupling, permutation, seed)
+            run.mkdir()
+            lines = [
+                # The third epoch was not evaluated.
+                {"epoch": epoch, "eval_bits_per_dim": None if epoch == 3 else final + 4 - epoch}
+                for epoch in range(1, 5)
+            ]
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            (run / "metrics.jsonl").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_variants_differ_in_nothing_else(tiny):
+    configs = comparison.variants(tiny, PERMUTATIONS, ["affine", "additive"], [0, 7])
+    assert len(configs) == 12
+    config = configs["additive-shuffle-seed7"]
+    changed = {k: v for k, v in config.model.to_dict().items() if v != tiny.model.to_dict()[k]}
+    assert changed == {"coupling": "additive", "permutation": "shuffle", "seed": 7}
+    assert {**config.to_dict(), "model": None} == {**tiny.to_dict(), "model": None}
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ((["shuffle", "shuffle"], ["affine"], [0]), "`permutations` must be one or more different"),
+        ((["shuffle"], [], [0]), "`couplings` must be one or more different"),
+        ((["rotate"], ["affine"], [0]), "`permutation` must be one of .*; got 'rotate'"),
+        ((["shuffle"], ["linear"], [0]), "`coupling` must be one of .*; got 'linear'"),
+        ((["shuffle"], ["affine"], [-1]), "`seed` must be an integer >= 0, got -1"),
+    ],
+)
+def test_variants_refuse(tiny, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        comparison.variants(tiny, *arguments)
+
+
+def test_collects_the_epochs_that_were_evaluated(folder):
+    curves = comparison.collect(folder, PERMUTATIONS, ["affine", "additive"], [0, 1, 2, 3])
+    assert [(c.coupling, c.permutation) for c in curves] == list(FINAL)
+    assert curves[1].seeds == (0, 1, 2)
+    assert curves[1].epochs == (1, 2, 4)
+    np.testing.assert_allclose(curves[1].bits_per_dim[1], [6.5, 5.5, 3.5])
+    np.testing.assert_allclose(curves[1].final, FINAL["affine", "shuffle"])
+
+
+def test_the_table_says_what_the_numbers_say(folder):
+    curves = comparison.collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2])
+    table = comparison.comparison_table(curves)
+    assert "| affine | shuffle | 4 | 3 | 3.5000 ± 0.1000 | 3.4000 – 3.6000 |" in table
+    assert (
+        "affine: 1×1 convolution is 0.4000 bits/dim below shuffle, "
+        "and all of its seeds are below all of the other's."
+    ) in table
+    assert (
+        "affine: shuffle is 0.2000 bits/dim below reverse, but the seeds' ranges overlap." in table
+    )
+
+
+def test_the_figure_has_a_panel_a_coupling(folder):
+    [one] = [c for c in comparison.collect(folder, ["shuffle"], ["affine"], [0, 1, 2])]
+    other = comparison.Curves("additive", "reverse", (0,), one.epochs, one.bits_per_dim[:1])
+    sizes = [
+        tf.io.decode_png(comparison.comparison_figure(curves)).shape
+        for curves in ([one], [one, other])
+    ]
+    assert sizes == [(400, 450, 4), (400, 900, 4)]

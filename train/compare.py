@@ -1,0 +1,115 @@
+"""Compares permutations and couplings: `python train/compare.py --help`."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # Run as a script: the packages are found from the checkout, not from this folder.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from tfglow.config import COUPLINGS, PERMUTATIONS
+from tfglow.files import replace_file
+from train.comparison import (
+    Curves,
+    collect,
+    comparison_figure,
+    comparison_table,
+    variants,
+)
+from train.config import TrainConfig
+from train.flags import OneSentenceParser, add_config_flags, config_from_flags
+from train.image_flags import integers, words
+from train.sweep import run_missing
+from train.trainer import TrainingDiverged
+
+_DESCRIPTION = """\
+Trains every permutation with every coupling, for several seeds, and compares their bits per
+dimension (section 5 and figure 3 of the paper).
+
+  python train/compare.py --preset=paper_ablation --compare_dir=runs/ablation --data_dir=DIR
+      the paper's own: CIFAR-10, K = 32, L = 3, width 512
+  python train/compare.py --preset=digits --epochs=5 --compare_dir=runs/compare \\
+      --permutations=shuffle,reverse --couplings=affine --seeds=0,1
+
+Started again it trains what is missing. In --compare_dir there are a run folder for each, and at
+the end comparison.png, comparison.md and comparison.json.
+"""
+
+
+def compare(
+    config: TrainConfig,
+    folder: str | os.PathLike,
+    permutations: Sequence[str] = PERMUTATIONS,
+    couplings: Sequence[str] = COUPLINGS,
+    seeds: Sequence[int] = (0, 1, 2),
+) -> list[Curves]:
+    """Trains what is missing, and writes the comparison of what there is.
+
+    Args:
+      config: What all runs share.
+      folder: Where the run folders and the comparison are.
+      permutations: As `GlowConfig.permutation`.
+      couplings: As `GlowConfig.coupling`.
+      seeds: As `GlowConfig.seed`.
+
+    Returns:
+      The curves of all combinations; fewer if the training was stopped.
+
+    Raises:
+      ValueError: If a value is out of range, or the folder has runs of another configuration.
+      TrainingDiverged: As `train_and_evaluate` does.
+    """
+    configs = variants(config, permutations, couplings, seeds)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    run_missing(configs, folder)
+    comparison = collect(folder, permutations, couplings, seeds)
+    if comparison:
+        replace_file(folder / "comparison.png", comparison_figure(comparison))
+        replace_file(folder / "comparison.md", comparison_table(comparison))
+        values = [{**vars(c), "bits_per_dim": c.bits_per_dim.tolist()} for c in comparison]
+        replace_file(folder / "comparison.json", json.dumps(values, indent=2) + "\n")
+    return comparison
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    parser = OneSentenceParser(prog="train/compare.py", description=_DESCRIPTION)
+    parser.add_argument(
+        "--compare_dir", required=True, metavar="DIR", help="Where the runs and the result are."
+    )
+    for name, kind, default in (
+        ("permutations", words, PERMUTATIONS),
+        ("couplings", words, COUPLINGS),
+        ("seeds", integers, (0, 1, 2)),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            type=kind,
+            default=list(default),
+            metavar="X,X,...",
+            help=f"Default: {','.join(map(str, default))}.",
+        )
+    add_config_flags(parser)
+    flags = parser.parse_args(arguments)
+    try:
+        for name in ("permutation", "coupling", "seed"):
+            if name in flags:
+                raise ValueError(f"--{name} is what is compared: give --{name}s.")
+        config = config_from_flags(flags)
+        comparison = compare(
+            config, flags.compare_dir, flags.permutations, flags.couplings, flags.seeds
+        )
+    except (ValueError, OSError, TrainingDiverged) as error:
+        sys.exit(f"train/compare.py: {error}")
+    if comparison:
+        print(comparison_table(comparison))
+    print(f"Runs and comparison: {flags.compare_dir}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Compares levels and bits: `python train/depth_and_bits.py --help`."""
+
+import dataclasses
+import itertools
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # Run as a script: the packages are found from the checkout, not from this folder.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from tfglow.files import replace_file
+from tfglow.image_grid import image_grid
+from tfglow.run_folder import RunFolder
+from train.config import TrainConfig
+from train.flags import OneSentenceParser, add_config_flags, config_from_flags
+from train.image_flags import integers
+from train.pictures import write_png
+from train.plots import visible
+from train.sweep import run_missing
+from train.trainer import TrainingDiverged
+
+_DESCRIPTION = """\
+Trains models of several depths (levels L) and of images of several bits on the same data, and
+compares their bits per dimension and their samples (section 6 of the paper).
+
+  python train/depth_and_bits.py --preset=digits --depths=1,3 --bits=5,8 --result_dir=runs/depth
+
+Started again it trains what is missing. In --result_dir there are a run folder for each, and at the
+end depth_and_bits.png, a row of samples a model, and depth_and_bits.md.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class DepthResult:
+    """What a model of some depth and some bits reached."""
+
+    levels: int
+    num_bits: int
+    # On the evaluation split, of images of `num_bits` bits.
+    bits_per_dim: float
+    standard_error: float
+    run: RunFolder
+
+
+def compare_depth_and_bits(
+    config: TrainConfig,
+    folder: str | os.PathLike,
+    levels: Sequence[int],
+    bits: Sequence[int],
+    *,
+    columns: int = 10,
+    temperature: float = 0.7,
+) -> list[DepthResult]:
+    """Trains what is missing, and writes the table and the samples of what there is.
+
+    Args:
+      config: What all runs share.
+      folder: Where the run folders and the result are.
+      levels: As `GlowConfig.levels`.
+      bits: As `GlowConfig.num_bits`.
+      columns: Samples a model in the picture.
+      temperature: Of the samples.
+
+    Raises:
+      ValueError: If a value is out of range, or the folder has runs of another configuration.
+      TrainingDiverged: As `train_and_evaluate` does.
+    """
+    configs, models = {}, {}
+    for num_bits, depth in itertools.product(bits, levels):
+        name = f"bits{num_bits}-levels{depth}"
+        models[name] = dataclasses.replace(config.model, levels=depth, num_bits=num_bits)
+        configs[name] = dataclasses.replace(config, model=models[name])
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not run_missing(configs, folder):
+        return []
+    results, rows = [], []
+    for name, model in models.items():
+        run = RunFolder.open(folder / name)
+        last = run.metrics()[-1]
+        results.append(
+            DepthResult(
+                model.levels,
+                model.num_bits,
+                last["eval_bits_per_dim"],
+                last["eval_standard_error"],
+                run,
+            )
+        )
+        labels = np.arange(columns) % model.num_classes if model.num_classes else None
+        rows.append(run.load_glow(which="latest").sample(columns, temperature, labels, seed=0))
+    write_png(
+        folder / "depth_and_bits.png", image_grid(visible(np.concatenate(rows)), columns=columns)
+    )
+    replace_file(folder / "depth_and_bits.md", depth_table(results))
+    return results
+
+
+def depth_table(results: Sequence[DepthResult]) -> str:
+    """A row a model, in Markdown."""
+    lines = ["| bits of a pixel | levels L | bits/dim |", "|---:|---:|---:|"]
+    lines += [
+        f"| {r.num_bits} | {r.levels} | {r.bits_per_dim:.4f} ± {r.standard_error:.4f} |"
+        for r in results
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    parser = OneSentenceParser(prog="train/depth_and_bits.py", description=_DESCRIPTION)
+    parser.add_argument(
+        "--result_dir", required=True, metavar="DIR", help="Where the runs and the result are."
+    )
+    parser.add_argument(
+        "--bits", type=integers, default=[5, 8], metavar="N,N,...", help="Default: 5,8."
+    )
+    parser.add_argument(
+        "--columns", type=int, default=10, metavar="N", help="Samples a model; default: 10."
+    )
+    parser.add_argument(
+        "--temperature", type=float, default=0.7, metavar="X", help="Of them; default: 0.7."
+    )
+    parser.add_argument(
+        "--depths", type=integers, metavar="N,N,...", help="Levels L; default: the preset's alone."
+    )
+    add_config_flags(parser)
+    flags = parser.parse_args(arguments)
+    try:
+        for name, instead in (("levels", "depths"), ("num_bits", "bits")):
+            if name in flags:
+                raise ValueError(f"--{name} is what is compared: give --{instead}.")
+        config = config_from_flags(flags)
+        results = compare_depth_and_bits(
+            config,
+            flags.result_dir,
+            flags.depths or [config.model.levels],
+            flags.bits,
+            columns=flags.columns,
+            temperature=flags.temperature,
+        )
+    except (ValueError, OSError, TrainingDiverged) as error:
+        sys.exit(f"train/depth_and_bits.py: {error}")
+    if results:
+        print(depth_table(results), end="")
+    print(f"Runs and result: {flags.result_dir}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Several runs of different configurations, in one folder."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tfglow.run_folder import RunFolder
+from train.config import CHANGEABLE, TrainConfig, differing_fields
+from train.train import train_and_evaluate
+
+
+def run_missing(
+    configs: Mapping[str, TrainConfig],
+    folder: str | os.PathLike,
+    report: Callable[[str], None] = print,
+) -> bool:
+    """Trains what is not finished; started again with the same folder, it goes on.
+
+    Args:
+      configs: What to train, by the names of the run folders in `folder`.
+      folder: Where they are.
+      report: Is called with a sentence about each run.
+
+    Returns:
+      Whether all are finished; false if one was stopped, by SIGTERM for instance.
+
+    Raises:
+      ValueError: If a run folder was started with another configuration.
+    """
+    missing = [name for name, config in configs.items() if not finished(config, folder, name)]
+    for number, name in enumerate(missing, 1):
+        report(f"Run {number} of {len(missing)} that are missing, {name}:")
+        if not train_and_evaluate(configs[name], Path(folder) / name).finished:
+            return False
+    return True
+
+
+def finished(config: TrainConfig, folder: str | os.PathLike, name: str) -> bool:
+    """Whether the run is there, with this configuration and all of its epochs."""
+    run = RunFolder(Path(folder) / name)
+    lines = run.metrics() if run.exists() else []
+    if not lines or lines[-1]["epoch"] < config.epochs:
+        return False
+    before = TrainConfig.from_dict(run.read_config())
+    return not differing_fields(before, config.resolved(), ignore=CHANGEABLE)
