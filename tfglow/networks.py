@@ -7,6 +7,7 @@ import tensorflow as tf
 LOG_SCALE_FACTOR = 3.0
 
 
+@keras.saving.register_keras_serializable(package="tfglow")
 class ScaledConv2D(keras.layers.Layer):
     """A convolution whose output channels are shifted and scaled.
 
@@ -44,6 +45,13 @@ class ScaledConv2D(keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
+        if x.shape[-1] not in (None, self.in_channels):
+            # TensorFlow would take twice the channels for a convolution in two groups.
+            raise ValueError(
+                f"{self.name} was built for in_channels = {self.in_channels}, got an input with "
+                f"{x.shape[-1]}."
+            )
+        x = tf.ensure_shape(x, [None, None, None, self.in_channels])
         # Scaling the kernel instead of the activations does the same to a far smaller tensor.
         scale = tf.exp(LOG_SCALE_FACTOR * self.logs)
         kernel = self.kernel * scale
@@ -62,7 +70,9 @@ class ScaledConv2D(keras.layers.Layer):
         """
         self.b.assign(tf.zeros_like(self.b))
         self.logs.assign(tf.zeros_like(self.logs))
-        b, logs = data_dependent_shift_and_log_scale(self(x))
+        # Statistics in the variables' precision, also where the activations have less.
+        y = tf.cast(self(x), self.variable_dtype)
+        b, logs = data_dependent_shift_and_log_scale(y)
         self.b.assign(b)
         self.logs.assign(logs)
         return self(x)
@@ -77,6 +87,7 @@ class ScaledConv2D(keras.layers.Layer):
         }
 
 
+@keras.saving.register_keras_serializable(package="tfglow")
 class CouplingNetwork(keras.layers.Layer):
     """3×3 conv → ReLU → 1×1 conv → ReLU → zero-initialised 3×3 conv.
 
@@ -93,7 +104,7 @@ class CouplingNetwork(keras.layers.Layer):
         super().__init__(**kwargs)
         counts = {"in_channels": in_channels, "out_channels": out_channels, "width": width}
         for name, count in counts.items():
-            if count < 1:
+            if not isinstance(count, int) or count < 1:
                 raise ValueError(f"`{name}` must be a positive integer, got {count!r}.")
         self.in_channels = in_channels
         self.out_channels = out_channels
@@ -127,6 +138,7 @@ class CouplingNetwork(keras.layers.Layer):
         }
 
 
+@keras.saving.register_keras_serializable(package="tfglow")
 class ScaledDense(keras.layers.Layer):
     """A zero-initialised linear map, y = (x W + b) · exp(3·logs), `[B, in] → [B, units]`."""
 

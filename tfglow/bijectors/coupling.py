@@ -1,10 +1,11 @@
 """What both couplings share: one half of the channels decides what happens to the other."""
 
+import posixpath
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.bijectors.one_pass_bijector import OnePassBijector, own_name
 
 
 class Coupling(OnePassBijector):
@@ -49,9 +50,11 @@ class Coupling(OnePassBijector):
         return named_network_variables(self._network)
 
     @property
-    def network_weights(self) -> list[tf.Variable]:
-        """What `with_network_weights` takes values of: a Keras network's trainable variables."""
-        return [variable.value for variable in self._network.trainable_variables]
+    def network_weights(self) -> list[tf.Tensor]:
+        """What `with_network_weights` takes: values of a Keras network's trainable variables."""
+        # Read here, in the replica that asks: a `tf.function` takes a variable of a distribution
+        # strategy for a constant, and would go on with that of its first call.
+        return [tf.convert_to_tensor(v.value) for v in self._network.trainable_variables]
 
     def with_network_weights(self, values: Sequence[tf.Tensor]) -> "Coupling":
         """The same coupling with other weights in its Keras network, as a pure function of them."""
@@ -99,11 +102,17 @@ class Coupling(OnePassBijector):
 
 def named_network_variables(network: Callable) -> dict[str, tf.Variable]:
     """The `tf.Variable`s of a network, Keras's among them, by path or else by name."""
+    variables = list(getattr(network, "variables", ()))
+    keras_paths = [v.path for v in variables if not isinstance(v, tf.Variable)]
+    # Above the network's own, a folder of all paths is the scope that it happened to be built in.
+    scope = posixpath.commonpath([posixpath.dirname(path) for path in keras_paths] or [""])
+    if posixpath.basename(scope) == getattr(network, "name", None):
+        scope = posixpath.dirname(scope)
     named = {}
-    for variable in getattr(network, "variables", ()):
+    for variable in variables:
         if isinstance(variable, tf.Variable):
-            path, value = variable.name.partition(":")[0], variable
+            path, value = own_name(variable), variable
         else:  # A keras.Variable, which holds a tf.Variable.
-            path, value = variable.path, variable.value
+            path, value = variable.path.removeprefix(f"{scope}/"), variable.value
         named[path if path not in named else f"{path}_{len(named)}"] = value
     return named

@@ -54,6 +54,20 @@ class FlowStep(OnePassBijector):
         self.permutation = permutation
         self.coupling = coupling
 
+    @property
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Every variable by its part and its own name: `actnorm/logs`."""
+        parts = {
+            "actnorm": self.actnorm,
+            "permutation": self.permutation,
+            "coupling": self.coupling,
+        }
+        return {
+            f"{part_name}/{name}": variable
+            for part_name, part in parts.items()
+            for name, variable in part.named_variables.items()
+        }
+
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Initialises the parts in order on one batch `[B, H, W, C]`; returns the output on it."""
         x = self.actnorm.initialize(x)

@@ -140,6 +140,7 @@ class GlowFlow(OnePassBijector):
         Returns:
           The latent `[B, D]`, log |det| `[B]` and the top latent `[B, h, w, c]`.
         """
+        x = tf.ensure_shape(x, [None, *self._config.image_shape])
         # A log-det that no layer makes depend on the image is [] until here.
         log_det = tf.zeros(tf.shape(x)[:1], self.dtype)
         latents = []
@@ -159,6 +160,7 @@ class GlowFlow(OnePassBijector):
         return latent, log_det
 
     def _inverse_and_log_det(self, y, labels=None):
+        y = tf.ensure_shape(y, [None, self._config.num_dims])
         *latents, eps = self._unflatten_latents(y)
         x, log_det = self.top_prior.inverse_and_log_det(eps, **_given(labels))
         log_det += tf.zeros(tf.shape(y)[:1], self.dtype)

@@ -12,6 +12,11 @@ from tfglow.bijectors import shapes
 tfb = tfp.bijectors
 
 
+def own_name(variable: tf.Variable) -> str:
+    """The name that a variable was created with, without the scopes that were open then."""
+    return variable.name.rpartition("/")[2].partition(":")[0]
+
+
 class _OnePassCache(cache_util.BijectorCacheWithGreedyAttrs):
     """TFP's cache, with a key and a lifetime that fit bijectors that own variables.
 
@@ -97,7 +102,7 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     @property
     def named_variables(self) -> dict[str, tf.Variable]:
         """The layer's own variables by name."""
-        return {variable.name.partition(":")[0]: variable for variable in self.variables}
+        return {own_name(variable): variable for variable in self.variables}
 
     def forward_and_log_det(self, x: tf.Tensor, **kwargs) -> tuple[tf.Tensor, tf.Tensor]:
         """y = f(x) and log |det dy/dx| (nats), of shape [] where it is the same for every x."""
@@ -118,22 +123,26 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     # There is no control flow for AutoGraph here, and much code to go through: it is left out.
     @tf.autograph.experimental.do_not_convert
     def _in_one_pass(self, function, x, event_ndims, kwargs):
+        x = tf.convert_to_tensor(x, self.dtype)
         if x.shape.rank is None or x.shape.rank < event_ndims:
             raise ValueError(
                 f"{self.name} needs an input of at least {event_ndims} dimensions, "
                 f"got shape {x.shape}."
             )
         self._check_event_shape(x.shape[-event_ndims:])
+        if self._num_channels is not None and x.shape[-1] is None:
+            # A number of channels that is not static is checked where it is known.
+            x = tf.ensure_shape(x, [*x.shape[:-1], self._num_channels])
         with tf.control_dependencies(self._runtime_checks(x) if self.validate_args else []):
-            if x.shape.rank == event_ndims + 1:
-                return function(x, **kwargs)
-            x, batch_shape = shapes.flatten_batch(x, event_ndims)
+            batch_shape = shapes.shape_list(x)[:-event_ndims]
             kwargs = {
                 name: tf.reshape(tf.broadcast_to(value, batch_shape), [-1])
                 for name, value in kwargs.items()
                 if value is not None
             }
-            y, log_det = function(x, **kwargs)
+            if x.shape.rank == event_ndims + 1:
+                return function(x, **kwargs)
+            y, log_det = function(shapes.flatten_batch(x, event_ndims), **kwargs)
             y = shapes.unflatten_batch(y, batch_shape)
             if log_det.shape.rank:
                 log_det = tf.reshape(log_det, batch_shape)
@@ -149,12 +158,8 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
             )
 
     def _runtime_checks(self, x: tf.Tensor) -> list[tf.Operation]:
-        """What `validate_args` adds: checks of values and of shapes that are not static."""
-        checks = [tf.debugging.assert_all_finite(x, f"The input of {self.name} is not finite.")]
-        if self._num_channels is not None and x.shape[-1] is None:
-            message = f"{self.name} was built for num_channels = {self._num_channels}."
-            checks.append(tf.debugging.assert_equal(tf.shape(x)[-1], self._num_channels, message))
-        return checks
+        """What `validate_args` adds."""
+        return [tf.debugging.assert_all_finite(x, f"The input of {self.name} is not finite.")]
 
     # TFP's interface.
 

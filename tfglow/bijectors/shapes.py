@@ -17,11 +17,9 @@ def num_positions(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(height * width, x.dtype)
 
 
-def flatten_batch(x: tf.Tensor, event_ndims: int) -> tuple[tf.Tensor, list[int | tf.Tensor]]:
+def flatten_batch(x: tf.Tensor, event_ndims: int) -> tf.Tensor:
     """Merges all dimensions before the event into one: `[..., *event] → [B, *event]`."""
-    shape = shape_list(x)
-    batch_shape, event_shape = shape[:-event_ndims], shape[-event_ndims:]
-    return tf.reshape(x, [-1, *event_shape]), batch_shape
+    return tf.reshape(x, [-1, *shape_list(x)[-event_ndims:]])
 
 
 def unflatten_batch(x: tf.Tensor, batch_shape: list[int | tf.Tensor]) -> tf.Tensor:

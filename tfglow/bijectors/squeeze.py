@@ -43,19 +43,22 @@ class Squeeze(OnePassBijector):
 
     def _forward_and_log_det(self, x):
         f = self._factor
-        height, width, channels = shapes.shape_list(x)[1:]
+        batch, height, width, channels = shapes.shape_list(x)
         self._check_divides(f, height=height, width=width)
-        x = tf.reshape(x, [-1, height // f, f, width // f, f, channels])
+        # B in full, not −1: what f does not divide must not run over into other images.
+        x = tf.reshape(x, [batch, height // f, f, width // f, f, channels])
         x = tf.transpose(x, [0, 1, 3, 5, 2, 4])  # [B, H/f, W/f, C, row, column]
-        return tf.reshape(x, [-1, height // f, width // f, channels * f * f]), self._no_log_det()
+        y = tf.reshape(x, [batch, height // f, width // f, channels * f * f])
+        return y, self._no_log_det()
 
     def _inverse_and_log_det(self, y):
         f = self._factor
-        height, width, channels = shapes.shape_list(y)[1:]
+        batch, height, width, channels = shapes.shape_list(y)
         self._check_divides(f * f, channels=channels)
-        y = tf.reshape(y, [-1, height, width, channels // (f * f), f, f])
+        y = tf.reshape(y, [batch, height, width, channels // (f * f), f, f])
         y = tf.transpose(y, [0, 1, 4, 2, 5, 3])  # [B, H, row, W, column, C/f²]
-        return tf.reshape(y, [-1, height * f, width * f, channels // (f * f)]), self._no_log_det()
+        x = tf.reshape(y, [batch, height * f, width * f, channels // (f * f)])
+        return x, self._no_log_det()
 
     def _no_log_det(self):
         return tf.zeros([], self.dtype)

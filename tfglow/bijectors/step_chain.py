@@ -50,6 +50,15 @@ class StepChain(OnePassBijector):
             forward, inverse = _traced(forward), _traced(inverse)
         self._step_functions = self._no_dependency((forward, inverse))
 
+    @property
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Every variable by its step and its name there: `step3/actnorm/logs`."""
+        return {
+            f"step{k}/{name}": variable
+            for k, step in enumerate(self.steps)
+            for name, variable in step.named_variables.items()
+        }
+
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Initialises the steps in order on one batch `[B, H, W, C]`; returns the output on it."""
         for step in self.steps:
@@ -148,8 +157,7 @@ def _recomputed(function):
     def run(*inputs):
         return forward(*inputs), lambda *upstream: gradients(inputs, upstream)
 
-    # Variables become tensors here: a custom gradient is for tensors.
-    return lambda *inputs: run(*(tf.convert_to_tensor(value) for value in inputs))
+    return run
 
 
 def _map_channels(x, weight, bias):
