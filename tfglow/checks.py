@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -66,6 +67,47 @@ def check_latents(latents: Any, num_dims: int, dtype: str) -> tf.Tensor:
     if not latents.shape.is_compatible_with([None, num_dims]):
         raise ValueError(f"Latents must have the shape [B, {num_dims}], got {latents.shape}.")
     return tf.cast(tf.ensure_shape(latents, [None, num_dims]), dtype)
+
+
+def check_noise(noise: Any, image_shape: tf.TensorShape, dtype: str) -> tf.Tensor:
+    """Dequantisation noise as a tensor of `dtype` that broadcasts to images of `image_shape`.
+
+    Raises:
+      ValueError: If it does not, or, where it has values, they are not in [0, 1).
+    """
+    noise = tf.convert_to_tensor(noise)
+    try:
+        fits = tf.broadcast_static_shape(noise.shape, image_shape).is_compatible_with(image_shape)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"`noise` must have the shape {image_shape}, got {noise.shape}.")
+    values = tf.get_static_value(noise)
+    if values is not None and not ((values >= 0) & (values < 1)).all():
+        raise ValueError(f"`noise` must be in [0, 1), got [{values.min()}, {values.max()}].")
+    return tf.cast(noise, dtype)
+
+
+def check_temperature(temperature: Any, num: Any, dtype: str) -> tf.Tensor:
+    """The temperature of `num` samples as a tensor of `dtype`, `[]` or `[num]`.
+
+    Raises:
+      ValueError: If `num` is negative, or a temperature is negative or not finite, or there is
+        neither one nor one a sample.
+    """
+    if not tf.is_tensor(num) and (not isinstance(num, (int, np.integer)) or num < 0):
+        raise ValueError(f"`num` must be an integer >= 0, got {num!r}.")
+    num = tf.get_static_value(num)
+    temperature = tf.cast(temperature, dtype)
+    if temperature.shape.rank != 0 and not temperature.shape.is_compatible_with([num]):
+        raise ValueError(
+            f"`temperature` must be one number or have the shape [{num}], got the shape "
+            f"{temperature.shape}."
+        )
+    values = tf.get_static_value(temperature)
+    if values is not None and not np.all(np.isfinite(values) & (values >= 0)):
+        raise ValueError(f"`temperature` must be finite and >= 0, got {values}.")
+    return temperature
 
 
 def _value_range(images: tf.Tensor) -> str:

@@ -49,7 +49,8 @@ class GlowConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        shape = tuple(self.image_shape)
+        shape = self.image_shape
+        shape = tuple(shape) if isinstance(shape, (list, tuple)) else ()
         if len(shape) != 3 or any(not _is_int(n) or n < 1 for n in shape):
             raise ValueError(
                 "`image_shape` must be (height, width, channels), three positive integers, "
@@ -68,7 +69,8 @@ class GlowConfig:
         for field in ("learn_top", "gradient_checkpointing"):
             if not isinstance(getattr(self, field), bool):
                 raise ValueError(f"`{field}` must be True or False, got {getattr(self, field)!r}.")
-        if not isinstance(self.weight_y, (int, float)) or not 0 <= self.weight_y < float("inf"):
+        number = isinstance(self.weight_y, (int, float)) and not isinstance(self.weight_y, bool)
+        if not number or not 0 <= self.weight_y < float("inf"):
             raise ValueError(f"`weight_y` must be a finite number >= 0, got {self.weight_y!r}.")
         if self.weight_y and not self.num_classes:
             raise ValueError(

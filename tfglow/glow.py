@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from tfglow import likelihood
 from tfglow.bijectors import GlowFlow
-from tfglow.checks import check_images, check_labels, check_latents
+from tfglow.checks import check_images, check_labels, check_latents, check_noise, check_temperature
 from tfglow.config import GlowConfig
 from tfglow.networks import ScaledDense
 
@@ -159,17 +159,14 @@ class Glow(keras.Model):
           seed: The same seed gives the same latents; None draws new ones.
 
         Raises:
-          ValueError: If a temperature is negative or not finite.
+          ValueError: If `num` is negative, or a temperature is negative or not finite.
         """
+        temperature = check_temperature(temperature, num, self.config.dtype)
         shape, dtype = [num, self.config.num_dims], self.config.dtype
         if seed is None:
             eps = tf.random.normal(shape, dtype=dtype)
         else:
             eps = tf.random.stateless_normal(shape, [seed, 0], dtype=dtype)
-        temperature = tf.convert_to_tensor(temperature, dtype)
-        known = tf.get_static_value(temperature)
-        if known is not None and not ((known >= 0) & (known < math.inf)).all():
-            raise ValueError(f"`temperature` must be finite and >= 0, got {known}.")
         return self.decode(tf.reshape(temperature, [-1, 1]) * eps, labels)
 
     # Keras.
@@ -184,7 +181,9 @@ class Glow(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         with tf.GradientTape() as tape:
             terms = self.objective(images, labels)
-            loss = tf.reduce_mean(terms["loss"]) / replicas
+            # The mean, and 0 for the empty rest of a last batch that is smaller than the replicas.
+            total, count = tf.reduce_sum(terms["loss"]), tf.size(terms["loss"])
+            loss = tf.math.divide_no_nan(total, tf.cast(count, total.dtype)) / replicas
         variables = self.trainable_variables
         gradients = tape.gradient(loss, [v.value for v in variables])
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -198,7 +197,9 @@ class Glow(keras.Model):
     def _unpacked(self, data):
         if self._compile_loss is not None:
             raise ValueError("Glow's loss is its own, bits per dimension: compile without `loss`.")
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if sample_weight is not None:
+            raise ValueError(f"Glow takes no sample weights, got {sample_weight!r}.")
         return images, labels
 
     def _update_metrics(self, terms):
@@ -228,6 +229,14 @@ class Glow(keras.Model):
             raise ValueError(
                 f"The saved weights do not fit this model: missing {missing}, unknown {unknown}."
             )
+        shapes = {key: (tuple(store[key].shape), tuple(expected[key].shape)) for key in expected}
+        wrong = [
+            f"{key} has the shape {saved}, the model needs {needed}"
+            for key, (saved, needed) in shapes.items()
+            if saved != needed
+        ]
+        if wrong:
+            raise ValueError(f"The saved weights do not fit this model: {'; '.join(wrong)}.")
         for key, variable in expected.items():
             variable.assign(store[key])
 
@@ -241,6 +250,8 @@ class Glow(keras.Model):
         dtype = self.config.dtype
         if noise is None:
             noise = tf.random.uniform(tf.shape(images), dtype=dtype)
+        else:
+            noise = check_noise(noise, images.shape, dtype)
         return likelihood.dequantize(images, self.config.num_bits, noise, dtype)
 
     def _log_prob_from_latent(self, latent, log_det):
