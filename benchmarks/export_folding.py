@@ -39,17 +39,13 @@ def main() -> None:
     seeds = tf.range(args.batch_size, dtype=tf.int64)
     temperatures = tf.fill([args.batch_size], 0.7)
 
-    latent, bits = (t.numpy() for t in encode(images))
-    folded_answer = folded.encode(images)
-    difference = np.abs(latent - folded_answer["latent"]).max()
-    bits_difference = np.abs(bits - folded_answer["bits_per_dim"]).max()
+    latent, bits = encode(images)
+    answer = folded.encode(images)
     pixels = [decode(latent), folded.decode(latent)["image"]]
     levels = np.abs(np.subtract(*(p.numpy().astype(int) for p in pixels)))
-    print(
-        f"largest difference of a latent {difference:.1e} (latents reach {abs(latent).max():.1f})"
-    )
-    print(f"largest difference of bits per dimension {bits_difference:.1e}")
-    print(f"pixels that differ {(levels > 0).mean():.1e}, by {levels.max()} of 255 at most")
+    print(f"largest difference of a latent: {difference(latent, answer['latent']):.1e}")
+    print(f"of bits per dimension: {difference(bits, answer['bits_per_dim']):.1e}")
+    print(f"pixels that differ: {(levels > 0).mean():.1e}, by {levels.max()} of 255 at most")
 
     encode_times = alternate(
         [lambda: encode(images)[0], lambda: folded.encode(images)["latent"]], args.repeats
@@ -81,6 +77,12 @@ def unfolded_functions(glow: tfglow.Glow, batch_size: int):
         return glow.sample(batch_size, temperature=0.7, seed=0)
 
     return encode, decode, sample
+
+
+def difference(expected: tf.Tensor, given: tf.Tensor) -> float:
+    """The largest difference, relative to values above 1."""
+    expected = expected.numpy()
+    return float(np.max(np.abs(given - expected) / np.maximum(1.0, np.abs(expected))))
 
 
 def move_weights(glow: tfglow.Glow, scale: float = 0.002) -> None:

@@ -19,8 +19,6 @@ _EPILOG = "example: python export/main.py --run_dir=runs/digits --export_dir=exp
 def main(argv: list[str] | None = None) -> int:
     """Exports, says where, and returns the exit status."""
     args = _parser().parse_args(argv)
-    # So that an export which is asked to stop removes what it has written.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # TensorFlow takes seconds to import: flags are checked before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
@@ -28,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     from export.exporting import export_run
 
     tf.get_logger().setLevel("WARNING")
+    # An export that is asked to stop removes what it has written, as one that fails does.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         export = export_run(**vars(args))
     except ValueError as error:
@@ -35,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("error: interrupted; nothing was published", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     weights = f"the {export.source['weights']} weights of step {export.source['step']}"
     if export.bits_per_dim is not None:
         weights += f" ({export.bits_per_dim:.3f} bits per dimension in the run's evaluation)"

@@ -118,7 +118,11 @@ def _remove_abandoned(base: Path) -> None:
         except FileNotFoundError:
             continue  # Another export's, published or removed since.
         if age > _ABANDONED_AFTER:
-            shutil.rmtree(folder, ignore_errors=True)
+            # Renamed first: should it be alive after all, it must not publish what is left.
+            removed = folder.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(removed)
+            shutil.rmtree(removed, ignore_errors=True)
 
 
 def _flush(folder: Path) -> None:

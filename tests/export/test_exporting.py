@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import main
+from export import exporting, main
 from export.exporting import export_run
 from tests.export.conftest import CONFIG, averaged_glow, make_run, raw_glow
 from tests.export.models import random_images
@@ -105,6 +106,21 @@ def test_a_disk_that_is_full_publishes_nothing(run, base, capsys):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert sentence.startswith(f"Cannot publish in '{base}': ")
     assert os.listdir(base) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_export_that_is_stopped_publishes_nothing(run, base, capsys, monkeypatch, number):
+    def stopped(path, functions):
+        # The version is half written.
+        assert list(base.glob("*/saved_model.pb"))
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(exporting, "write_warmup_requests", stopped)
+    handler = signal.getsignal(signal.SIGTERM)
+    status, out, err = command(capsys, f"--run_dir={run.path}", f"--export_dir={base}")
+    assert (status, out, err) == (130, "", "error: interrupted; nothing was published\n")
+    assert os.listdir(base) == []
+    assert signal.getsignal(signal.SIGTERM) == handler
 
 
 # Nothing to publish.
