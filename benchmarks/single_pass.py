@@ -53,8 +53,8 @@ def log_prob_by_hand(flow: tfglow.bijectors.GlowFlow, x: tf.Tensor) -> tf.Tensor
             latents.append(eps)
     eps, log_det = flow.top_prior.forward_and_log_det(x)
     log_prob += log_det
-    for eps in (*latents, eps):
-        log_prob -= 0.5 * tf.reduce_sum(tf.square(eps) + np.log(2 * np.pi), axis=[1, 2, 3])
+    for latent in (*latents, eps):
+        log_prob -= 0.5 * tf.reduce_sum(tf.square(latent) + np.log(2 * np.pi), axis=[1, 2, 3])
     return log_prob
 
 

@@ -1,30 +1,18 @@
 """Reads checkpoints that the official implementation (github.com/openai/glow) wrote."""
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfglow.bijectors import Invertible1x1Conv, ShuffleChannels
-from tfglow.bijectors.flow_step import FlowStep
 from tfglow.config import GlowConfig
 from tfglow.glow import Glow
-from tfglow.networks import ScaledConv2D, ScaledDense
+from tfglow.official.variables import entries
 
 _AVERAGE = "/ExponentialMovingAverage"
 # What TensorFlow's and the official optimizers append to a variable's name.
 _SLOT_ENDINGS = ("/Adam", "/Adam_1", "/AdaMax", "/AdaMax_1", "/Momentum", "_adam_m1", "_adam_m2")
-
-
-class _Entry(NamedTuple):
-    """One of the checkpoint's variables: where it goes, and how."""
-
-    name: str
-    shape: tuple[int, ...]
-    variable: tf.Variable | None
-    convert: Callable[[np.ndarray], np.ndarray]
 
 
 def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
@@ -42,16 +30,21 @@ def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
     reader = _open(checkpoint)
     shapes = _model_shapes(reader)
     glow = Glow(config)
-    entries = list(_entries(glow))
-    _check_fit(shapes, entries, checkpoint)
+    table = list(entries(glow))
+    _check_fit(shapes, table, checkpoint)
     values = {}
-    for entry in entries:
+    for entry in table:
         # Everything is read before anything is assigned: a damaged file leaves no half model.
         values[entry.name] = _read(reader, entry, averaged)
-    for entry in entries:
+    for entry in table:
         if entry.variable is not None:
             entry.variable.assign(tf.cast(entry.convert(values[entry.name]), entry.variable.dtype))
     return glow
+
+
+def has_average(checkpoint: str) -> bool:
+    """Whether an official checkpoint holds the moving average of its weights."""
+    return any(_AVERAGE in name for name in _open(checkpoint).get_variable_to_shape_map())
 
 
 def infer_config(
@@ -152,8 +145,8 @@ def _model_shapes(reader):
     }
 
 
-def _check_fit(shapes, entries, checkpoint):
-    expected = {entry.name: entry.shape for entry in entries}
+def _check_fit(shapes, table, checkpoint):
+    expected = {entry.name: entry.shape for entry in table}
     problems = [f"missing {name} {expected[name]}" for name in sorted(set(expected) - set(shapes))]
     problems += [f"left over {name} {shapes[name]}" for name in sorted(set(shapes) - set(expected))]
     problems += [
@@ -179,79 +172,3 @@ def _read(reader, entry, averaged):
     if value.dtype.kind == "f" and not np.all(np.isfinite(value)):
         raise ValueError(f"{name} holds values that are not finite.")
     return value
-
-
-def _entries(glow: Glow) -> Iterator[_Entry]:
-    """What a checkpoint of this model's configuration holds."""
-    flow = glow.flow
-    for level, steps in enumerate(flow.steps):
-        for k, step in enumerate(steps):
-            yield from _step_entries(f"model/{level}/{k}", step)
-    for level, split in enumerate(flow.splits):
-        yield from _conv_entries(f"model/pool{level}/conv", split.conv)
-    prior = flow.top_prior
-    if glow.config.learn_top:
-        outputs = 2 * prior.num_channels
-        shape = (3, 3, outputs + 1, outputs)
-        # The convolution's input is zero but for the edge channel, the last: only that is used.
-        edge = _Entry("model/prior/p/W", shape, prior.edge_kernel, lambda w: w[:, :, -1:, :])
-        yield edge
-        yield _flat("model/prior/p/b", (1, 1, 1, outputs), prior.b)
-        yield _flat("model/prior/p/logs", (1, outputs), prior.logs)
-    if glow.config.num_classes:
-        yield from _dense_entries("model/prior/y_emb", prior.label_embedding)
-    if glow.classifier is not None:
-        yield from _dense_entries("model/classifier", glow.classifier)
-
-
-def _step_entries(prefix: str, step: FlowStep) -> Iterator[_Entry]:
-    yield from _actnorm_entries(prefix, step.actnorm.b, step.actnorm.logs)
-    yield from _permutation_entries(prefix, step.permutation)
-    network = step.coupling.network
-    for layer, conv in (("l_1", network.conv_1), ("l_2", network.conv_2)):
-        yield _plain(f"{prefix}/f1/{layer}/W", conv.kernel.value)
-        yield from _actnorm_entries(f"{prefix}/f1/{layer}", conv.b.value, conv.logs.value)
-    yield from _conv_entries(f"{prefix}/f1/l_last", network.conv_last)
-
-
-def _permutation_entries(prefix: str, permutation: Any) -> Iterator[_Entry]:
-    if isinstance(permutation, ShuffleChannels):
-        yield _plain(f"{prefix}/shuffle/indices", permutation.indices)
-        # Determined by `indices`: looked for, not kept.
-        inverse = f"{prefix}/shuffle/indices_inverse"
-        yield _Entry(inverse, tuple(permutation.indices.shape), None, lambda value: value)
-    elif isinstance(permutation, Invertible1x1Conv):
-        if permutation.parameterization == "full":
-            yield _plain(f"{prefix}/invconv/W", permutation.w)
-            return
-        yield _plain(f"{prefix}/invconv/P", permutation.permutation)
-        yield _plain(f"{prefix}/invconv/L", permutation.lower)
-        yield _plain(f"{prefix}/invconv/U", permutation.upper)
-        yield _plain(f"{prefix}/invconv/sign_S", permutation.sign)
-        yield _plain(f"{prefix}/invconv/log_S", permutation.log_s)
-
-
-def _actnorm_entries(prefix: str, b: tf.Variable, logs: tf.Variable) -> Iterator[_Entry]:
-    shape = (1, 1, 1, b.shape[0])
-    yield _flat(f"{prefix}/actnorm_center/b", shape, b)
-    yield _flat(f"{prefix}/actnorm_scale/logs", shape, logs)
-
-
-def _conv_entries(prefix: str, conv: ScaledConv2D) -> Iterator[_Entry]:
-    yield _plain(f"{prefix}/W", conv.kernel.value)
-    yield _flat(f"{prefix}/b", (1, 1, 1, conv.filters), conv.b.value)
-    yield _flat(f"{prefix}/logs", (1, conv.filters), conv.logs.value)
-
-
-def _dense_entries(prefix: str, dense: ScaledDense) -> Iterator[_Entry]:
-    yield _plain(f"{prefix}/W", dense.kernel.value)
-    yield _flat(f"{prefix}/b", (1, dense.units), dense.b.value)
-    yield _flat(f"{prefix}/logs", (1, dense.units), dense.logs.value)
-
-
-def _plain(name: str, variable: tf.Variable) -> _Entry:
-    return _Entry(name, tuple(variable.shape), variable, lambda value: value)
-
-
-def _flat(name: str, shape: tuple[int, ...], variable: tf.Variable) -> _Entry:
-    return _Entry(name, shape, variable, lambda value: value.reshape(-1))

@@ -1,0 +1,95 @@
+"""`python -m tfglow.official CHECKPOINT --out RUN_DIR`: a run folder of an official checkpoint."""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from tfglow import official
+from tfglow.run_folder import RunFolder
+
+_DESCRIPTION = """\
+Writes a run folder of a checkpoint of the official implementation (github.com/openai/glow), which
+evaluation and export accept like one of our own.
+
+  python -m tfglow.official logs/model_best_loss.ckpt --out runs/official --image_size 32 --num_bits 8
+"""
+
+
+def convert(
+    checkpoint: str,
+    run_dir: str | os.PathLike,
+    *,
+    image_size: int | None,
+    num_bits: int | None,
+    weight_y: float | None = None,
+) -> RunFolder:
+    """Makes `run_dir` of an official checkpoint: complete, or not at all.
+
+    Args:
+      checkpoint: As for `official.load`.
+      run_dir: Must not exist, or be an empty folder.
+      image_size: As for `official.infer_config`, as are the others.
+
+    Raises:
+      ValueError: As `official.load` and `official.infer_config` do, or if `run_dir` is taken.
+    """
+    target = Path(run_dir)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ValueError(f"{str(target)!r} exists and is not an empty folder.")
+    config = official.infer_config(
+        checkpoint, image_size=image_size, num_bits=num_bits, weight_y=weight_y
+    )
+    raw = official.load(checkpoint, config)
+    average = None
+    if official.has_average(checkpoint):
+        average = official.load(checkpoint, config, averaged=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise ValueError(f"Cannot write {str(target)!r}: {error.strerror}.") from error
+    try:
+        os.chmod(temporary, 0o755)  # mkdtemp's folders are private.
+        source = os.path.basename(os.path.normpath(checkpoint))
+        run = RunFolder.create(temporary, {"model": config.to_dict(), "official": source})
+        run.save_glow(raw, average)
+        os.replace(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return RunFolder.open(target)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tfglow.official",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", help="prefix of the checkpoint's files, or their folder")
+    parser.add_argument("--out", required=True, metavar="RUN_DIR", help="the folder to make")
+    parser.add_argument("--image_size", type=int, metavar="N", help="height and width of an image")
+    parser.add_argument("--num_bits", type=int, metavar="N", help="n_bits_x of the training")
+    parser.add_argument("--weight_y", type=float, metavar="X", help="weight of a classifier")
+    flags = parser.parse_args(arguments)
+    try:
+        run = convert(
+            flags.checkpoint,
+            flags.out,
+            image_size=flags.image_size,
+            num_bits=flags.num_bits,
+            weight_y=flags.weight_y,
+        )
+    except ValueError as error:
+        sys.exit(f"python -m tfglow.official: {error}")
+    print(f"Run folder: {run.path}")
+
+
+if __name__ == "__main__":
+    main()
