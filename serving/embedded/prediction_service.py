@@ -75,12 +75,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         task = Task(servable, signature, checked.feeds, checked.rows, deadline)
         self._scheduler.submit(task)
         try:
+            # A client that leaves cancels this coroutine, and with it a task that still waits.
             outputs = await asyncio.wait_for(asyncio.wrap_future(task.result), task.seconds_left())
         except TimeoutError:
             raise deadline_exceeded("the deadline passed during the computation") from None
-        finally:
-            # Also when the client left, which cancels this coroutine.
-            task.abandoned = True
         row = first_bad_row(outputs["valid"]) if "valid" in outputs else None
         if row is not None:
             raise invalid_argument(f"row {row}: {describe(checked.feeds, row)}", row)

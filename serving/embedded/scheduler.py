@@ -27,18 +27,28 @@ class Task:
     rows: int
     # When the client stops waiting, in `time.monotonic()`; None is never.
     deadline: float | None
-    # Set once nobody waits for the result.
-    abandoned: bool = False
     enqueued: float = dataclasses.field(default_factory=time.monotonic)
+    # Outputs or a RequestError; cancelled by whoever stops waiting before the task is taken.
     result: futures.Future = dataclasses.field(default_factory=futures.Future)
 
     def seconds_left(self) -> float | None:
         """The time until the deadline, None without one."""
         return None if self.deadline is None else self.deadline - time.monotonic()
 
-    def is_pointless(self) -> bool:
-        """Whether nobody waits for the answer any more."""
-        return self.abandoned or (self.deadline is not None and self.seconds_left() <= 0)
+    def claim(self) -> bool:
+        """Whether somebody still waits; from then on the result cannot be cancelled."""
+        if not self.result.set_running_or_notify_cancel():
+            return False
+        return not self.expire()
+
+    def expire(self) -> bool:
+        """Whether the deadline has passed, which is then the result."""
+        if self.deadline is None or self.seconds_left() > 0:
+            return False
+        self.result.set_exception(
+            deadline_exceeded("the deadline passed while the request waited in the queue")
+        )
+        return True
 
 
 class Scheduler:
@@ -120,7 +130,7 @@ class Scheduler:
                 tasks = self._take(key)
                 if self._queues:
                     self._changed.notify()
-            self._run([task for task in tasks if not self._drop(task)])
+            self._run([task for task in tasks if task.claim()])
             with self._changed:
                 self._tasks -= len(tasks)
 
@@ -150,13 +160,6 @@ class Scheduler:
             del self._queues[key]
         return tasks
 
-    def _drop(self, task: Task) -> bool:
-        if task.is_pointless():
-            task.result.set_exception(
-                deadline_exceeded("the deadline passed while the request waited in the queue")
-            )
-        return task.result.done()
-
     def _run(self, tasks: list[Task]) -> None:
         if not tasks:
             return
@@ -172,7 +175,7 @@ class Scheduler:
                 return
             # Somebody's request failed the graph for all: each by itself finds whose it was.
             for task in tasks:
-                if not self._drop(task):
+                if not task.expire():
                     self._run([task])
             return
         for task, part in zip(tasks, outputs, strict=True):

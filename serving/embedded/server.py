@@ -58,6 +58,7 @@ class EmbeddedServer:
           ValueError: a port that is taken, or TLS files that are no such.
         """
         self._config = config
+        self._stopped = False
         self.metrics = Metrics()
         self._scheduler = Scheduler(
             config.batching, config.max_waiting_requests, self.metrics.observe_batch
@@ -71,7 +72,10 @@ class EmbeddedServer:
             self._on_change,
         )
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True).start()
+        self._loop_thread = threading.Thread(
+            target=self._loop.run_forever, name="grpc", daemon=True
+        )
+        self._loop_thread.start()
         self.metrics_port = None
         with contextlib.ExitStack() as stack:
             stack.callback(self.stop, 0.0)
@@ -92,6 +96,9 @@ class EmbeddedServer:
 
     def stop(self, seconds: float) -> bool:
         """Stops accepting, finishes what it has; returns whether all of it ended in time."""
+        if self._stopped:
+            return True
+        self._stopped = True
         end = time.monotonic() + seconds
         if hasattr(self, "_grpc"):
             self._await(self._health.enter_graceful_shutdown())
@@ -100,6 +107,9 @@ class EmbeddedServer:
         done &= self._versions.stop(max(0.0, end - time.monotonic()))
         self.metrics.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop_thread.join()
+        if done:
+            self._loop.close()
         return done
 
     def _await(self, coroutine: Coroutine):
@@ -160,6 +170,8 @@ class EmbeddedServer:
 
     def _on_change(self, states: dict[int, int], current: int | None) -> None:
         self.metrics.observe_versions(states, current)
+        if self._stopped:  # NOT_SERVING, and the loop may be gone.
+            return
         asyncio.run_coroutine_threadsafe(self._set_health(current), self._loop)
 
     async def _set_health(self, current: int | None) -> None:

@@ -17,10 +17,10 @@ def read_latents(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
       ValueError: a file that is none of both.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded, None
-        with loaded:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded, None
             return loaded["latent"], loaded.get("label")
     except KeyError as error:
         raise ValueError(f"{path} has no array `latent`") from error

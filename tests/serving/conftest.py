@@ -1,0 +1,110 @@
+"""A toy model, embedded servers on it, and every kind of server that the client must work with."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+
+import pytest
+
+from serving.client import GlowClient
+from serving.embedded.config import ServerConfig
+from serving.embedded.server import EmbeddedServer
+from tests.serving.toy_glow import ToyGlow
+
+TF_SERVING_VARIABLE = "TFGLOW_TF_SERVING"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen_imports():
+    """As `serving/server.py` does: unloading a version then collects in milliseconds."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def toy_base(tmp_path_factory) -> Path:
+    """An export base folder with version 1 of an unconditional toy."""
+    base = tmp_path_factory.mktemp("toy")
+    ToyGlow().save(base, 1)
+    return base
+
+
+@pytest.fixture(scope="session")
+def conditional_base(tmp_path_factory) -> Path:
+    """The same with three classes."""
+    base = tmp_path_factory.mktemp("conditional")
+    ToyGlow(num_classes=3).save(base, 1)
+    return base
+
+
+@pytest.fixture(scope="session")
+def serve_forever():
+    """Starts embedded servers in this process: `serve_forever(base, **ServerConfig's fields)`."""
+    yield from _servers()
+
+
+@pytest.fixture
+def serve():
+    """The same, stopped after the test."""
+    yield from _servers()
+
+
+@pytest.fixture(scope="session")
+def server(serve_forever, toy_base) -> EmbeddedServer:
+    """A server of the unconditional toy, without batching."""
+    return serve_forever(toy_base)
+
+
+@pytest.fixture(scope="session")
+def conditional_server(serve_forever, conditional_base) -> EmbeddedServer:
+    """A server of the conditional toy."""
+    return serve_forever(conditional_base)
+
+
+@pytest.fixture
+def client(server):
+    """A client of the unconditional toy."""
+    with GlowClient(server.address) as connected:
+        yield connected
+
+
+@pytest.fixture(params=["toy", "conditional_toy", "tf_serving"])
+def any_address(request) -> str:
+    """host:port of each kind of server; the tests read the model's sizes from its metadata.
+
+    A real TF Serving is used where TFGLOW_TF_SERVING=host:port names one that serves an export
+    under the name `glow`.
+    """
+    if request.param == "tf_serving":
+        address = os.environ.get(TF_SERVING_VARIABLE)
+        if not address:
+            pytest.skip(f"no TF Serving: {TF_SERVING_VARIABLE}=host:port is not set")
+        return address
+    name = {"toy": "server", "conditional_toy": "conditional_server"}[request.param]
+    return request.getfixturevalue(name).address
+
+
+@pytest.fixture
+def any_client(any_address):
+    """A client of each kind of server."""
+    with GlowClient(any_address) as connected:
+        yield connected
+
+
+def _servers():
+    started = []
+
+    def start(base: Path, **fields) -> EmbeddedServer:
+        fields = {"port": 0, "file_system_poll_wait_seconds": 0.05, **fields}
+        server = EmbeddedServer(ServerConfig(base, **fields))
+        started.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        server.stop(5.0)

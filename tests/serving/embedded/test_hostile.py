@@ -1,0 +1,291 @@
+"""What strangers send: after each of it a good request is answered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow_serving.apis import get_model_status_pb2, predict_pb2
+
+from serving.client import GlowClient
+from serving.embedded.config import BatchingConfig
+from serving.tensors import to_proto
+from tests.serving.raw_calls import RawStubs, predict_request, refusal, sample_request
+from tests.serving.toy_glow import ToyGlow
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+
+
+@pytest.fixture(scope="module", params=["batching", "no_batching"])
+def server(request, serve_forever, toy_base):
+    batching = BatchingConfig() if request.param == "batching" else None
+    return serve_forever(toy_base, batching=batching)
+
+
+@pytest.fixture
+def stubs(server):
+    with RawStubs(server.address) as stubs:
+        yield stubs
+        assert len(stubs.predict(sample_request()).outputs) == 3
+
+
+def declared(dtype, *shape, **fields):
+    proto = tensor_pb2.TensorProto(dtype=dtype, **fields)
+    for size in shape:
+        proto.tensor_shape.dim.add(size=size)
+    return proto
+
+
+FLOAT, INT64, UINT8 = types_pb2.DT_FLOAT, types_pb2.DT_INT64, types_pb2.DT_UINT8
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        # A few bytes that declare 4 GiB, or more than can be counted.
+        (predict_request("encode", image=declared(UINT8, 2**32, 1, 1, 1)), "not compatible"),
+        (predict_request("encode", image=declared(UINT8, 2**26, 4, 4, 3)), "is larger than"),
+        (predict_request("encode", image=declared(UINT8, *[2**62] * 4)), "not compatible"),
+        (predict_request("decode", latent=declared(FLOAT, 2**40, 48, float_val=[1])), "larger"),
+        (
+            predict_request(
+                "sample", seed=declared(INT64, 2**30), temperature=declared(FLOAT, 2**30)
+            ),
+            "Task size 1073741824 is larger than maximum input batch size",
+        ),
+        (predict_request("encode", image=declared(UINT8, -1, 4, 4, 3)), "tensor parsing error"),
+        (predict_request("encode", image=declared(UINT8, *[1] * 300)), "not compatible"),
+        (predict_request("encode", image=declared(UINT8)), "at least one dimension"),
+        (predict_request("encode", image=np.zeros((0, 4, 4, 3), np.uint8)), "0 rows"),
+        (predict_request("encode", image=np.zeros((2, 48), np.uint8)), "[2,48] is not compatible"),
+        (predict_request("encode", image=np.zeros((2, 4, 4, 1), np.uint8)), "[?,4,4,3]"),
+        (sample_request([1, 2, 3], [0.7]), "seed has 3"),
+        (sample_request([1], [0.7, 0.7]), "equal 0th-dimension size"),
+        (predict_request("encode", image=np.array([b"x"] * 3, object)), "but string is provided"),
+        (predict_request("encode", image=declared(999, 1, 4, 4, 3)), "type 999 is provided"),
+        (predict_request("encode", image=declared(UINT8, 1, 4, 4, 3, int_val=[-1])), "parsing"),
+        (sample_request([1, 2, 3], [0.7, -1, 0.7]), "row 1: `temperature` = -1.0"),
+        (sample_request([1, 2, 3], [0.7, 0.7, np.nan]), "row 2: `temperature` = nan"),
+        (sample_request(label=np.zeros(3, np.int32)), "Sent extra: {label}"),
+    ],
+)
+def test_bad_tensors(stubs, request_, message):
+    code, details = refusal(stubs.predict, request_)
+    assert code is INVALID and message in details
+
+
+def test_a_repeated_value_of_sane_size_is_answered(stubs):
+    request = predict_request(
+        "sample",
+        seed=np.arange(8),
+        temperature=declared(FLOAT, 8, float_val=[0.7]),
+    )
+    assert stubs.predict(request).outputs["image"].tensor_shape.dim[0].size == 8
+
+
+def test_the_loaders_own_signature_is_not_for_clients(stubs):
+    request = predict_request("__saved_model_init_op")
+    assert refusal(stubs.predict, request)[0] is grpc.StatusCode.INTERNAL
+
+
+def test_too_many_inputs_and_names_of_any_kind(stubs):
+    request = sample_request()
+    for number in range(5000):
+        request.inputs[f"{number}\n\x00é"].dtype = FLOAT
+    code, details = refusal(stubs.predict, request)
+    assert code is INVALID and details.endswith("...TRUNCATED")
+
+
+def test_messages_beyond_the_limit(stubs):
+    request = predict_request("decode", latent=np.zeros((400_000, 48), np.float32))
+    assert refusal(stubs.predict, request)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_random_bytes_as_messages(server, stubs):
+    generator = np.random.default_rng(1)
+    good = sample_request().SerializeToString()
+    call = stubs.channel.unary_unary(PREDICT)
+    for _ in range(200):
+        size = int(generator.integers(0, 200))
+        if generator.random() < 0.5:
+            message = generator.bytes(size)
+        else:  # A good message with a few bytes changed.
+            spoilt = bytearray(good)
+            for place in generator.integers(0, len(good), 4):
+                spoilt[place] = generator.integers(0, 256)
+            message = bytes(spoilt)
+        with contextlib.suppress(grpc.RpcError):
+            call(message, timeout=20)
+
+
+def test_random_protos(stubs):
+    generator = np.random.default_rng(2)
+    names = ["seed", "temperature", "image", "latent", "label", ""]
+    dtypes = list(types_pb2.DataType.values())
+    for _ in range(200):
+        request = predict_request(str(generator.choice(["sample", "encode", "decode", ""])))
+        for name in generator.choice(names, int(generator.integers(0, 4))):
+            sizes = generator.choice([-1, 0, 1, 3, 4, 48, 2**33, 2**63 - 1], 4)
+            proto = declared(int(generator.choice(dtypes)), *sizes[: generator.integers(0, 5)])
+            if generator.random() < 0.5:
+                proto.tensor_content = generator.bytes(int(generator.choice([1, 4, 48, 192])))
+            else:
+                proto.float_val.extend([np.nan] * int(generator.integers(0, 5)))
+            request.inputs[str(name)].CopyFrom(proto)
+        with contextlib.suppress(grpc.RpcError):
+            stubs.predict(request)
+
+
+def test_random_bytes_at_the_port(server, stubs):
+    generator = np.random.default_rng(3)
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    for start in (b"", preface, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"):
+        for _ in range(5):
+            with (
+                socket.create_connection(("127.0.0.1", server.port), 5) as connection,
+                contextlib.suppress(OSError),
+            ):
+                connection.sendall(start + generator.bytes(3000))
+
+
+def test_unknown_methods(stubs):
+    for path in ("/tensorflow.serving.PredictionService/Paint", "/x/y", "/"):
+        call = stubs.channel.unary_unary(path)
+        assert refusal(call, b"", timeout=20)[0] is grpc.StatusCode.UNIMPLEMENTED
+    request = predict_pb2.PredictRequest()
+    classify = stubs.channel.unary_unary("/tensorflow.serving.PredictionService/Classify")
+    code, _ = refusal(classify, request.SerializeToString(), timeout=20)
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_hundreds_of_calls_that_never_send_anything(server, stubs):
+    """They cost no thread: status and predictions answer beside them."""
+    with grpc.insecure_channel(server.address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        forever = threading.Event()
+
+        def nothing():
+            forever.wait(20)
+            yield b""
+
+        call = channel.stream_unary(PREDICT)
+        idle = [call.future(nothing(), timeout=20) for _ in range(90)]
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = "glow"
+        assert stubs.models.GetModelStatus(request, timeout=5).model_version_status
+        stubs.predict(sample_request(), timeout=5)
+        for one in idle:
+            one.cancel()
+        forever.set()
+
+
+def test_a_bad_request_in_a_batch_spoils_nobody_elses(serve, toy_base):
+    server = serve(toy_base, batching=BatchingConfig(16, 100_000, num_batch_threads=1))
+    bad = [
+        (sample_request([7, 8], [0.7, -1.0]), "row 1"),
+        (sample_request([7], [np.inf]), "row 0"),
+        (predict_request("sample", seed=np.arange(2)), "Missing but required"),
+        (predict_request("sample", seed=np.zeros((2, 2)), temperature=np.zeros(2)), "Expects"),
+    ]
+    with RawStubs(server.address) as stubs:
+        calls = []
+        for number in range(4):
+            good = sample_request([10 * number, 10 * number + 1])
+            calls.append((stubs.predictions.Predict.future(good, timeout=20), number, None))
+            request, message = bad[number]
+            calls.append((stubs.predictions.Predict.future(request, timeout=20), number, message))
+        answers = {}
+        for future, number, message in calls:
+            if message:
+                assert message in future.exception().details()
+                assert future.code() is INVALID
+            else:
+                answers[number] = future.result().outputs["latent"].tensor_content
+        for number, together in answers.items():
+            alone = stubs.predict(sample_request([10 * number, 10 * number + 1]))
+            assert alone.outputs["latent"].tensor_content == together
+
+
+def test_clients_that_leave_are_not_computed_for(serve, tmp_path):
+    ToyGlow(work=120).save(tmp_path, 1)
+    server = serve(tmp_path, batching=BatchingConfig(64, 0, num_batch_threads=1))
+    with RawStubs(server.address) as stubs:
+        running = stubs.predictions.Predict.future(sample_request(range(8)), timeout=30)
+        time.sleep(0.05)
+        late = [
+            stubs.predictions.Predict.future(sample_request(range(32)), timeout=0.05)
+            for _ in range(5)
+        ]
+        assert {future.exception().code() for future in late} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        left = [stubs.predictions.Predict.future(sample_request(range(32))) for _ in range(5)]
+        for future in left:
+            future.cancel()
+        running.result()
+        started = time.monotonic()
+        stubs.predict(sample_request([1]))
+        alone = time.monotonic() - started
+    ran = server.metrics.registry.get_sample_value(
+        "glow_serving_batch_rows_sum", {"signature": "sample"}
+    )
+    assert ran == 8 + 1, (ran, alone)
+
+
+def test_a_deadline_stops_the_graph(serve, tmp_path):
+    ToyGlow(work=4000).save(tmp_path, 1)
+    server = serve(tmp_path)
+    with RawStubs(server.address) as stubs:
+        code, _ = refusal(stubs.predict, sample_request(range(8)), timeout=0.3)
+        assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+        # Run to its end, it would take minutes; stopping would have to wait for it.
+        started = time.monotonic()
+        assert server.stop(10)
+        assert time.monotonic() - started < 5
+
+
+def test_the_queue_is_bounded(serve, tmp_path):
+    ToyGlow(work=60).save(tmp_path, 1)
+    server = serve(tmp_path, max_waiting_requests=4)
+    with RawStubs(server.address) as stubs:
+        calls = [
+            stubs.predictions.Predict.future(sample_request(range(8)), timeout=30)
+            for _ in range(12)
+        ]
+        codes = [future.code() for future in calls]
+    assert codes.count(grpc.StatusCode.OK) >= 4
+    assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
+
+
+def test_memory_does_not_grow_with_bad_requests(server, stubs):
+    huge = sample_request()
+    huge.inputs["seed"].CopyFrom(to_proto(np.zeros(500_000, np.int64)))
+
+    def resident() -> int:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+    def spoil(times):
+        for _ in range(times):
+            assert refusal(stubs.predict, huge)[0] is INVALID
+
+    spoil(20)
+    before = resident()
+    spoil(60)
+    assert resident() - before < 60
+
+
+def test_two_servers_do_not_share_a_port(server, serve, toy_base):
+    with pytest.raises(ValueError, match="is the port taken"):
+        serve(toy_base, port=server.port)
+
+
+def test_the_client_survives_a_hundred_connections(server):
+    for _ in range(100):
+        with GlowClient(server.address) as client:
+            client.status()

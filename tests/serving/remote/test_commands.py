@@ -1,0 +1,106 @@
+"""What the command says when something is wrong; what it does when nothing is: test_any_server."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from serving.client import main
+
+
+@pytest.fixture
+def run(server, monkeypatch, tmp_path, capsys):
+    """Runs a command in an empty folder; returns its exit status and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (4, 4), "red").save("small.png")
+    Image.new("RGB", (40, 30), "red").save("large.png")
+    np.savez("wrong.npz", latent=np.zeros((1, 3), np.float32))
+
+    def run(*arguments, address=server.address):
+        status = main([*arguments, "--server", address])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sample", "--temperature=-1"], "row 0: `temperature` = -1.0, which is negative"),
+        (["sample", "--temperature=nan"], "row 0: `temperature` = nan"),
+        (["sample", "--labels=1"], "the model is not conditional"),
+        (["sample", "--seed=9223372036854775807"], "64-bit"),
+        (["sample", "--out=grid.txt"], "grid.txt does not end in an image format's name"),
+        (["sample", "--out=none/grid.png"], "the folder of none/grid.png does not exist"),
+        (["sample", "--model_name=other"], "NOT_FOUND: Servable not found"),
+        (["sample", "--version=7"], "Specific(glow, 7)"),
+        (["sample", "--ca_certificate=none.pem"], "cannot read none.pem"),
+        (["sample", "--retries=9"], "between 0 and 4, got 9"),
+        (["sample", "--timeout=0"], "`timeout` is more than 0, got 0"),
+        (["encode", "none.png"], "cannot read none.png as an image"),
+        (["encode", "large.png"], "large.png is 40x30, the model's images are 4x4"),
+        (["encode", "small.png", "--out=none/a.npz"], "does not exist"),
+        (["decode", "small.png"], "cannot read small.png as .npz or .npy"),
+        (["decode", "wrong.npz"], "`latent` is float [N, 48], got float32 [1, 3]"),
+        (["interpolate", "small.png", "none.png"], "cannot read none.png"),
+        (["interpolate", "small.png", "small.png", "--steps=1"], "at least 2"),
+        (["status", "--model_name=other"], "Could not find any versions of model other"),
+    ],
+)
+def test_errors_are_one_sentence(run, arguments, message, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    status, out, err = run(*arguments)
+    assert status == 1 and not out
+    assert err.startswith("error: ") and message in err and err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["paint"], ["sample", "--num=0"], ["sample", "--num=x"], ["sample", "--labels=a"],
+     ["encode"], ["sample", "--version=1", "--version_label=x"]],
+)  # fmt: skip
+def test_usage_errors(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_the_same_seed_is_the_same_picture(run, tmp_path):
+    for name in ("a", "b"):
+        run("sample", "--num=9", "--seed=5", f"--out={name}.png")
+    run("sample", "--num=9", "--seed=6", "--out=c.png")
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_without_a_seed_the_drawn_one_is_printed(run):
+    first, second = run("sample")[1], run("sample")[1]
+    assert "seeds " in first and first != second
+
+
+def test_resize(run):
+    assert run("reconstruct", "large.png", "small.png", "--resize")[0] == 0
+    assert run("interpolate", "large.png", "small.png", "--resize")[0] == 0
+
+
+def test_status_fails_without_an_available_version(run, serve, tmp_path):
+    base = tmp_path / "base"
+    (base / "1").mkdir(parents=True)
+    status, out, _ = run("status", address=serve(base).address)
+    assert status == 1 and out.startswith("version 1: END: version 1 in ")
+
+
+def test_labels_travel_with_latents(run, conditional_server, tmp_path):
+    address = conditional_server.address
+    assert run("encode", "small.png", "small.png", "--labels=1,2", address=address)[0] == 0
+    with np.load("latents.npz") as saved:
+        assert saved["label"].tolist() == [1, 2]
+        assert not np.array_equal(*saved["latent"])
+    run("decode", "latents.npz", "--columns=2", address=address)
+    with Image.open("decoded.png") as picture:
+        assert picture.size == (9, 4)
+        assert picture.getpixel((0, 0)) == picture.getpixel((5, 0)) == (255, 0, 0)
+    error = run("decode", "latents.npz", "--labels=7", address=address)[2]
+    assert "row 0: `label` = 7" in error
+    assert "needs labels" in run("sample", address=address)[2]

@@ -1,0 +1,241 @@
+"""Deadlines, retries, large messages and TLS."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
+
+from serving.client import GlowClient, ServingError, TlsConfig
+from serving.embedded.config import BatchingConfig
+from serving.embedded.text_protos import SSLConfig
+from tests.serving.toy_glow import ToyGlow
+
+
+class Moody(
+    model_service_pb2_grpc.ModelServiceServicer,
+    prediction_service_pb2_grpc.PredictionServiceServicer,
+):
+    """Refuses a number of calls with a code, then answers."""
+
+    def __init__(self):
+        self.code, self.refusals, self.calls, self.delay = None, 0, 0, 0.0
+
+    def GetModelStatus(self, request, context):
+        self.calls += 1
+        time.sleep(self.delay)
+        if self.calls <= self.refusals:
+            context.abort(self.code, "in a mood")
+        response = get_model_status_pb2.GetModelStatusResponse()
+        response.model_version_status.add(version=1, state=30)
+        return response
+
+    def GetModelMetadata(self, request, context):
+        return get_model_metadata_pb2.GetModelMetadataResponse()
+
+
+@pytest.fixture
+def moody():
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    service = Moody()
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(service, server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(service, server)
+    service.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield service
+    server.stop(0).wait()
+
+
+def test_unavailable_is_repeated(moody):
+    moody.code, moody.refusals = grpc.StatusCode.UNAVAILABLE, 2
+    with GlowClient(moody.address) as client:
+        started = time.monotonic()
+        assert client.status()[0].state == "AVAILABLE"
+    assert moody.calls == 3
+    assert time.monotonic() - started > 0.5  # It backed off: 0.25 s and 0.6 s, less a fifth.
+
+
+def test_not_for_ever(moody):
+    moody.code, moody.refusals = grpc.StatusCode.UNAVAILABLE, 100
+    with (
+        GlowClient(moody.address, retries=1) as client,
+        pytest.raises(ServingError, match=r"is unavailable after 2 tries: in a mood") as caught,
+    ):
+        client.status()
+    assert moody.calls == 2 and caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_not_at_all(moody):
+    moody.code, moody.refusals = grpc.StatusCode.UNAVAILABLE, 1
+    with (
+        GlowClient(moody.address, retries=0) as client,
+        pytest.raises(ServingError, match="after one try"),
+    ):
+        client.status()
+    assert moody.calls == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.NOT_FOUND,
+    ],
+)
+def test_nothing_else_is_repeated(moody, code):
+    moody.code, moody.refusals = code, 1
+    with GlowClient(moody.address) as client, pytest.raises(ServingError, match="in a mood"):
+        client.status()
+    assert moody.calls == 1
+
+
+def test_the_deadline_holds(moody):
+    moody.delay = 1.0
+    with GlowClient(moody.address, timeout=0.2) as client:
+        started = time.monotonic()
+        with pytest.raises(ServingError, match="did not answer within the deadline"):
+            client.status()
+        assert time.monotonic() - started < 0.9
+
+
+def test_a_server_of_another_model_is_refused(moody):
+    with GlowClient(moody.address) as client, pytest.raises(ServingError, match="no signature"):
+        client.sample(1)
+
+
+def test_nobody_there():
+    with (
+        GlowClient("localhost:1", retries=0) as client,
+        pytest.raises(ServingError, match=r"localhost:1 is unavailable after one try: .*refused"),
+    ):
+        client.sample(1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"version": 1, "version_label": "x"}, "either a version or a label, got 1 and 'x'"),
+        ({"retries": 5}, "between 0 and 4, got 5"),
+        ({"timeout": 0}, "`timeout` is more than 0, got 0"),
+        ({"batch_size": -1}, "`batch_size` is more than 0, got -1"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        GlowClient(**arguments)
+
+
+def test_a_version_that_is_asked_for(server):
+    with GlowClient(server.address, version=1) as client:
+        assert client.sample(1).shape == (1, 4, 4, 3)
+    with GlowClient(server.address, version=9) as client:
+        assert client.status()[0].version == 1
+        with pytest.raises(ServingError, match=r"Specific\(glow, 9\)"):
+            client.sample(1)
+    with (
+        GlowClient(server.address, version_label="stable") as client,
+        pytest.raises(ServingError, match="Unrecognized servable version label: stable"),
+    ):
+        client.sample(1)
+
+
+def test_large_images_and_many_rows(serve, tmp_path):
+    """Messages far beyond grpcio's 4 MiB, and more rows than the server's batches hold."""
+    ToyGlow((128, 128, 3)).save(tmp_path, 1)
+    server = serve(tmp_path, batching=BatchingConfig(16, 1000))
+    images = np.random.default_rng(0).integers(0, 256, (80, 128, 128, 3), dtype=np.uint8)
+    with GlowClient(server.address) as client:
+        np.testing.assert_array_equal(client.reconstruct(images), images)
+    # A server that takes less than a request of 64 rows is found out, too.
+    small = serve(tmp_path, grpc_channel_arguments=(("grpc.max_receive_message_length", 300_000),))
+    with GlowClient(small.address) as client:
+        assert client.encode(images).latent.shape == (80, 49152)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """An authority, and what it signed for `glow.test` and for a client."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*arguments):
+        try:
+            subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+        except FileNotFoundError:
+            pytest.skip("no openssl to make certificates with")
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
+            "-keyout", "ca.key", "-out", "ca.pem")  # fmt: skip
+    for name in ("glow.test", "client.test"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
+        (folder / "extensions").write_text(f"subjectAltName=DNS:{name}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-days", "2", "-extfile", "extensions",
+                "-out", f"{name}.pem")  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("verify_clients", [False, True])
+def test_tls(serve, toy_base, certificates, tmp_path, verify_clients):
+    config = SSLConfig(
+        server_key=(certificates / "glow.test.key").read_text(),
+        server_cert=(certificates / "glow.test.pem").read_text(),
+        client_verify=verify_clients,
+        custom_ca=(certificates / "ca.pem").read_text(),
+    )
+    path = tmp_path / "ssl.config"
+    path.write_text(text_format.MessageToString(config))
+    server = serve(toy_base, ssl_config_file=path)
+    trusting = {"ca_certificate": certificates / "ca.pem", "server_name": "glow.test"}
+    known = {
+        "client_certificate": certificates / "client.test.pem",
+        "client_key": certificates / "client.test.key",
+    }
+    with GlowClient(server.address, tls=TlsConfig(**trusting, **known)) as client:
+        assert client.sample(1).shape == (1, 4, 4, 3)
+    strangers = [None, TlsConfig(), TlsConfig(certificates / "ca.pem", server_name="other.test")]
+    if verify_clients:
+        strangers.append(TlsConfig(**trusting))
+    for tls in strangers:
+        with (
+            GlowClient(server.address, tls=tls, retries=0) as client,
+            pytest.raises(ServingError, match="unavailable"),
+        ):
+            client.status()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("server_key: '/etc/key.pem'", "`server_key` in .* is the PEM text itself"),
+        ("server_key: '-----BEGIN' server_cert: '-----BEGIN' client_verify: true", "custom_ca"),
+        ("certificate: ''", "not a SSLConfig text proto"),
+    ],
+)
+def test_a_wrong_ssl_config_is_refused(serve, toy_base, tmp_path, text, message):
+    path = tmp_path / "ssl.config"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        serve(toy_base, ssl_config_file=path)
+
+
+def test_tls_files_are_checked(tmp_path):
+    with pytest.raises(ValueError, match="come together"):
+        TlsConfig(client_key=tmp_path)
+    with pytest.raises(ValueError, match="cannot read /nowhere"):
+        GlowClient(tls=TlsConfig(Path("/nowhere")))

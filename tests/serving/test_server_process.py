@@ -1,0 +1,100 @@
+"""The server as a user starts and stops it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+
+from serving.client import GlowClient, ServingError
+from serving.server import main
+from tests.serving.raw_calls import RawStubs, sample_request
+from tests.serving.server_process import ROOT, ServerProcess
+from tests.serving.toy_glow import ToyGlow
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 4, 4, 3), dtype=np.uint8)
+
+
+def test_serves_a_command_and_stops_under_load(toy_base, tmp_path):
+    with ServerProcess(toy_base, "--enable_batching=true") as server:
+        command = [sys.executable, "serving/client.py", "sample", "--num=4", "--seed=1"]
+        out = tmp_path / "grid.png"
+        done = subprocess.run(
+            [*command, "--server", server.address, "--out", str(out)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "") and out.exists()
+
+        answers, ends, wrong = [], set(), []
+
+        def ask():
+            with GlowClient(server.address, retries=0, timeout=20) as client:
+                while True:
+                    try:
+                        right = np.array_equal(client.reconstruct(IMAGES), IMAGES)
+                    except ServingError as error:
+                        ends.add(error.code)
+                        return
+                    (answers if right else wrong).append(1)
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        while len(answers) < 30:
+            time.sleep(0.01)
+        status, errors = server.stop(signal.SIGTERM)
+        for thread in threads:
+            thread.join(25)
+        assert status == 0, errors
+        assert "Traceback" not in errors and not wrong
+        # Whoever came too late was told so, and nobody waited for a deadline.
+        assert ends <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}, ends
+
+
+def test_what_is_under_way_is_finished_within_the_grace_period(tmp_path):
+    ToyGlow(work=2000).save(tmp_path, 1)
+    patient, hasty = (
+        ServerProcess(tmp_path, f"--shutdown_grace_seconds={seconds}") for seconds in (20, 0.5)
+    )
+    with patient, RawStubs(patient.address) as stubs:
+        # A second of work.
+        short = stubs.predictions.Predict.future(sample_request([1]), timeout=100)
+        time.sleep(0.3)
+        status, errors = patient.stop(signal.SIGTERM)
+        assert short.result().outputs["image"].tensor_shape.dim[0].size == 1
+        assert status == 0 and "Traceback" not in errors, errors
+    with hasty, RawStubs(hasty.address) as stubs:
+        # A minute and more of it.
+        long = stubs.predictions.Predict.future(sample_request(range(64)), timeout=100)
+        time.sleep(0.3)
+        started = time.monotonic()
+        status, errors = hasty.stop(signal.SIGINT)
+        assert time.monotonic() - started < 5
+        assert long.code() is not grpc.StatusCode.OK
+        assert status == 0 and "Traceback" not in errors, errors
+
+
+@pytest.fixture
+def signal_handlers():
+    """Puts the handlers back that `main` replaces."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    kept = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, kept, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signal_handlers")
+def test_a_taken_port_is_one_sentence(server, toy_base, capfd):
+    assert main([f"--model_base_path={toy_base}", f"--port={server.port}"]) == 1
+    message = f"error: cannot listen on {server.address}; is the port taken?\n"
+    assert capfd.readouterr().err == message
