@@ -104,16 +104,16 @@ def test_configuration_and_metrics(run):
 
 
 def test_refuses_what_is_no_run_folder(tmp_path, run):
-    with pytest.raises(ValueError, match="There is no run folder '.*nowhere'"):
+    with pytest.raises(ValueError, match=r"There is no run folder '.*nowhere'"):
         RunFolder.open(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="is not a run folder: it has no config.json"):
+    with pytest.raises(ValueError, match=r"is not a run folder: it has no config.json"):
         RunFolder.open(tmp_path)
-    with pytest.raises(ValueError, match="holds files but no config.json"):
+    with pytest.raises(ValueError, match=r"holds files but no config.json"):
         RunFolder.create(tmp_path, {"model": CONFIG.to_dict()})
     with pytest.raises(ValueError, match="is a run folder already"):
         RunFolder.create(run.path, {"model": CONFIG.to_dict()})
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ValueError, match="Cannot make a run folder of '.*file'"):
+    with pytest.raises(ValueError, match=r"Cannot make a run folder of '.*file'"):
         RunFolder.create(tmp_path / "file", {"model": CONFIG.to_dict()})
     with pytest.raises(ValueError, match="must be one of best, latest; got 'newest'"):
         run.checkpoint("newest")
@@ -122,7 +122,7 @@ def test_refuses_what_is_no_run_folder(tmp_path, run):
 @pytest.mark.parametrize("content", ["", "[1, 2]", '{"model": 3}', '{"no_model": {}}'])
 def test_refuses_a_damaged_configuration(run, content):
     run.config_path.write_text(content)
-    with pytest.raises(ValueError, match="config.json' is not the configuration of a run"):
+    with pytest.raises(ValueError, match=r"config.json' is not the configuration of a run"):
         run.read_config()
 
 

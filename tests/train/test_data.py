@@ -97,7 +97,9 @@ def test_refuses_a_split_smaller_than_a_batch(tiny, digits, one_device):
 def test_refuses_classes_that_are_not_the_datas(conditional):
     model = dataclasses.replace(conditional.model, num_classes=7)
     config = dataclasses.replace(conditional, model=model)
-    with pytest.raises(ValueError, match="`num_classes` = 7 does not fit .*'digits', which has 10"):
+    with pytest.raises(
+        ValueError, match=r"`num_classes` = 7 does not fit .*'digits', which has 10"
+    ):
         load_split(config, "train")
 
 

@@ -17,9 +17,7 @@ def make(config, data, strategy, **kwargs):
 
 
 def batches(config, data, strategy, num, start=0):
-    return list(
-        itertools.islice(TrainingBatches(config, data, strategy).starting_at(start), num)
-    )
+    return list(itertools.islice(TrainingBatches(config, data, strategy).starting_at(start), num))
 
 
 def train(config, data, strategy, num, **kwargs):
@@ -64,7 +62,9 @@ def test_two_replicas_train_as_one_device(on_one_device, tiny, digits, two_repli
     for result, other in zip(results, replicated_results, strict=True):
         for name in ("loss", "gradient_norm"):
             np.testing.assert_allclose(result[name], other[name], rtol=1e-5)
-    for mine, other in zip(values(state.glow.weights), values(replicated.glow.weights), strict=True):
+    for mine, other in zip(
+        values(state.glow.weights), values(replicated.glow.weights), strict=True
+    ):
         np.testing.assert_allclose(mine, other, atol=1e-5)
 
 
@@ -86,7 +86,9 @@ def test_a_step_is_the_optimizers_own(tiny, digits, one_device):
     for batch in batches(tiny, digits, one_device, 3):
         step(batch)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(other.glow.objective(batch["image"], noise=batch["noise"])["loss"])
+            loss = tf.reduce_mean(
+                other.glow.objective(batch["image"], noise=batch["noise"])["loss"]
+            )
         variables = other.glow.trainable_variables
         other.optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
     for mine, theirs in zip(values(state.glow.weights), values(other.glow.weights), strict=True):

@@ -54,5 +54,5 @@ def test_multi_worker_needs_a_tf_config(text, monkeypatch):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="`strategy` must be one of mirrored, .*; got 'tpu'"):
+    with pytest.raises(ValueError, match=r"`strategy` must be one of mirrored, .*; got 'tpu'"):
         strategies.make_strategy("tpu")

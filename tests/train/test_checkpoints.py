@@ -1,0 +1,108 @@
+import itertools
+import os
+
+import numpy as np
+import pytest
+
+from tfglow.run_folder import CheckpointError, RunFolder, list_checkpoints
+from train.checkpoints import Checkpoints
+from train.data import TrainingBatches, init_batch
+from train.state import TrainState
+from train.step import TrainStep
+
+
+@pytest.fixture
+def run(tmp_path, tiny):
+    return RunFolder.create(tmp_path / "run", tiny.to_dict())
+
+
+def everything(state):
+    variables = [*state.glow.weights, *state.average.weights, *state.optimizer.variables]
+    variables += [state.weight_average.count, state.step, state.skipped, state.best]
+    variables += [v for mean in state.train_means.values() for v in mean.variables]
+    return [v.numpy() for v in variables]
+
+
+def assert_equal(state, values):
+    for mine, other in zip(everything(state), values, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+@pytest.fixture
+def trained(tiny, digits, two_replicas):
+    """A state of three steps."""
+    state = TrainState(tiny, two_replicas)
+    state.initialize(init_batch(tiny, digits))
+    step = TrainStep(state, two_replicas, batch_size=16)
+    for batch in itertools.islice(TrainingBatches(tiny, digits, two_replicas).starting_at(0), 3):
+        state.train_means["loss"].update_state(step(batch)["loss"])
+    state.step.assign(3)
+    state.best.assign(4.5)
+    return state
+
+
+def test_all_of_the_state_comes_back_on_any_strategy(run, trained, tiny, two_replicas, one_device):
+    Checkpoints(run, trained, keep=2).save()
+    for strategy in (two_replicas, one_device):
+        state = TrainState(tiny, strategy)
+        prefix = Checkpoints(run, state, keep=2).restore_latest()
+        assert prefix == str(run.checkpoint_dir / "ckpt-3")
+        assert_equal(state, everything(trained))
+
+
+def test_keeps_the_last_ones_and_the_best(run, trained):
+    checkpoints = Checkpoints(run, trained, keep=2)
+    for step in range(4, 8):
+        trained.step.assign(step)
+        if step == 5:
+            checkpoints.save_best()
+        checkpoints.save()
+    names = [os.path.basename(prefix) for prefix in list_checkpoints(run.checkpoint_dir)]
+    assert names == ["ckpt-6", "ckpt-7"]
+    assert run.checkpoint("best") == str(run.best_checkpoint_dir / "ckpt-5")
+    # Also after the process was started again.
+    again = Checkpoints(run, trained, keep=2)
+    trained.step.assign(8)
+    again.save()
+    names = [os.path.basename(prefix) for prefix in list_checkpoints(run.checkpoint_dir)]
+    assert names == ["ckpt-7", "ckpt-8"]
+    assert not (run.checkpoint_dir / "ckpt-6.index").exists()
+
+
+def test_a_damaged_newest_one_is_named_and_the_one_before_used(run, trained, tiny, one_device):
+    checkpoints = Checkpoints(run, trained, keep=3)
+    checkpoints.save()
+    before = everything(trained)
+    trained.step.assign(4)
+    trained.best.assign(1.0)
+    checkpoints.save()
+    data = run.checkpoint_dir / "ckpt-4.data-00000-of-00001"
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    data.write_bytes(content)
+    sentences = []
+    state = TrainState(tiny, one_device)
+    prefix = Checkpoints(run, state, keep=3, report=sentences.append).restore_latest()
+    assert prefix == str(run.checkpoint_dir / "ckpt-3")
+    [sentence] = sentences
+    assert "ckpt-4' is damaged" in sentence
+    assert_equal(state, before)
+
+
+def test_if_all_are_damaged_the_run_does_not_start_anew(run, trained, tiny, one_device):
+    Checkpoints(run, trained, keep=3).save()
+    (run.checkpoint_dir / "ckpt-3.index").write_bytes(b"")
+    checkpoints = Checkpoints(run, TrainState(tiny, one_device), keep=3, report=lambda text: None)
+    with pytest.raises(CheckpointError, match="None of the 1 checkpoints in"):
+        checkpoints.restore_latest()
+
+
+def test_a_new_run_has_none(run, tiny, one_device):
+    assert Checkpoints(run, TrainState(tiny, one_device), keep=3).restore_latest() is None
+
+
+def test_workers_that_do_not_write_leave_the_folder_alone(run, trained):
+    checkpoints = Checkpoints(run, trained, keep=3, writes=False)
+    checkpoints.save()
+    checkpoints.save_best()
+    assert list_checkpoints(run.checkpoint_dir) == []

@@ -1,0 +1,107 @@
+import os
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from tests.conftest import REPO
+from tfglow.run_folder import RunFolder
+from train import main as command
+from train.presets import PRESETS
+
+
+def run_command(*arguments, environment=None):
+    """`python train/main.py`, as a user runs it in a checkout."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | (environment or {})
+    return subprocess.run(
+        [sys.executable, "train/main.py", *arguments],
+        cwd=REPO,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def failure(*arguments):
+    """What the command says of wrong arguments, in this process."""
+    with pytest.raises(SystemExit) as exit_info:
+        command.main(list(arguments))
+    assert exit_info.value.code not in (0, None)
+    return str(exit_info.value.code)
+
+
+def test_trains_from_the_checkouts_root(tmp_path):
+    result = run_command(
+        "--preset=tiny", f"--run_dir={tmp_path / 'run'}", "--strategy=cpu_mirrored"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Finished at step 20" in result.stdout
+    assert "Glow, averaged weights" in result.stdout
+    assert "Gaussian, full covariance" in result.stdout
+    assert "img/s" not in result.stderr  # No progress bar without a terminal.
+    assert len(RunFolder.open(tmp_path / "run").metrics()) == 2
+
+
+def test_a_wrong_run_is_one_sentence_and_no_stack_trace(tmp_path):
+    (tmp_path / "file").write_text("x")
+    result = run_command("--preset=tiny", f"--run_dir={tmp_path}")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith(f"train/main.py: {str(tmp_path)!r} holds")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset=tinny"], "Unknown preset 'tinny'; did you mean tiny?"),
+        (["--preset=tiny", "--dataset=folder"], "The data set 'folder' needs `data_dir`"),
+        (["--preset=tiny", "--dataset=nothing"], "Unknown data set 'nothing'"),
+        (["--preset=tiny", "--image_shape=10,10,1"], "needs a height and width divisible by 4"),
+        (["--preset=tiny", "--batch_size=5000"], "A batch of 5000 images needs 5000 images"),
+        (["--preset=tiny", "--num_classes=3"], "`num_classes` = 3 does not fit the data set"),
+        (["--preset=tiny", "--strategy=multi_worker_mirrored"], "TF_CONFIG"),
+        (["--preset=tiny", "--learning_rate=-1"], "`learning_rate` must be more than 0"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    text = failure(*arguments, f"--run_dir={tmp_path / 'run'}")
+    assert text.startswith("train/main.py: ")
+    assert message in text
+    assert "\n" not in text
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_folder_and_an_unreadable_image_are_one_sentence(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    flags = ["--preset=tiny", "--dataset=folder", f"--data_dir={images}"]
+    flags.append(f"--run_dir={tmp_path / 'run'}")
+    assert f"The folder {str(images)!r} holds no image" in failure(*flags)
+    picture = tf.io.encode_png(tf.zeros([8, 8, 1], tf.uint8)).numpy()
+    for index in range(40):
+        (images / f"{index}.png").write_bytes(picture)
+    (images / "broken.png").write_bytes(picture[:20])
+    assert "broken.png" in failure(*flags)
+
+
+def test_the_default_is_the_digits():
+    config, run_dir = command.parse([])
+    assert config == PRESETS["digits"]
+    assert run_dir == os.path.join("runs", "digits")
+
+
+def test_the_run_folder_is_named_after_the_preset():
+    assert command.parse(["--preset=cifar10"])[1] == os.path.join("runs", "cifar10")
+
+
+def test_another_data_set_comes_in_its_own_size(shared_dir):
+    data = ["--dataset=cifar10", f"--data_dir={shared_dir / 'tfds'}"]
+    config, _ = command.parse(data)
+    assert config.model.image_shape == (32, 32, 3)
+    config, _ = command.parse([*data, "--image_shape=16,16,1"])
+    assert config.model.image_shape == (16, 16, 1)
+    config, _ = command.parse([*data, "--preset=tiny"])
+    assert config.model.image_shape == (8, 8, 1)

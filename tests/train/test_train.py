@@ -1,0 +1,251 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import REPO
+from tfglow.run_folder import RunFolder
+from train import data
+from train.stop import StopRequest
+from train.train import train_and_evaluate
+from train.trainer import TrainingDiverged
+
+
+@pytest.fixture(scope="module")
+def config(conditional):
+    """Two epochs of ten steps on two replicas, with a classifier."""
+    return dataclasses.replace(conditional, strategy="cpu_mirrored")
+
+
+@pytest.fixture(scope="module")
+def finished(config, tmp_path_factory):
+    """A run that went straight through, and its summary."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return RunFolder(folder), train_and_evaluate(config, folder)
+
+
+def tensors(prefix):
+    """All that a checkpoint holds, by name."""
+    reader = tf.train.load_checkpoint(prefix)
+    names = reader.get_variable_to_shape_map()
+    return {n: reader.get_tensor(n) for n in names if "save_counter" not in n and "GRAPH" not in n}
+
+
+def assert_same_checkpoint(run, other):
+    mine, theirs = tensors(run.checkpoint("latest")), tensors(other.checkpoint("latest"))
+    assert mine.keys() == theirs.keys()
+    for name in mine:
+        np.testing.assert_array_equal(mine[name], theirs[name], name)
+
+
+def without_speed(lines):
+    return [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
+
+
+class StopAfter(StopRequest):
+    """Asks to stop during the n-th step."""
+
+    def __init__(self, steps):
+        self._left = steps
+        super().__init__()
+
+    @property
+    def requested(self):
+        self._left -= 1
+        return self._left <= 0
+
+    @requested.setter
+    def requested(self, value):
+        pass
+
+
+def test_a_run_writes_what_the_contract_lists(finished):
+    run, summary = finished
+    assert (summary.step, summary.finished) == (20, True)
+    assert run.model_config().num_classes == 10
+    first, last = run.metrics()
+    assert (first["epoch"], first["step"], first["images_seen"]) == (1, 10, 160)
+    assert (last["epoch"], last["step"], last["images_seen"]) == (2, 20, 320)
+    assert last["train_bits_per_dim"] < first["train_bits_per_dim"]
+    assert last["eval_bits_per_dim"] < first["eval_bits_per_dim"]
+    assert last["images_per_second"] > 0
+    assert 0 < last["min_coupling_scale"] < 1 <= last["max_condition_number"] < 10
+    assert last["round_trip_error"] < 1e-4
+    assert last["skipped_steps"] == 0
+    assert 0 <= last["eval_accuracy"] <= 1
+    assert summary.eval_bits_per_dim == last["eval_bits_per_dim"]
+    assert 3 < summary.gaussian_bits_per_dim < 8
+    assert sorted(os.listdir(run.samples_dir)) == [
+        f"epoch_000{epoch}_temperature_0.70.png" for epoch in (1, 2)
+    ]
+    assert run.curves_path.stat().st_size > 1000
+    assert any(run.tensorboard_dir.iterdir())
+    assert run.checkpoint("best").endswith("ckpt-20")
+    assert run.checkpoint("latest").endswith("ckpt-20")
+
+
+def test_evaluation_uses_the_averaged_weights(finished, config):
+    """And the raw ones are kept; both are what the run said they are."""
+    run, _ = finished
+    last = run.metrics()[-1]
+    split = data.load_split(config, "test")
+    batch = next(iter(split.batches(40, shuffle=False)))
+    for averaged, name in ((True, "eval_bits_per_dim"), (False, "eval_bits_per_dim_raw")):
+        glow = run.load_glow(averaged, "latest")
+        bits = glow.bits_per_dim(batch["image"], batch["label"], batch["noise"])
+        assert float(tf.reduce_mean(bits)) == pytest.approx(last[name], abs=0.02)
+    assert last["eval_bits_per_dim"] != last["eval_bits_per_dim_raw"]
+
+
+@pytest.mark.parametrize("steps", [4, 13])
+def test_a_stopped_run_goes_on_as_if_it_had_not(steps, finished, config, tmp_path, capsys):
+    """Before there is an epoch's checkpoint, and after it."""
+    straight, _ = finished
+    run = RunFolder(tmp_path / "run")
+    summary = train_and_evaluate(config, run.path, StopAfter(steps))
+    assert (summary.step, summary.finished) == (steps, False)
+    assert summary.eval_bits_per_dim is None
+    summary = train_and_evaluate(config, run.path)
+    assert (summary.step, summary.finished) == (20, True)
+    assert f"Resumed at step {steps} of 20" in capsys.readouterr().out
+    assert_same_checkpoint(run, straight)
+    assert without_speed(run.metrics()) == without_speed(straight.metrics())
+
+
+def test_a_finished_run_can_be_asked_again_and_trained_on(finished, config, tmp_path):
+    run, summary = finished
+    lines = run.metrics()
+    assert train_and_evaluate(config, run.path) == summary
+    assert run.metrics() == lines
+    longer = RunFolder(tmp_path / "longer")
+    train_and_evaluate(dataclasses.replace(config, epochs=1), longer.path)
+    train_and_evaluate(config, longer.path)
+    assert_same_checkpoint(longer, run)
+    assert longer.read_config()["epochs"] == 2
+
+
+def test_goes_on_with_another_strategy(finished, config, tmp_path):
+    straight, _ = finished
+    run = RunFolder(tmp_path / "run")
+    train_and_evaluate(config, run.path, StopAfter(7))
+    train_and_evaluate(dataclasses.replace(config, strategy="one_device"), run.path)
+    mine, theirs = tensors(run.checkpoint("latest")), tensors(straight.checkpoint("latest"))
+    for name in mine:
+        np.testing.assert_allclose(mine[name], theirs[name], atol=1e-4, err_msg=name)
+
+
+def test_a_changed_configuration_is_refused(finished, config):
+    run, _ = finished
+    before = run.config_path.read_bytes()
+    model = dataclasses.replace(config.model, width=9)
+    changed = dataclasses.replace(config, model=model, learning_rate=2e-3)
+    with pytest.raises(ValueError, match=r"width \(8 → 9\), learning_rate \(0.001 → 0.002\)"):
+        train_and_evaluate(changed, run.path)
+    assert run.config_path.read_bytes() == before
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(
+    finished, config, tmp_path, capsys
+):
+    straight, _ = finished
+    run = RunFolder(tmp_path / "run")
+    train_and_evaluate(config, run.path, StopAfter(13))
+    (run.checkpoint_dir / "ckpt-13.data-00000-of-00001").write_bytes(b"damaged")
+    train_and_evaluate(config, run.path)
+    output = capsys.readouterr().out
+    assert "ckpt-13' is damaged" in output
+    assert "Resumed at step 10 of 20" in output
+    assert_same_checkpoint(run, straight)
+
+
+def spoil_steps(monkeypatch, wrong):
+    """Makes the noise of some steps NaN."""
+    original = data.TrainingBatches.starting_at
+
+    def spoiled(self, step):
+        for number, batch in enumerate(original(self, step), start=step + 1):
+            if number in wrong:
+                batch["noise"] = tf.nest.map_structure(
+                    lambda v: v * np.nan, batch["noise"], expand_composites=True
+                )
+            yield batch
+
+    monkeypatch.setattr(data.TrainingBatches, "starting_at", spoiled)
+
+
+def test_a_step_that_is_not_finite_is_skipped_counted_and_reported(
+    config, tmp_path, monkeypatch, capsys
+):
+    spoil_steps(monkeypatch, {3, 12})
+    run = RunFolder(tmp_path / "run")
+    assert train_and_evaluate(config, run.path).finished
+    assert [line["skipped_steps"] for line in run.metrics()] == [1, 2]
+    assert all(np.isfinite(line["train_bits_per_dim"]) for line in run.metrics())
+    output = capsys.readouterr().out
+    assert "Step 3 was not applied" in output
+    assert "first went wrong the dequantised images. Skipped so far: 2, in a row: 1." in output
+
+
+def test_training_stops_after_several_in_a_row(config, tmp_path, monkeypatch):
+    spoil_steps(monkeypatch, range(12, 100))
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(TrainingDiverged, match="stopped at step 14: 3 steps in a row"):
+        train_and_evaluate(dataclasses.replace(config, max_skipped_steps=3), run.path)
+    assert run.checkpoint("latest").endswith("ckpt-10")
+    assert all(np.isfinite(v.numpy()).all() for v in run.load_glow(which="latest").weights)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "no_such_data"}, "Unknown data set 'no_such_data'"),
+        ({"dataset": "folder"}, "needs `data_dir`"),
+        ({"batch_size": 2000}, "A batch of 2000 images"),
+        ({"batch_size": 15}, "`batch_size` = 15 cannot be divided among 2 replicas"),
+        ({"eval_split": "nothing"}, "Unknown split 'nothing'"),
+    ],
+)
+def test_what_is_wrong_with_the_data_leaves_no_run_folder(changes, message, config, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        train_and_evaluate(dataclasses.replace(config, **changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_no_run_is_refused(config, tmp_path):
+    (tmp_path / "precious.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"holds files but no config.json"):
+        train_and_evaluate(config, tmp_path)
+    assert os.listdir(tmp_path) == ["precious.txt"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_process_is_resumed_to_the_same_weights(number, config, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    command = [sys.executable, "train/main.py", "--preset=tiny", "--num_classes=10"]
+    command += ["--weight_y=0.5", "--epochs=10000", "--strategy=cpu_mirrored"]
+    process = subprocess.Popen(
+        [*command, f"--run_dir={run.path}"], cwd=REPO, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 300
+    while not run.metrics() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    if number == signal.SIGTERM:
+        assert process.returncode == 0
+        assert "Stopped and saved at step" in output
+    else:
+        assert process.returncode == -signal.SIGKILL
+    epochs = len(run.metrics()) + 1
+    longer = dataclasses.replace(config, epochs=epochs)
+    straight = RunFolder(tmp_path / "straight")
+    for folder in (run, straight):
+        assert train_and_evaluate(longer, folder.path).step == 10 * epochs
+    assert_same_checkpoint(run, straight)
+    assert without_speed(run.metrics()) == without_speed(straight.metrics())
