@@ -8,6 +8,7 @@ and by how much their results differ:
 """
 
 import argparse
+import dataclasses
 
 import numpy as np
 import tensorflow as tf
@@ -43,8 +44,13 @@ def main() -> None:
     answer = folded.encode(images)
     pixels = [decode(latent), folded.decode(latent)["image"]]
     levels = np.abs(np.subtract(*(p.numpy().astype(int) for p in pixels)))
-    print(f"largest difference of a latent: {difference(latent, answer['latent']):.1e}")
-    print(f"of bits per dimension: {difference(bits, answer['bits_per_dim']):.1e}")
+    print("Largest differences, relative where a value is above 1:")
+    print(f"latents, folded from unfolded: {difference(answer['latent'], latent):.1e}")
+    few = slice(0, 4)
+    exact = in_float64(glow).encode(images[few])
+    print(f"  unfolded from float64: {difference(latent[few], exact):.1e}")
+    print(f"  folded from float64: {difference(answer['latent'][few], exact):.1e}")
+    print(f"bits per dimension: {difference(answer['bits_per_dim'], bits):.1e}")
     print(f"pixels that differ: {(levels > 0).mean():.1e}, by {levels.max()} of 255 at most")
 
     encode_times = alternate(
@@ -79,13 +85,21 @@ def unfolded_functions(glow: tfglow.Glow, batch_size: int):
     return encode, decode, sample
 
 
-def difference(expected: tf.Tensor, given: tf.Tensor) -> float:
-    """The largest difference, relative to values above 1."""
-    expected = expected.numpy()
-    return float(np.max(np.abs(given - expected) / np.maximum(1.0, np.abs(expected))))
+def difference(values: tf.Tensor, expected: tf.Tensor) -> float:
+    """The largest difference, relative to expected values above 1."""
+    values, expected = values.numpy(), expected.numpy()
+    return float(np.max(np.abs(values - expected) / np.maximum(1.0, np.abs(expected))))
 
 
-def move_weights(glow: tfglow.Glow, scale: float = 0.002) -> None:
+def in_float64(glow: tfglow.Glow) -> tfglow.Glow:
+    """The same model in float64, which shows what float32 itself is off by."""
+    copy = tfglow.Glow(dataclasses.replace(glow.config, precision="float64"))
+    for variable, value in zip(copy.weights, glow.weights, strict=True):
+        variable.assign(tf.cast(value.value, variable.dtype))
+    return copy
+
+
+def move_weights(glow: tfglow.Glow, scale: float = 0.001) -> None:
     """Adds noise to every weight, so that no layer is the zero it starts as."""
     rng = np.random.default_rng(0)
     for variable in glow.trainable_variables:
