@@ -87,7 +87,7 @@ PRESETS: dict[str, TrainConfig] = {
     # ImageNet at 64x64, 3.81 bits/dim.
     "imagenet64": _image_net(64, levels=4),
     # LSUN at 64x64 as RealNVP has it: random crops of images scaled to 96 pixels. The paper's
-    # 2.38 bits/dim is for --dataset=lsun/bedroom, 2.46 for lsun/tower, 2.67 for this one.
+    # 2.67 bits/dim is for this one; lsun64_bedroom and lsun64_tower below have 2.38 and 2.46.
     "lsun64": dataclasses.replace(
         _image_net(64, levels=3), dataset="lsun/church_outdoor", resize="random_crop"
     ),
@@ -113,4 +113,21 @@ PRESETS: dict[str, TrainConfig] = {
         checkpoint_every=5,
         log_every=5,
     ),
+}
+
+# The paper's comparison of permutations and couplings (section 5, figure 3), which
+# `train/compare.py` varies.
+PRESETS["paper_ablation"] = dataclasses.replace(_CIFAR10, sample_every=100)
+# The other two of LSUN that the paper's table 2 has.
+PRESETS |= {
+    f"lsun64_{name}": dataclasses.replace(PRESETS["lsun64"], dataset=f"lsun/{name}")
+    for name in ("bedroom", "tower")
+}
+# RealNVP as the paper compares with it: a fixed shuffle in place of the 1x1 convolution, with
+# affine coupling, and all else as Glow.
+PRESETS |= {
+    f"realnvp_{name}": dataclasses.replace(
+        PRESETS[name], model=dataclasses.replace(PRESETS[name].model, permutation="shuffle")
+    )
+    for name in ("cifar10", "imagenet32", "imagenet64", "lsun64", "lsun64_bedroom", "lsun64_tower")
 }
