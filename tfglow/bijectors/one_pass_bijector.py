@@ -11,6 +11,9 @@ from tfglow.bijectors import shapes
 
 tfb = tfp.bijectors
 
+# The attribute of a graph that holds what was computed in it.
+_GRAPH_STORAGE = "_tfglow_bijector_cache"
+
 
 def own_name(variable: tf.Variable) -> str:
     """The name that a variable was created with, without the scopes that were open then."""
@@ -20,10 +23,13 @@ def own_name(variable: tf.Variable) -> str:
 class _OnePassCache(cache_util.BijectorCacheWithGreedyAttrs):
     """TFP's cache, with a key and a lifetime that fit bijectors that own variables.
 
-    The key also holds the graph and the replica: a tensor that two replicas or two functions
-    share would otherwise be answered with the other's result. A log-det is forgotten with the
-    value that it was computed with: TFP keeps it as long as the input lives, so that an eager
-    training step on the same batch would get the log-det of the step before.
+    A tensor that two replicas or two functions share would be answered with the other's result:
+    the key also holds the replica, and each graph has a cache of its own, which goes with it (in
+    a common one, a log-det keeps its graph alive, and with it all that the graph holds).
+
+    A log-det is forgotten with the value that it was computed with: TFP keeps it as long as the
+    input lives, so that an eager training step on the same batch would get the log-det of the
+    step before.
     """
 
     def __get__(self, bijector, bijector_class=None):
@@ -31,8 +37,13 @@ class _OnePassCache(cache_util.BijectorCacheWithGreedyAttrs):
         replica = None if context is None else context.replica_id_in_sync_group
         if tf.is_tensor(replica):
             replica = id(context)
-        graph = None if tf.executing_eagerly() else id(tf.compat.v1.get_default_graph())
-        return super().__get__(bijector, (bijector_class, replica, graph))
+        bound = super().__get__(bijector, (bijector_class, replica))
+        if not tf.executing_eagerly():
+            graph = tf.compat.v1.get_default_graph()
+            if not hasattr(graph, _GRAPH_STORAGE):
+                setattr(graph, _GRAPH_STORAGE, cache_util.EphemeralDict())
+            bound.storage = getattr(graph, _GRAPH_STORAGE)
+        return bound
 
     def _attributes(self, input, fn_name, **kwargs):  # noqa: A002 (TFP's own name)
         edge = self._get_or_create_edge(input, fn_name, kwargs)
@@ -74,7 +85,9 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         forward_event_ndims: int = 3,
         inverse_event_ndims: int = 3,
     ):
-        if num_channels is not None and (not isinstance(num_channels, int) or num_channels < 1):
+        # A subclass that takes the argument names it among its parameters.
+        sized = num_channels is not None or "num_channels" in parameters
+        if sized and (type(num_channels) is not int or num_channels < 1):
             raise ValueError(
                 f"`num_channels` of {name} must be a positive integer, got {num_channels!r}."
             )
