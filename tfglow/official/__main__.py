@@ -16,7 +16,7 @@ _DESCRIPTION = """\
 Writes a run folder of a checkpoint of the official implementation (github.com/openai/glow), which
 evaluation and export accept like one of our own.
 
-  python -m tfglow.official logs/model_best_loss.ckpt --out runs/official --image_size 32 --num_bits 8
+  python -m tfglow.official model.ckpt --out runs/official --image_size 32 --num_bits 8
 """
 
 
