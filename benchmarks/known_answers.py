@@ -1,0 +1,97 @@
+"""An export called in process: what every request of a load test must be answered with."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+POOL = 64
+SIGNATURES = ("encode", "decode", "sample", "sample_png")
+
+
+class KnownAnswers:
+    """Inputs and answers of `POOL` rows a signature, computed by the SavedModel itself."""
+
+    def __init__(self, version_folder: Path):
+        self._model = tf.saved_model.load(str(version_folder))
+        structure = self._model.signatures["sample"].structured_input_signature[1]
+        sampling = {
+            "seed": np.arange(POOL),
+            "temperature": np.linspace(0.5, 1.0, POOL, dtype=np.float32),
+        }
+        self.label = {}
+        if "label" in structure:
+            labels = np.arange(POOL, dtype=np.int32)
+            known = int(self.run("sample", {**sampling, "label": labels})["valid"].sum())
+            self.label = {"label": labels % known}
+        sampled = self.run("sample", {**sampling, **self.label})
+        images = {"image": sampled["image"]}
+        encoded = self.run("encode", {**images, **self.label})
+        self.inputs = {
+            "encode": images,
+            "decode": {"latent": encoded["latent"]},
+            "sample": sampling,
+            "sample_png": sampling,
+        }
+        self._answers = {
+            "encode": encoded,
+            "decode": self.run("decode", {**self.inputs["decode"], **self.label}),
+            "sample": sampled,
+        }
+
+    def run(self, signature: str, arrays: dict) -> dict[str, np.ndarray]:
+        """Calls the SavedModel."""
+        tensors = {name: tf.constant(value) for name, value in arrays.items()}
+        outputs = self._model.signatures[signature](**tensors)
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def request(self, signature: str, first: int, rows: int) -> dict[str, np.ndarray]:
+        """The inputs of some rows, labels included."""
+        place = slice(first, first + rows)
+        arrays = {**self.inputs[signature], **self.label}
+        return {name: value[place] for name, value in arrays.items()}
+
+    def is_right(self, signature: str, first: int, rows: int, answer: dict) -> bool:
+        """Whether `answer` is what the SavedModel gave, up to the contract's float rounding."""
+        place = slice(first, first + rows)
+        if signature == "sample_png":
+            images = [np.asarray(Image.open(io.BytesIO(png))) for png in answer["image_bytes"]]
+            shape = self._answers["sample"]["image"].shape[1:]
+            answer = {"image": np.stack(images).reshape(-1, *shape)}
+            signature = "sample"
+        for name, value in answer.items():
+            known = self._answers[signature][name][place]
+            if value.shape != known.shape or value.dtype != known.dtype:
+                return False
+            if name == "image":
+                close = np.abs(value.astype(int) - known).max() <= 1
+            elif (signature, name) == ("sample", "latent"):
+                close = np.array_equal(value, known)
+            else:
+                close = np.allclose(value, known, rtol=1e-4, atol=1e-3)
+            if not close:
+                return False
+        return True
+
+    def rate(self, generator: np.random.Generator, seconds: float) -> tuple[float, float]:
+        """Images a second of the same mixture of requests, called one after the other, and
+        processor seconds an image."""
+        # The first round pays for tracing and is not counted.
+        for allowed in (min(2.0, seconds / 2), seconds):
+            images, started, used = 0, time.perf_counter(), time.process_time()
+            while time.perf_counter() < started + allowed:
+                signature, first, rows = draw_request(generator)
+                self.run(signature, self.request(signature, first, rows))
+                images += rows
+        return images / (time.perf_counter() - started), (time.process_time() - used) / images
+
+
+def draw_request(generator: np.random.Generator) -> tuple[str, int, int]:
+    """A signature, a first row and a number of rows, 1 to 8."""
+    rows = int(generator.choice([1, 2, 4, 8]))
+    return str(generator.choice(SIGNATURES)), int(generator.integers(0, POOL - rows)), rows
