@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+# Trailing metadata in which the embedded server gives the number of a bad row in its request.
+BAD_ROW_KEY = "glow-bad-row"
+
 
 def first_bad_row(valid: np.ndarray) -> int | None:
     """The first row that is not valid, or None."""

@@ -11,12 +11,11 @@ from collections.abc import AsyncIterator
 
 import grpc
 
+from serving.bad_rows import BAD_ROW_KEY
 from serving.embedded.errors import RequestError
 from serving.embedded.metrics import Metrics
 
 _log = logging.getLogger(__name__)
-# Trailing metadata that gives the number of a bad row within the request.
-BAD_ROW_KEY = "glow-bad-row"
 
 
 @dataclasses.dataclass

@@ -19,8 +19,9 @@ from serving.embedded.errors import deadline_exceeded, invalid_argument
 from serving.embedded.metrics import Metrics
 from serving.embedded.predict_request import check_predict_request
 from serving.embedded.requested_model import requested_version
-from serving.embedded.scheduler import Scheduler, Task
+from serving.embedded.scheduler import Scheduler
 from serving.embedded.servable import Servable
+from serving.embedded.task import Task
 from serving.embedded.versions import VersionManager
 from serving.tensors import to_proto
 

@@ -3,52 +3,16 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent import futures
+from collections.abc import Callable
 
 import grpc
 import numpy as np
 
 from serving.embedded.config import BatchingConfig
-from serving.embedded.errors import RequestError, deadline_exceeded, unavailable
-from serving.embedded.servable import Servable, Signature
-
-
-@dataclasses.dataclass(eq=False)
-class Task:
-    """One request's rows on their way through the scheduler."""
-
-    servable: Servable
-    signature: Signature
-    feeds: Mapping[str, np.ndarray]
-    rows: int
-    # When the client stops waiting, in `time.monotonic()`; None is never.
-    deadline: float | None
-    enqueued: float = dataclasses.field(default_factory=time.monotonic)
-    # Outputs or a RequestError; cancelled by whoever stops waiting before the task is taken.
-    result: futures.Future = dataclasses.field(default_factory=futures.Future)
-
-    def seconds_left(self) -> float | None:
-        """The time until the deadline, None without one."""
-        return None if self.deadline is None else self.deadline - time.monotonic()
-
-    def claim(self) -> bool:
-        """Whether somebody still waits; from then on the result cannot be cancelled."""
-        if not self.result.set_running_or_notify_cancel():
-            return False
-        return not self.expire()
-
-    def expire(self) -> bool:
-        """Whether the deadline has passed, which is then the result."""
-        if self.deadline is None or self.seconds_left() > 0:
-            return False
-        self.result.set_exception(
-            deadline_exceeded("the deadline passed while the request waited in the queue")
-        )
-        return True
+from serving.embedded.errors import RequestError, unavailable
+from serving.embedded.task import Task
 
 
 class Scheduler:

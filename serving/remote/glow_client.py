@@ -17,16 +17,14 @@ from tensorflow_serving.apis import (
 )
 from tqdm import tqdm
 
-from serving.bad_rows import describe, first_bad_row
+from serving.remote.answers import read_answer
 from serving.remote.connection import MAX_RETRIES, TlsConfig, explain, open_channel
-from serving.remote.errors import InvalidRowError, ServingError
+from serving.remote.errors import ServingError
 from serving.remote.inputs import check_inputs, sampling_inputs
 from serving.remote.interpolation import interpolate
 from serving.remote.model_signatures import ModelDescription
 from serving.remote.pieces import Pieces
-from serving.tensors import MalformedTensorError, to_array, to_proto
-
-_BAD_ROW_KEY = "glow-bad-row"
+from serving.tensors import MalformedTensorError, to_proto
 
 
 class Encoding(NamedTuple):
@@ -196,7 +194,7 @@ class GlowClient:
 
         with tqdm(total=rows, desc=signature, unit="row", disable=not self._progress) as bar:
             try:
-                return Pieces(send, _receive, *self._pieces).run(arrays, bar.update)
+                return Pieces(send, read_answer, *self._pieces).run(arrays, bar.update)
             except grpc.RpcError as error:
                 raise explain(error, self._address, self._retries) from error
             except MalformedTensorError as error:
@@ -208,20 +206,3 @@ class GlowClient:
             return method(request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise explain(error, self._address, self._retries) from error
-
-
-def _receive(future: grpc.Future, part: Mapping[str, np.ndarray], first_row: int) -> dict:
-    """One piece's outputs, once every row of it is known to be valid."""
-    try:
-        response = future.result()
-    except grpc.RpcError as error:
-        # The embedded server refuses a bad row itself, and says which.
-        row = dict(error.trailing_metadata() or ()).get(_BAD_ROW_KEY)
-        if row is None:
-            raise
-        raise InvalidRowError(first_row + int(row), describe(part, int(row))) from error
-    outputs = {name: to_array(proto) for name, proto in response.outputs.items()}
-    row = first_bad_row(outputs.pop("valid"))
-    if row is not None:
-        raise InvalidRowError(first_row + row, describe(part, row))
-    return outputs

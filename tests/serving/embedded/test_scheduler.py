@@ -9,8 +9,9 @@ import pytest
 
 from serving.embedded.config import BatchingConfig
 from serving.embedded.errors import RequestError, invalid_argument
-from serving.embedded.scheduler import Scheduler, Task
+from serving.embedded.scheduler import Scheduler
 from serving.embedded.servable import Signature
+from serving.embedded.task import Task
 
 DOUBLE = Signature("double", {"x": None}, {"y": None})
 OTHER = Signature("other", {"x": None}, {"y": None})
