@@ -13,11 +13,16 @@ def _x():
     return np.random.default_rng(0).normal(size=[2, 3, 2, 4])
 
 
+def constant_outputs(x1, values):
+    """A network's output that is `values` at every pixel."""
+    return tf.broadcast_to(tf.constant(values, x1.dtype), [*x1.shape[:-1], len(values)])
+
+
 def test_formula_with_interleaved_shift_and_scale(x):
     t, h = np.array([0.5, -1.0]), np.array([2.0, -3.0])
     # Even channels of the network's output shift, odd ones scale.
     coupling = AffineCoupling(
-        lambda x1: tf.zeros_like(tf.repeat(x1, 2, axis=-1)) + [t[0], h[0], t[1], h[1]],
+        lambda x1: constant_outputs(x1, [t[0], h[0], t[1], h[1]]),
         dtype=tf.float64,
     )
     y, log_det = coupling.forward_and_log_det(x)
@@ -35,9 +40,7 @@ def test_starts_at_a_scale_of_sigmoid_2(x):
 
 def test_extreme_scales_stay_finite(x):
     for h in (-80.0, 80.0):
-        coupling = AffineCoupling(
-            lambda x1, h=h: tf.zeros_like(tf.repeat(x1, 2, axis=-1)) + [0.0, h, 0.0, h]
-        )
+        coupling = AffineCoupling(lambda x1, h=h: constant_outputs(x1, [0.0, h, 0.0, h]))
         y, log_det = coupling.forward_and_log_det(x.astype(np.float32))
         back, _ = coupling.inverse_and_log_det(y)
         assert np.all(np.isfinite(y)) and np.all(np.isfinite(log_det))

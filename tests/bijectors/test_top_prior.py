@@ -87,7 +87,7 @@ def test_labels_missing_or_unwanted():
         with pytest.raises(ValueError, match="conditional on 3 classes and needs `labels`"):
             refused(z)
     for refused in (TopPrior(4).forward, TopPrior(4).inverse):
-        with pytest.raises(ValueError, match="unconditional .*got `labels`"):
+        with pytest.raises(ValueError, match=r"unconditional .*got `labels`"):
             refused(z, labels=[1, 2])
 
 

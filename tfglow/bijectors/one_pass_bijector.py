@@ -5,51 +5,16 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tensorflow_probability.python.internal import cache_util
 
 from tfglow.bijectors import shapes
+from tfglow.bijectors.one_pass_cache import OnePassCache
 
 tfb = tfp.bijectors
-
-# The attribute of a graph that holds what was computed in it.
-_GRAPH_STORAGE = "_tfglow_bijector_cache"
 
 
 def own_name(variable: tf.Variable) -> str:
     """The name that a variable was created with, without the scopes that were open then."""
     return variable.name.rpartition("/")[2].partition(":")[0]
-
-
-class _OnePassCache(cache_util.BijectorCacheWithGreedyAttrs):
-    """TFP's cache, with a key and a lifetime that fit bijectors that own variables.
-
-    A tensor that two replicas or two functions share would be answered with the other's result:
-    the key also holds the replica, and each graph has a cache of its own, which goes with it (in
-    a common one, a log-det keeps its graph alive, and with it all that the graph holds).
-
-    A log-det is forgotten with the value that it was computed with: TFP keeps it as long as the
-    input lives, so that an eager training step on the same batch would get the log-det of the
-    step before.
-    """
-
-    def __get__(self, bijector, bijector_class=None):
-        context = tf.distribute.get_replica_context()
-        replica = None if context is None else context.replica_id_in_sync_group
-        if tf.is_tensor(replica):
-            replica = id(context)
-        bound = super().__get__(bijector, (bijector_class, replica))
-        if not tf.executing_eagerly():
-            graph = tf.compat.v1.get_default_graph()
-            if not hasattr(graph, _GRAPH_STORAGE):
-                setattr(graph, _GRAPH_STORAGE, cache_util.EphemeralDict())
-            bound.storage = getattr(graph, _GRAPH_STORAGE)
-        return bound
-
-    def _attributes(self, input, fn_name, **kwargs):  # noqa: A002 (TFP's own name)
-        edge = self._get_or_create_edge(input, fn_name, kwargs)
-        if not edge.output_ref:
-            edge.attributes.clear()
-        return edge.attributes
 
 
 class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
@@ -61,14 +26,11 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     here, through TFP's cache, for any batch shape. A composition calls `forward_and_log_det`
     and `inverse_and_log_det` of its parts and pays for no bookkeeping.
 
-    As everywhere in TFP, an eager call with a tensor that was seen before returns what was
-    computed then, as long as that result is still alive, whatever variables became since.
-
     Bijectors are equal only to themselves. (TFP compares constructor parameters, and would take
     two layers of the same size, with different variables, for each other in its cache.)
     """
 
-    _cache = _OnePassCache(
+    _cache = OnePassCache(
         forward_name="_value_and_attributes_forward",
         inverse_name="_value_and_attributes_inverse",
     )
@@ -184,17 +146,13 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         x, log_det = self.inverse_and_log_det(y, **kwargs)
         return x, {"ildj": log_det}
 
+    # These are called where the cache has no log-det.
+
     def _forward_log_det_jacobian(self, x, **kwargs):
-        y = self._cache.forward(x, **kwargs)
-        log_det = -self._cache.forward_attributes(x, **kwargs)["ildj"]
-        del y  # Alive until here: the cache forgets a log-det with its value.
-        return log_det
+        return self.forward_and_log_det(x, **kwargs)[1]
 
     def _inverse_log_det_jacobian(self, y, **kwargs):
-        x = self._cache.inverse(y, **kwargs)
-        log_det = self._cache.inverse_attributes(y, **kwargs)["ildj"]
-        del x
-        return log_det
+        return self.inverse_and_log_det(y, **kwargs)[1]
 
     def _forward(self, x, **kwargs):
         return self.forward_and_log_det(x, **kwargs)[0]
