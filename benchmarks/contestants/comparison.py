@@ -1,0 +1,148 @@
+"""Starts contestants, asks them in turn, and reports ratios of one run."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contestants.contestant import SIZES
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A contestant and the options that it runs with."""
+
+    # Its name in tables.
+    label: str
+    # The name that `serve` knows it by.
+    name: str
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class ContestantProcess:
+    """A contestant in a process of its own, which waits while others are asked.
+
+    Args:
+      entry: Which one.
+      size: A key of `SIZES`.
+      python: The interpreter that has its packages.
+      cores: CPUs that it may use.
+
+    Raises:
+      RuntimeError: When it is asked, if the process has ended.
+    """
+
+    def __init__(self, entry: Entry, size: str, python: str, cores: Sequence[int]):
+        self._entry = entry
+        request = {"name": entry.name, "size": size, "options": entry.options}
+        self._process = subprocess.Popen(
+            [python, "-m", "benchmarks.contestants.serve", json.dumps(request)],
+            cwd=Path(__file__).resolve().parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )
+
+    def ask(self, question: str) -> Any:
+        """The answer to one line; see `serve`."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(question + "\n")
+            self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._entry.label} ended when it was asked for {question!r}.")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """Ends the process, and waits until it has."""
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclasses.dataclass
+class Comparison:
+    """Seconds of the same task by several contestants, asked in turn, A B A B ….
+
+    `first` is the first run of each, with all tracing and compiling; `wall` and `cpu` are those
+    after it, by the clock and of all threads. CPU seconds are what a machine that others use too
+    leaves comparable.
+    """
+
+    size: str
+    task: str
+    first: dict[str, float] = dataclasses.field(default_factory=dict)
+    wall: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    cpu: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+
+    def run(self, processes: dict[str, ContestantProcess], repeats: int) -> "Comparison":
+        """Asks each process by its label `repeats` times, after a first time and one more."""
+        for label, process in processes.items():
+            self.first[label] = process.ask(self.task)["wall"]
+            self.wall[label], self.cpu[label] = [], []
+        for repeat in range(-1, repeats):
+            for label, process in processes.items():
+                seconds = process.ask(self.task)
+                if not np.isfinite(seconds.get("loss", 0.0)):
+                    raise RuntimeError(f"{label}: the loss is {seconds['loss']}.")
+                if repeat >= 0:
+                    self.wall[label].append(seconds["wall"])
+                    self.cpu[label].append(seconds["cpu"])
+        return self
+
+    def speed(self, label: str, other: str, clock: str = "wall") -> tuple[float, float, float]:
+        """How many times as fast as `other`, run by run: lower quartile, median, upper."""
+        seconds = getattr(self, clock)
+        return tuple(np.percentile(np.divide(seconds[other], seconds[label]), [25, 50, 75]))
+
+    def images_per_second(self, label: str) -> float:
+        """The median by the clock; of a shared machine it says little."""
+        return SIZES[self.size].batch_size / float(np.median(self.wall[label]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was measured, as JSON-serialisable values."""
+        return dataclasses.asdict(self)
+
+
+def compare(
+    entries: Sequence[Entry],
+    size: str,
+    tasks: Sequence[str],
+    repeats: int,
+    python: dict[str, str],
+    cores: Sequence[int],
+) -> list[Comparison]:
+    """Runs every task with all entries alive side by side.
+
+    Args:
+      entries: The contestants.
+      size: A key of `SIZES`.
+      tasks: Of `TASKS`.
+      repeats: Timed runs of each.
+      python: Interpreters by a contestant's name; others run with this one.
+      cores: CPUs that the processes may use.
+    """
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for entry in entries:
+            interpreter = python.get(entry.name, sys.executable)
+            process = ContestantProcess(entry, size, interpreter, cores)
+            stack.callback(process.close)
+            processes[entry.label] = process
+        return [Comparison(size, task).run(processes, repeats) for task in tasks]
+
+
+def write_json(path: str, values: Any) -> None:
+    """Writes a file whole or not at all."""
+    temporary = Path(f"{path}.part")
+    temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)

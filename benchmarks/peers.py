@@ -1,0 +1,64 @@
+"""tfglow against other implementations of Glow, as many as are installed.
+
+    pip install -e '.[bench]' -c constraints.txt
+    python -m benchmarks.peers --sizes=small --output=peers.json
+
+normflows, FrEIA and TensorFlow Probability's `tfb.Glow`: 32×32×3 images, affine couplings with a
+3×3, a 1×1 and a 3×3 convolution, ActNorm, Adamax. Each is a process with its own library, all
+wait while one computes, and a ratio is of one run. `--torch_python` names the interpreter of
+another virtual environment that has PyTorch, normflows and FrEIA.
+"""
+
+import os
+import sys
+
+from benchmarks.contestants.comparison import Entry, compare, write_json
+from benchmarks.suite import (
+    CHECKPOINTED,
+    FLOAT32,
+    MIXED,
+    make_parser,
+    print_facts,
+    print_speeds,
+    training_facts,
+)
+
+XLA = Entry("tfglow float32, XLA", "tfglow", {"jit_compile": True})
+PEERS = {
+    "normflows": Entry("normflows", "normflows"),
+    "FrEIA": Entry("FrEIA", "FrEIA"),
+    "tfb.Glow": Entry("tfb.Glow", "tfb.Glow"),
+    "tfb.Glow-xla": Entry("tfb.Glow, XLA", "tfb.Glow", {"jit_compile": True}),
+}
+OURS = {"float32": FLOAT32, "mixed_bfloat16": MIXED, "xla": XLA}
+
+
+def main() -> None:
+    parser = make_parser(__doc__)
+    parser.add_argument("--peers", default="normflows,FrEIA,tfb.Glow", help=", ".join(PEERS))
+    parser.add_argument("--ours", default="float32,mixed_bfloat16", help=", ".join(OURS))
+    parser.add_argument("--torch_python", default=sys.executable)
+    parser.add_argument("--memory", action="store_true", help="measure each one's memory instead")
+    args = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))[: args.cores]
+    python = {"normflows": args.torch_python, "FrEIA": args.torch_python}
+    peers = [PEERS[name] for name in args.peers.split(",") if name]
+    ours = [OURS[name] for name in args.ours.split(",") if name]
+    comparisons, facts = [], []
+    for size in args.sizes:
+        if args.memory:
+            for entry in (*ours, CHECKPOINTED, *peers):
+                interpreter = python.get(entry.name, sys.executable)
+                facts.append(training_facts(entry, size, cores, interpreter))
+                print_facts(facts[-1:])
+            continue
+        comparisons += compare([*ours, *peers], size, args.tasks, args.repeats, python, cores)
+        for peer in peers:
+            print_speeds(comparisons[-len(args.tasks) :], peer.label)
+    if args.output:
+        report = {"comparisons": [c.to_dict() for c in comparisons], "training": facts}
+        write_json(args.output, {"cores": len(cores), **report})
+
+
+if __name__ == "__main__":
+    main()

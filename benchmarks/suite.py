@@ -1,0 +1,133 @@
+"""Glow's speed, its first step, graph and memory, against the limit: its convolutions alone.
+
+One command prints the tables and writes what was measured as JSON:
+
+    python -m benchmarks.suite --sizes=small --output=suite.json
+    python -m benchmarks.suite --sizes=small,paper --repeats=10
+
+The limit runs the same convolutions, forward and backward, with nothing around them. Contestants
+are processes that are asked in turn, so that a ratio is of one run; quartiles say how sure it is.
+`--cores=1` gives every process one CPU, the same one: then CPU seconds compare what is computed,
+whatever else the machine does. `python -m benchmarks.peers` compares other implementations.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from benchmarks.contestants.comparison import (
+    Comparison,
+    ContestantProcess,
+    Entry,
+    compare,
+    write_json,
+)
+from benchmarks.contestants.contestant import SIZES, TASKS
+
+FLOAT32 = Entry("tfglow float32", "tfglow")
+MIXED = Entry("tfglow mixed_bfloat16", "tfglow", {"precision": "mixed_bfloat16"})
+LIMIT = Entry("limit float32", "limit")
+LIMIT_BFLOAT16 = Entry("limit bfloat16", "limit", {"dtype": "bfloat16"})
+CHECKPOINTED = Entry("tfglow float32, checkpointing", "tfglow", {"gradient_checkpointing": True})
+# Each against the one after it.
+GROUPS = ((FLOAT32, LIMIT), (MIXED, LIMIT_BFLOAT16), (MIXED, FLOAT32))
+
+
+def main() -> None:
+    parser = make_parser(__doc__)
+    args = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))[: args.cores]
+    comparisons, facts = [], []
+    for size in args.sizes:
+        for entries in GROUPS:
+            comparisons += compare(entries, size, args.tasks, args.repeats, {}, cores)
+            print_speeds(comparisons[-len(args.tasks) :], entries[1].label)
+        for entry in (FLOAT32, MIXED, CHECKPOINTED):
+            facts.append(training_facts(entry, size, cores))
+        print_facts([fact for fact in facts if fact["size"] == size])
+    if args.output:
+        report = {"comparisons": [c.to_dict() for c in comparisons], "training": facts}
+        write_json(args.output, {"cores": len(cores), **report})
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """The flags of commands that compare contestants."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ", ".join(SIZES)
+    parser.add_argument("--sizes", type=_choices(SIZES), default=["small"], help=names)
+    parser.add_argument("--tasks", type=_choices(TASKS), default=list(TASKS))
+    parser.add_argument("--repeats", type=int, default=10, help="timed runs of each")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--output", help="a JSON file to write")
+    return parser
+
+
+def training_facts(
+    entry: Entry, size: str, cores: Sequence[int], python: str = sys.executable
+) -> dict[str, object]:
+    """A fresh process's first step, graph and peak memory of training."""
+    process = ContestantProcess(entry, size, python, cores)
+    try:
+        first = process.ask("train")
+        for _ in range(2):
+            process.ask("train")
+        memory = process.ask("memory")
+        operations = process.ask("operations")
+    finally:
+        process.close()
+    return {
+        "size": size,
+        "label": entry.label,
+        "first_step_s": first["wall"],
+        "first_step_cpu_s": first["cpu"],
+        "graph_operations": operations,
+        "peak_above_bare_mb": memory["peak"] - memory["bare"],
+        "bare_mb": memory["bare"],
+    }
+
+
+def print_speeds(comparisons: Sequence[Comparison], reference: str) -> None:
+    """How many times as fast as the reference each is."""
+    print(f"\n| size, task | | times as fast as {reference} | by CPU seconds | images/s |")
+    print("|---|---|---|---|---:|")
+    for comparison in comparisons:
+        for label in comparison.wall:
+            if label != reference:
+                ratios = [
+                    "{1:.2f} ({0:.2f} to {2:.2f})".format(*comparison.speed(label, reference, by))
+                    for by in ("wall", "cpu")
+                ]
+                rate = comparison.images_per_second(label)
+                where = f"{comparison.size}, {comparison.task}"
+                print(f"| {where} | {label} | {ratios[0]} | {ratios[1]} | {rate:.1f} |")
+    sys.stdout.flush()
+
+
+def print_facts(facts: Sequence[dict[str, object]]) -> None:
+    """First steps, graphs and memory."""
+    print("\n| size | | first train step, s (CPU s) | graph operations | peak MB above bare |")
+    print("|---|---|---:|---:|---:|")
+    for fact in facts:
+        first = f"{fact['first_step_s']:.1f} ({fact['first_step_cpu_s']:.1f})"
+        operations = "–" if fact["graph_operations"] is None else f"{fact['graph_operations']:,}"
+        peak = f"{fact['peak_above_bare_mb']:,.0f}"
+        print(f"| {fact['size']} | {fact['label']} | {first} | {operations} | {peak} |")
+    sys.stdout.flush()
+
+
+def _choices(allowed):
+    def parse(text):
+        names = text.split(",")
+        if unknown := [name for name in names if name not in allowed]:
+            expected = ", ".join(allowed)
+            raise argparse.ArgumentTypeError(f"expected some of {expected}; got {unknown[0]!r}")
+        return names
+
+    return parse
+
+
+if __name__ == "__main__":
+    main()
