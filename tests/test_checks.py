@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfglow.checks import (
+    check_images,
+    check_labels,
+    check_latents,
+    check_noise,
+    check_temperature,
+)
+
+SHAPE = (4, 4, 3)
+
+
+def images(dtype=np.uint8, shape=(2, *SHAPE)):
+    return np.full(shape, 7, dtype)
+
+
+def test_images_pass_through():
+    checked = check_images(images(), SHAPE)
+    assert checked.dtype == tf.uint8
+    np.testing.assert_array_equal(checked, images())
+    check_images(images(shape=(0, *SHAPE)), SHAPE)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64, np.int8, bool])
+def test_images_of_another_dtype(dtype):
+    with pytest.raises(ValueError, match=rf"uint8 in \[0, 255\], got {np.dtype(dtype).name}"):
+        check_images(images(dtype), SHAPE)
+
+
+@pytest.mark.parametrize("low, high", [(-0.5, 0.5), (0.0, 1.0), (0.0, 300.0)])
+def test_floats_are_refused_with_their_range(low, high):
+    values = np.linspace(low, high, 48, dtype=np.float32).reshape(1, *SHAPE)
+    with pytest.raises(ValueError, match=rf"got float32 in \[{low}, {high}\]"):
+        check_images(values, SHAPE)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (2, 4, 4, 1), (2, 3, 4, 4), (2, 48), (1, 2, *SHAPE)])
+def test_images_of_another_shape(shape):
+    with pytest.raises(ValueError) as error:
+        check_images(images(shape=shape), SHAPE)
+    assert str(error.value) == f"Images must have the shape [B, 4, 4, 3], got {shape}."
+
+
+def test_images_of_another_shape_at_run_time():
+    check = tf.function(
+        lambda x: check_images(x, SHAPE), input_signature=[tf.TensorSpec(None, tf.uint8)]
+    )
+    assert check(images()).shape == (2, *SHAPE)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        check(images(shape=(2, 4, 4, 1)))
+
+
+@pytest.mark.parametrize("labels", [[1, 2], np.array([1, 2], np.uint8), np.array([1, 2])])
+def test_labels_become_int32(labels):
+    checked = check_labels(labels, 3, tf.constant(2))
+    assert checked.dtype == tf.int32
+    np.testing.assert_array_equal(checked, [1, 2])
+
+
+def test_labels_of_an_unconditional_model():
+    assert check_labels(None, 0, tf.constant(2)) is None
+    with pytest.raises(ValueError, match=r"unconditional \(num_classes = 0\); got `labels`"):
+        check_labels([1, 2], 0, tf.constant(2))
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        (None, "conditional on 3 classes and needs `labels`"),
+        ([0.0, 1.0], "Labels must be integers, got float32"),
+        ([True, False], "Labels must be integers, got bool"),
+        (["a", "b"], "Labels must be integers, got string"),
+        ([0, 1, 2], r"Labels must have the shape \[2\], got \(3,\)"),
+        ([[0, 1]], r"Labels must have the shape \[2\], got \(1, 2\)"),
+        (1, r"Labels must have the shape \[2\], got \(\)"),
+        ([0, 3], r"Labels must be in \[0, 3\), got 3"),
+        ([0, -1], r"Labels must be in \[0, 3\), got -1"),
+        (np.array([0, 2**32 + 1]), r"Labels must be in \[0, 3\), got 4294967297"),
+    ],
+)
+def test_labels_of_a_conditional_model(labels, message):
+    with pytest.raises(ValueError, match=message):
+        check_labels(labels, 3, tf.constant(2))
+
+
+def test_latents():
+    checked = check_latents(np.zeros([2, 48]), 48, "float32")
+    assert checked.dtype == tf.float32
+    with pytest.raises(ValueError, match="must be floating-point numbers, got int64"):
+        check_latents(np.zeros([2, 48], np.int64), 48, "float32")
+    with pytest.raises(ValueError, match=r"must have the shape \[B, 48\], got \(2, 47\)"):
+        check_latents(np.zeros([2, 47]), 48, "float32")
+    with pytest.raises(ValueError, match=r"must have the shape \[B, 48\], got \(48,\)"):
+        check_latents(np.zeros([48]), 48, "float32")
+
+
+def test_noise():
+    shape = tf.TensorShape([2, *SHAPE])
+    assert check_noise(np.zeros([2, *SHAPE]), shape, "float32").dtype == tf.float32
+    assert check_noise(0.5, shape, "float64") == 0.5
+    check_noise(np.zeros([2, *SHAPE]), tf.TensorShape([None, *SHAPE]), "float32")
+    for wrong in ([3, *SHAPE], [2, 4, 4], [1, 2, *SHAPE]):
+        with pytest.raises(ValueError, match=r"`noise` must have the shape \(2, 4, 4, 3\), got"):
+            check_noise(np.zeros(wrong), shape, "float32")
+    for low, high in ((-0.5, 0.0), (0.0, 1.0)):
+        values = np.linspace(low, high, 96).reshape(2, *SHAPE)
+        with pytest.raises(ValueError, match=rf"`noise` must be in \[0, 1\), got \[{low}, {high}"):
+            check_noise(values, shape, "float32")
+
+
+@pytest.mark.parametrize("temperature", [0, 0.7, np.float64(1.0), [0.0, 0.5, 2.0], [1, 1, 1]])
+def test_temperature(temperature):
+    checked = check_temperature(temperature, 3, "float32")
+    assert checked.dtype == tf.float32
+    np.testing.assert_allclose(checked, temperature)
+
+
+@pytest.mark.parametrize(
+    "temperature, num, message",
+    [
+        (-0.1, 3, "`temperature` must be finite and >= 0, got -0.1"),
+        (float("nan"), 3, "`temperature` must be finite and >= 0, got nan"),
+        ([0.0, float("inf"), 1.0], 3, "`temperature` must be finite and >= 0, got .*inf"),
+        ([0.5, 0.5], 3, r"one number or have the shape \[3\], got the shape \(2,\)"),
+        ([[0.5], [0.5], [0.5]], 3, r"one number or have the shape \[3\], got the shape \(3, 1\)"),
+        (1.0, -1, "`num` must be an integer >= 0, got -1"),
+        (1.0, 2.5, "`num` must be an integer >= 0, got 2.5"),
+        (1.0, "3", "`num` must be an integer >= 0, got '3'"),
+    ],
+)
+def test_wrong_temperature_or_number(temperature, num, message):
+    with pytest.raises(ValueError, match=message):
+        check_temperature(temperature, num, "float32")
