@@ -72,8 +72,7 @@ def training_facts(
     process = ContestantProcess(entry, size, python, cores)
     try:
         first = process.ask("train")
-        for _ in range(2):
-            process.ask("train")
+        process.ask("train")  # Memory that the first step freed may not be reused whole.
         memory = process.ask("memory")
         operations = process.ask("operations")
     finally:

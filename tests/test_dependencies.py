@@ -18,6 +18,7 @@ EXTRAS = {
     "train": ("train",),
     "export": ("serving",),
     "serving": ("serving",),
+    "benchmarks": ("train", "serving", "bench"),
 }
 FOLDERS = [folder for folder in EXTRAS if (ROOT / folder).is_dir()]
 # Run by hand, to make a file that is in the repository.

@@ -71,4 +71,10 @@ def test_wheel_carries_version_and_licences(wheel):
     assert metadata["License-Expression"] == "Apache-2.0 AND CC-BY-4.0"
     for licence in metadata.get_all("License-File"):
         assert f"{_dist_info()}/licenses/{licence}" in wheel.namelist()
-    assert set(metadata.get_all("Provides-Extra")) == {"train", "serving", "cuda", "test"}
+    assert set(metadata.get_all("Provides-Extra")) == {
+        "train",
+        "serving",
+        "bench",
+        "cuda",
+        "test",
+    }
