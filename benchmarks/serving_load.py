@@ -140,13 +140,13 @@ def newest_version(base: Path) -> Path:
 
 
 def swap(base: Path, version: int, address: str) -> float | None:
-    """Publishes a copy as `version`; returns the seconds until it answers, None for 60 in vain."""
+    """Publishes a copy as `version`; returns the seconds until it answers, None for 300 in vain."""
     shutil.copytree(base / "1", base / "unfinished")
     started = time.perf_counter()
     os.rename(base / "unfinished", base / str(version))
     with GlowClient(address) as client:
         while client.metadata().version != version:
-            if time.perf_counter() - started > 60:
+            if time.perf_counter() - started > 300:
                 return None
             time.sleep(0.05)
     return time.perf_counter() - started

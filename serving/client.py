@@ -9,7 +9,7 @@ if __package__ in (None, ""):
     # Run as a script: the checkout's root makes `serving` a package, as it is for the tests.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from serving.quiet import quiet_standard_error
+from serving.quiet import quiet_imports
 from serving.remote.parser import client_parser
 
 __all__ = ["Encoding", "GlowClient", "InvalidRowError", "ServingError", "TlsConfig", "main"]
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     flags = client_parser().parse_args(argv)
     # The protocol buffers bring all of TensorFlow, 3 seconds: after the flags were understood.
-    with quiet_standard_error():
+    with quiet_imports():
         from serving.remote import commands
         from serving.remote.connection import TlsConfig
         from serving.remote.errors import ServingError

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's import from writing to the terminal."""
+"""Keeps imports from writing to the terminal."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ def quiet_standard_error() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """The same for imports; one that is missing ends the program with a sentence."""
+    try:
+        with quiet_standard_error():
+            yield
+    except ModuleNotFoundError as error:
+        sys.exit(f"error: {error.name} is not installed; pip install -e .[serving] brings it")

@@ -18,14 +18,15 @@ if __package__ in (None, ""):
     # Run as a script: the checkout's root makes `serving` a package, as it is for the tests.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from serving.flags import parse_server_flags
-from serving.quiet import quiet_standard_error
+from serving.quiet import quiet_imports, quiet_standard_error
 
 _log = logging.getLogger("serving")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status."""
+    with quiet_imports():
+        from serving.flags import parse_server_flags
     config = parse_server_flags(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stopping = threading.Event()
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # TensorFlow takes seconds to import: flags are checked and signals heard before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet_standard_error():
+    with quiet_imports():
         from serving.embedded.server import EmbeddedServer
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # What TensorFlow's import left need never be looked at again: collecting an old version's
@@ -48,10 +49,11 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    # In a thread: a signal is heard between Python's instructions, and loading may be one for long.
     starter = threading.Thread(target=server.start, name="start", daemon=True)
     starter.start()
     while starter.is_alive() and not stopping.is_set():
-        starter.join(0.1)
+        starter.join(0.05)
     if not stopping.is_set():
         print(f"{config.model_name} is served at {server.address}", flush=True)
         if server.metrics_port is not None:
@@ -61,9 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     started = time.monotonic()
     finished = server.stop(config.shutdown_grace_seconds)
     _log.info("stopped after %.1f s", time.monotonic() - started)
-    if not finished:
-        # A computation that ignores its cancellation must not hold the process.
-        _log.warning("requests that were still computing were dropped")
+    if not finished or starter.is_alive():
+        # A computation or a load that ignores its end must not hold the process.
+        _log.warning("what was still under way was dropped")
         logging.shutdown()
         os._exit(0)
     return 0

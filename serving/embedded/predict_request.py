@@ -104,8 +104,6 @@ def _check_tensors(request: predict_pb2.PredictRequest, signature: Signature, ma
         raise invalid_argument(
             f"Task size {count} is larger than maximum input batch size {max_rows}"
         )
-    if not count:
-        raise invalid_argument("input tensors have 0 rows, at least 1 is expected")
     return count
 
 

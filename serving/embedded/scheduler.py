@@ -153,10 +153,10 @@ class Scheduler:
         feeds = {}
         for alias in signature.inputs:
             parts = [task.feeds[alias] for task in tasks]
-            if padding:
-                # A row that a client sent is a valid one to compute on.
-                parts.append(np.repeat(parts[-1][:1], padding, axis=0))
-            feeds[alias] = np.concatenate(parts) if len(parts) > 1 else parts[0]
+            merged = np.concatenate(parts) if len(parts) > 1 else parts[0]
+            # A row that a client sent is as good as any to compute on.
+            extra = np.repeat(merged[:1], padding, axis=0)
+            feeds[alias] = np.concatenate([merged, extra]) if padding else merged
         left = [task.seconds_left() for task in tasks]
         # The batch may take as long as its most patient client waits.
         seconds = None if None in left else max(left)
@@ -175,4 +175,6 @@ class Scheduler:
         ]
 
     def _padded_size(self, rows: int) -> int:
+        if not rows:  # Requests without a row have none to repeat either.
+            return rows
         return next((s for s in self._config.allowed_batch_sizes if s >= rows), rows)

@@ -87,7 +87,7 @@ class EmbeddedServer:
     @property
     def address(self) -> str:
         """Where clients connect."""
-        return f"{self._config.host}:{self.port}"
+        return _join(self._config.host, self.port)
 
     def start(self) -> None:
         """Loads the newest version, then answers; early clients wait in the meantime."""
@@ -143,7 +143,7 @@ class EmbeddedServer:
         reflection.enable_server_reflection(
             [*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server
         )
-        address = f"{config.host}:{config.port}"
+        address = _join(config.host, config.port)
         try:
             if config.ssl_config_file is None:
                 return server.add_insecure_port(address)
@@ -179,3 +179,7 @@ class EmbeddedServer:
         serving = status.NOT_SERVING if current is None else status.SERVING
         for service in ("", self._config.model_name, *_SERVICES):
             await self._health.set(service, serving)
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -144,6 +144,7 @@ class VersionManager:
     def _try_to_load(self, version: int, folder: Path) -> bool:
         failures = self._statuses[version].failures if version in self._statuses else 0
         self._set(version, VersionStatus(State.LOADING, failures=failures))
+        _log.info("loading version %d from %s", version, folder)
         started = time.monotonic()
         try:
             servable = self._load(version, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -18,15 +19,23 @@ from tests.serving.raw_calls import RawStubs, sample_request
 from tests.serving.server_process import ROOT, ServerProcess
 from tests.serving.toy_glow import ToyGlow
 
+# The client's script where nothing but its own needs can be imported.
+CLIENT_ALONE = """
+import runpy, sys
+for name in ("tfglow train export tensorflow_probability tf_keras tensorflow_datasets "
+             "prometheus_client grpc_health grpc_reflection").split():
+    sys.modules[name] = None
+runpy.run_path("serving/client.py", run_name="__main__")
+"""
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 4, 4, 3), dtype=np.uint8)
 
 
 def test_serves_a_command_and_stops_under_load(toy_base, tmp_path):
     with ServerProcess(toy_base, "--enable_batching=true") as server:
-        command = [sys.executable, "serving/client.py", "sample", "--num=4", "--seed=1"]
         out = tmp_path / "grid.png"
+        flags = ["--num=4", "--seed=1", "--server", server.address, "--out", str(out)]
         done = subprocess.run(
-            [*command, "--server", server.address, "--out", str(out)],
+            [sys.executable, "-c", CLIENT_ALONE, "sample", *flags],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -81,6 +90,23 @@ def test_what_is_under_way_is_finished_within_the_grace_period(tmp_path):
         assert time.monotonic() - started < 5
         assert long.code() is not grpc.StatusCode.OK
         assert status == 0 and "Traceback" not in errors, errors
+
+
+def test_sigterm_while_it_loads(tmp_path):
+    ToyGlow().save(tmp_path, 1)
+    warmup = tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests"
+    warmup.parent.mkdir()
+    os.mkfifo(warmup)  # Reading it never ends.
+    process = ServerProcess(tmp_path, "--shutdown_grace_seconds=0.5")
+    try:
+        while "loading version 1" not in (line := process.process.stderr.readline()):
+            assert line, process.process.wait()
+        started = time.monotonic()
+        status, errors = process.stop(signal.SIGTERM)
+        assert status == 0 and "Traceback" not in errors, errors
+        assert time.monotonic() - started < 5
+    finally:
+        process.process.kill()
 
 
 @pytest.fixture

@@ -54,8 +54,10 @@ class ToyGlow(tf.Module):
         temperature = tf.ensure_shape(temperature, [None])
         valid, offset = self._label(label, tf.shape(seed)[0])
         valid &= tf.math.is_finite(temperature) & (temperature >= 0)
-        noise = tf.vectorized_map(
-            lambda s: tf.random.stateless_normal([self.dimensions], tf.stack([s, 0])), seed
+        noise = tf.map_fn(
+            lambda s: tf.random.stateless_normal([self.dimensions], tf.stack([s, 0])),
+            seed,
+            fn_output_signature=tf.TensorSpec([self.dimensions]),
         )
         latent = temperature[:, None] * noise
         return _answer(valid, image=self._image(latent, offset), latent=latent)

@@ -64,7 +64,6 @@ FLOAT, INT64, UINT8 = types_pb2.DT_FLOAT, types_pb2.DT_INT64, types_pb2.DT_UINT8
         (predict_request("encode", image=declared(UINT8, -1, 4, 4, 3)), "tensor parsing error"),
         (predict_request("encode", image=declared(UINT8, *[1] * 300)), "not compatible"),
         (predict_request("encode", image=declared(UINT8)), "at least one dimension"),
-        (predict_request("encode", image=np.zeros((0, 4, 4, 3), np.uint8)), "0 rows"),
         (predict_request("encode", image=np.zeros((2, 48), np.uint8)), "[2,48] is not compatible"),
         (predict_request("encode", image=np.zeros((2, 4, 4, 1), np.uint8)), "[?,4,4,3]"),
         (sample_request([1, 2, 3], [0.7]), "seed has 3"),
@@ -89,6 +88,12 @@ def test_a_repeated_value_of_sane_size_is_answered(stubs):
         temperature=declared(FLOAT, 8, float_val=[0.7]),
     )
     assert stubs.predict(request).outputs["image"].tensor_shape.dim[0].size == 8
+
+
+def test_a_request_without_rows_is_answered_without_rows(stubs):
+    answer = stubs.predict(sample_request([]))
+    shapes = {k: [d.size for d in v.tensor_shape.dim] for k, v in answer.outputs.items()}
+    assert shapes == {"image": [0, 4, 4, 3], "latent": [0, 48], "valid": [0]}
 
 
 def test_the_loaders_own_signature_is_not_for_clients(stubs):

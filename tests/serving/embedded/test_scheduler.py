@@ -122,7 +122,16 @@ def test_padding_repeats_a_row_and_is_cut_off(make, servable):
     scheduler = make(one_thread(allowed_batch_sizes=(4, 8), batch_timeout_micros=20_000))
     tasks = submit(scheduler, task(servable, [1, 2, 3]), task(servable, [7, 8]))
     assert [t.result.result(5)["y"].tolist() for t in tasks] == [[2, 4, 6], [14, 16]]
-    assert servable.batches[0][1] == [1, 2, 3, 7, 8, 7, 7, 7]
+    assert servable.batches[0][1] == [1, 2, 3, 7, 8, 1, 1, 1]
+
+
+def test_requests_without_rows_are_answered_too(make, servable):
+    scheduler = make(one_thread(allowed_batch_sizes=(4, 8), batch_timeout_micros=20_000))
+    for values in ([[]], [[], [1, 2], []]):
+        tasks = submit(scheduler, *(task(servable, v) for v in values))
+        assert [t.result.result(5)["y"].tolist() for t in tasks] == [
+            [2 * x for x in v] for v in values
+        ]
 
 
 def test_a_failing_task_spoils_nobody_elses(make, servable):

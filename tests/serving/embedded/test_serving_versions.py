@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.client import GlowClient, ServingError
-from serving.embedded.config import BatchingConfig
+from serving.embedded.config import BatchingConfig, ServerConfig
+from serving.embedded.server import EmbeddedServer
 from serving.embedded.warmup import WARMUP_FILE
 from tests.serving.raw_calls import predict_request, sample_request
 from tests.serving.toy_glow import ToyGlow, toy_latent
@@ -203,3 +205,16 @@ def test_unloaded_versions_give_their_memory_back(serve, tmp_path):
             sizes.append(resident())
     # A version of the toy holds 1 MiB of variables and some graph.
     assert sizes[-1] - sizes[3] < 12, sizes
+
+
+def test_early_clients_wait_for_the_first_load(toy_base):
+    server = EmbeddedServer(ServerConfig(toy_base, port=0))
+    try:
+        with GlowClient(server.address, retries=0) as client, ThreadPoolExecutor(1) as thread:
+            early = thread.submit(client.encode, IMAGES)
+            time.sleep(0.5)
+            assert not early.done()
+            server.start()
+            np.testing.assert_array_equal(early.result(20).latent, toy_latent(IMAGES))
+    finally:
+        server.stop(5)
