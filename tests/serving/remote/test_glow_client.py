@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from concurrent import futures
@@ -64,7 +65,17 @@ def test_unavailable_is_repeated(moody):
         started = time.monotonic()
         assert client.status()[0].state == "AVAILABLE"
     assert moody.calls == 3
-    assert time.monotonic() - started > 0.5  # It backed off: 0.25 s and 0.6 s, less a fifth.
+    assert time.monotonic() - started > 1.3  # It backed off: 0.5 s and 1.25 s, less a fifth.
+
+
+def test_a_server_that_comes_late_is_found(serve, toy_base):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with GlowClient(f"127.0.0.1:{port}") as client, futures.ThreadPoolExecutor(1) as thread:
+        early = thread.submit(client.sample, 1)
+        time.sleep(3)
+        serve(toy_base, port=port)
+        assert early.result(20).shape == (1, 4, 4, 3)
 
 
 def test_not_for_ever(moody):
