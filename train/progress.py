@@ -1,6 +1,7 @@
-"""The progress bar."""
+"""The progress bar, and the speed."""
 
 import sys
+import time
 
 from tqdm import tqdm
 
@@ -41,3 +42,37 @@ class Progress:
     def close(self) -> None:
         """Leaves the bar as it is."""
         self._bar.close()
+
+
+class Speed:
+    """Images per second since `restart`.
+
+    The first step of all is left out: it is traced and compiled, which takes as long as many.
+
+    Args:
+      batch_size: Images a step.
+    """
+
+    def __init__(self, batch_size: int):
+        self._batch_size = batch_size
+        self._start = None
+        self._steps = 0
+
+    def step(self) -> None:
+        """A step is done."""
+        if self._start is None:
+            self.restart()
+        else:
+            self._steps += 1
+
+    def restart(self) -> None:
+        """Counts from now on."""
+        self._start = time.perf_counter()
+        self._steps = 0
+
+    @property
+    def images_per_second(self) -> float:
+        """The speed; nan if no step was counted."""
+        if not self._steps:
+            return float("nan")
+        return self._steps * self._batch_size / (time.perf_counter() - self._start)

@@ -1,7 +1,6 @@
 """The training loop."""
 
 import contextlib
-import time
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from train.diagnostics import first_not_finite, health
 from train.evaluation import Evaluator, first_images
 from train.log import RunLog, keep_metrics
 from train.plots import sample_grid, write_curves, write_samples
-from train.progress import Progress
+from train.progress import Progress, Speed
 from train.state import TrainState
 from train.step import TrainStep
 from train.stop import StopRequest
@@ -111,7 +110,7 @@ class Trainer:
             return
         done = int(self.state.step)
         skipped_in_a_row = 0
-        seconds, steps = 0.0, 0  # Of this epoch, as far as it ran in this process.
+        speed = Speed(self._config.batch_size)
         progress = Progress(self._total_steps, done, self._config.batch_size, self._chief)
         self._log = RunLog(self._run, writes=self._chief)
         with (
@@ -119,7 +118,6 @@ class Trainer:
             contextlib.closing(self._log),
             contextlib.closing(self._batches.starting_at(done)) as batches,
         ):
-            mark = time.perf_counter()
             for step, batch in enumerate(batches, start=done + 1):
                 results = self._train_step(batch, stop.requested)
                 results = {name: value.numpy() for name, value in results.items()}
@@ -131,19 +129,18 @@ class Trainer:
                 else:
                     skipped_in_a_row += 1
                     self._report_skipped(step, batch, skipped_in_a_row)
-                progress.step((step - 1) // self._steps_per_epoch + 1, results["bits_per_dim"])
+                epoch, place = divmod(step - 1, self._steps_per_epoch)
+                progress.step(epoch + 1, results["bits_per_dim"])
+                speed.step()
                 if step % self._config.log_every == 0:
                     self._log_step(step, results)
-                seconds, steps = seconds + time.perf_counter() - mark, steps + 1
-                if step % self._steps_per_epoch == 0:
-                    rate = steps * self._config.batch_size / seconds
-                    self._end_epoch(step // self._steps_per_epoch, rate)
-                    seconds, steps = 0.0, 0
+                if place == self._steps_per_epoch - 1:
+                    self._end_epoch(epoch + 1, speed.images_per_second)
+                    speed.restart()
                 elif step % self._config.checkpoint_every == 0 or results["stop"]:
                     self._checkpoints.save()
                 if results["stop"] or self.finished:
                     return
-                mark = time.perf_counter()
 
     def evaluate(self) -> dict[str, Any]:
         """Bits per dimension on the evaluation split, by the names of `metrics.jsonl`."""
