@@ -11,6 +11,7 @@ from tfglow import likelihood, official
 from tfglow.official.__main__ import convert, main
 from tfglow.official.variables import entries
 from tfglow.run_folder import RunFolder
+from train.evaluate import evaluate_run
 
 # What the checkpoints' names and shapes do not say.
 GIVEN = {
@@ -294,6 +295,19 @@ def test_command_writes_a_run_folder(checkpoint, name, tmp_path, expected):
         np.testing.assert_array_equal(
             glow.encode(expected["image"], labels), wanted.encode(expected["image"], labels)
         )
+
+
+def test_evaluation_accepts_the_run_folder(shared_dir, tmp_path):
+    # The images are the test split's first, and the checkpoint's own numbers those of one draw.
+    name = "affine_invconv_8bit"
+    convert(str(shared_dir / "official" / name), tmp_path / "run", **GIVEN[name])
+    results = evaluate_run(
+        tmp_path / "run", dataset="cifar10", data_dir=str(shared_dir / "tfds"), num_images=64
+    )
+    with np.load(shared_dir / "official" / name / "expected.npz") as values:
+        official_bits = values["bits_per_dim"]
+    raw = results["raw"]["bits_per_dim"]
+    assert abs(raw - official_bits.mean()) < 3 * official_bits.std()
 
 
 def test_command_leaves_nothing_of_a_failure(tmp_path, tiny):

@@ -55,8 +55,7 @@ def convert(
         raise ValueError(f"Cannot write {str(target)!r}: {error.strerror}.") from error
     try:
         os.chmod(temporary, 0o755)  # mkdtemp's folders are private.
-        source = os.path.basename(os.path.normpath(checkpoint))
-        run = RunFolder.create(temporary, {"model": config.to_dict(), "official": source})
+        run = RunFolder.create(temporary, {"model": config.to_dict()})
         run.save_glow(raw, average)
         os.replace(temporary, target)
     except BaseException:
