@@ -161,6 +161,7 @@ def comparison_figure(comparison: Sequence[Curves]) -> bytes:
                     curves.epochs, mean - std, mean + std, alpha=0.25, color=line.get_color()
                 )
         axes.set(title=f"{coupling} coupling", xlabel="epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()
     panels[0].set_ylabel("bits per dimension")
