@@ -1,5 +1,6 @@
 """The images of a run, and their way to the replicas."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +46,8 @@ def init_batch(config: TrainConfig, data: ImageData) -> dict[str, tf.Tensor]:
     batches = data.batches(
         size, seed=config.model.seed, flip=config.flip, shift=config.shift, drop_remainder=True
     )
-    return next(iter(_fit_model(batches, config)))
+    with reading():
+        return next(iter(_fit_model(batches, config)))
 
 
 def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
@@ -90,7 +92,7 @@ class TrainingBatches:
         first_pass, start = divmod(step, self._steps_per_pass)
         # While one pass is consumed, the next one's pipeline is set up: that takes as long as many
         # steps of a small model.
-        with ThreadPoolExecutor(1) as pool:
+        with reading(), ThreadPoolExecutor(1) as pool:
             coming = pool.submit(self._open_pass, first_pass, start)
             for number in itertools.count(first_pass + 1):
                 batches = coming.result()
@@ -115,6 +117,22 @@ class TrainingBatches:
     def _divide(self, batch: dict[str, tf.Tensor]) -> dict[str, Any]:
         """A worker's batch, divided among its replicas."""
         return divide_batch(self._strategy, batch)
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Where images are read: one that cannot be is a ValueError that names its file.
+
+    Splits that are not kept in memory are read while they are trained on; the runtime's own error
+    for it is a page long.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        sentence = datasets.reading_error(error)
+        if sentence is None:
+            raise
+        raise ValueError(sentence) from error
 
 
 def divide_batch(strategy: tf.distribute.Strategy, batch: dict[str, tf.Tensor]) -> dict[str, Any]:

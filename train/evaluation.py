@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfglow import Glow, likelihood
 from tfglow.datasets import ImageData
 from train import strategies
-from train.data import divide_batch
+from train.data import divide_batch, reading
 
 
 class Evaluator:
@@ -98,11 +98,13 @@ def first_images(
     """Batches of the first images of a split, in its order; the last one may be smaller."""
     left = data.num_images if num_images is None else min(num_images, data.num_images)
     names = ["image", "label"] if with_labels else ["image"]
-    for batch in data.batches(min(batch_size, left), shuffle=False, drop_remainder=False):
-        yield {name: batch[name][:left] for name in names}
-        left -= batch["image"].shape[0]
-        if left <= 0:
-            return
+    batches = data.batches(min(batch_size, left), shuffle=False, drop_remainder=False)
+    with reading():
+        for batch in batches:
+            yield {name: batch[name][:left] for name in names}
+            left -= batch["image"].shape[0]
+            if left <= 0:
+                return
 
 
 def _fill_up(values, missing):

@@ -16,7 +16,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         "one_device": the first GPU, or the CPU.
         "cpu_mirrored": two replicas on two logical CPUs, to try replication anywhere.
         "multi_worker_mirrored": the workers that the environment variable TF_CONFIG names, each
-        with a replica on each of its GPUs, or one on its CPU.
+        with a replica on each of its GPUs, or one on its CPU. All must see the same run folder.
 
     Raises:
       ValueError: If there is no such strategy, or the process is not set up for it.

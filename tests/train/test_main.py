@@ -84,7 +84,11 @@ def test_an_empty_folder_and_an_unreadable_image_are_one_sentence(tmp_path):
     for index in range(40):
         (images / f"{index}.png").write_bytes(picture)
     (images / "broken.png").write_bytes(picture[:20])
-    assert "broken.png" in failure(*flags)
+    assert "Cannot read the image file" in failure(*flags)
+    # Random crops are read while they are trained on.
+    text = failure(*flags, "--resize=random_crop")
+    assert "broken.png" in text
+    assert "\n" not in text
 
 
 def test_the_default_is_the_digits():
