@@ -1,6 +1,7 @@
 """Reads checkpoints that the official implementation (github.com/openai/glow) wrote."""
 
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from tfglow.config import GlowConfig
 from tfglow.glow import Glow
 from tfglow.official.variables import entries
 
+# Of a step: its level and its number.
+_FIRST_CONVOLUTION = re.compile(r"model/(\d+)/(\d+)/f1/l_1/W")
 _AVERAGE = "/ExponentialMovingAverage"
 # What TensorFlow's and the official optimizers append to a variable's name.
 _SLOT_ENDINGS = ("/Adam", "/Adam_1", "/AdaMax", "/AdaMax_1", "/Momentum", "_adam_m1", "_adam_m2")
@@ -74,13 +77,15 @@ def infer_config(
     """
     shapes = _model_shapes(_open(checkpoint))
     steps = {
-        tuple(int(part) for part in name.split("/")[1:3])
-        for name in shapes
-        if name.endswith("/f1/l_1/W") and name.count("/") == 5
+        (int(match[1]), int(match[2]))
+        for match in map(_FIRST_CONVOLUTION.fullmatch, shapes)
+        if match
     }
-    if not steps:
+    kernels = [shapes.get(f"model/0/0/f1/{layer}/W", ()) for layer in ("l_1", "l_last")]
+    if any(len(shape) != 4 for shape in kernels):
         raise ValueError(
-            f"{checkpoint!r} has no flow step of the official code (model/0/0/f1/l_1)."
+            f"{checkpoint!r} has no flow step of the official code (model/0/0/f1/l_1/W and "
+            "model/0/0/f1/l_last/W)."
         )
     classifier = "model/classifier/W" in shapes
     needed = {"image_size": image_size, "num_bits": num_bits}
@@ -92,24 +97,31 @@ def infer_config(
             f"{checkpoint!r} does not determine {', '.join(missing)}: pass "
             f"{', '.join(f'{name}=…' for name in missing)}."
         )
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    channels = shapes["model/0/0/f1/l_1/W"][2] - 1  # Half of the first level's; one is the edge.
-    outputs = shapes["model/0/0/f1/l_last/W"][3]
+    sizes = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if not isinstance(sizes, (tuple, list)) or len(sizes) != 2:
+        raise ValueError(
+            f"`image_size` must be one integer, or height and width, got {image_size!r}."
+        )
+    (*_, inputs, width), (*_, outputs) = kernels
+    channels = inputs - 1  # Half of the first level's; one is the edge.
     permutation, parameterization = _permutation(shapes)
-    return GlowConfig(
-        image_shape=(height, width, 2 * channels // 4),
-        levels=1 + max(level for level, _ in steps),
-        steps=1 + max(step for _, step in steps),
-        width=shapes["model/0/0/f1/l_1/W"][3],
-        coupling="affine" if outputs == 2 * channels else "additive",
-        permutation=permutation,
-        parameterization=parameterization,
-        learn_top="model/prior/p/W" in shapes,
-        num_classes=shapes.get("model/prior/y_emb/W", (0,))[0],
-        num_bits=num_bits,
-        weight_y=weight_y if classifier else 0.0,
-        **overrides,
-    )
+    fields = {
+        "image_shape": (*sizes, 2 * channels // 4),
+        "levels": 1 + max(level for level, _ in steps),
+        "steps": 1 + max(step for _, step in steps),
+        "width": width,
+        "coupling": "affine" if outputs == 2 * channels else "additive",
+        "permutation": permutation,
+        "parameterization": parameterization,
+        "learn_top": "model/prior/p/W" in shapes,
+        "num_classes": shapes.get("model/prior/y_emb/W", (0,))[0],
+        "num_bits": num_bits,
+        "weight_y": weight_y if classifier else 0.0,
+    }
+    twice = sorted(set(fields) & set(overrides))
+    if twice:
+        raise ValueError(f"{checkpoint!r} itself determines {twice}.")
+    return GlowConfig.from_dict({**fields, **overrides})
 
 
 def _permutation(shapes):
@@ -165,10 +177,12 @@ def _read(reader, entry, averaged):
         raise ValueError(f"The checkpoint has no moving average: {name} is missing.")
     try:
         value = reader.get_tensor(name)
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise ValueError(f"The checkpoint is damaged: {name} cannot be read ({error}).") from error
     if value.shape != entry.shape:
         raise ValueError(f"{name} has the shape {value.shape}, the model needs {entry.shape}.")
     if value.dtype.kind == "f" and not np.all(np.isfinite(value)):
         raise ValueError(f"{name} holds values that are not finite.")
+    if value.dtype.kind == "i" and not np.array_equal(np.sort(value), np.arange(len(value))):
+        raise ValueError(f"{name} is no permutation: {value.tolist()}.")
     return value
