@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -27,7 +27,7 @@ from train.image_flags import (
 )
 from train.pictures import check_output, write_png
 from train.plots import visible
-from train.trained_run import TrainedRun, decode, encode
+from train.trained_run import TrainedRun, decodable, decode, encode
 
 _DESCRIPTION = """\
 Directions in a run's latent space along which an attribute comes and goes: the mean latent of the
@@ -52,6 +52,7 @@ def apply_direction(
     attribute: str,
     strengths: Sequence[float] = STRENGTHS,
     labels: np.ndarray | None = None,
+    report: Callable[[str], None] = print,
 ) -> np.ndarray:
     """Images with an attribute at several strengths.
 
@@ -62,6 +63,7 @@ def apply_direction(
       attribute: One of `directions.names`.
       strengths: 0 is the image itself; 1 as far as from the mean without to that with it.
       labels: int `[N]`, for a conditional model.
+      report: Is called with a sentence if some latents have no image.
 
     Returns:
       uint8 `[N, strengths, H, W, C]`.
@@ -72,7 +74,14 @@ def apply_direction(
     latents = directions.apply(encode(glow, images, labels), attribute, strengths)
     num, count, dims = latents.shape
     repeated = None if labels is None else np.repeat(labels, count)
-    changed = decode(glow, latents.reshape(-1, dims), repeated)
+    flat = latents.reshape(-1, dims)
+    lost = int(np.sum(~decodable(glow, flat, repeated)))
+    if lost:
+        report(
+            f"{lost} of {num * count} images are black: so far along {attribute!r} the flow's "
+            "inverse overflows; smaller `strengths` stay nearer to real images."
+        )
+    changed = decode(glow, flat, repeated)
     return changed.reshape(num, count, *changed.shape[1:])
 
 

@@ -122,6 +122,23 @@ def decode(
     return _by_batches(glow.decode, latents, labels, batch_size)
 
 
+def decodable(
+    glow: Glow, latents: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
+) -> np.ndarray:
+    """Whether latents decode to finite pixels, bool `[N]`.
+
+    Far from all images' latents an affine coupling's inverse may overflow; `decode` then gives
+    black.
+    """
+
+    def finite(latents, labels):
+        kwargs = {} if labels is None else {"labels": labels}
+        pixels, _ = glow.flow.inverse_and_log_det(tf.convert_to_tensor(latents), **kwargs)
+        return tf.reduce_all(tf.math.is_finite(pixels), axis=[1, 2, 3])
+
+    return _by_batches(finite, latents, labels, batch_size)
+
+
 def _by_batches(function, values, labels, batch_size):
     results = []
     for start in range(0, len(values), batch_size):

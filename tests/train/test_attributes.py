@@ -67,6 +67,19 @@ def test_strength_0_is_the_image_and_more_moves_along(run):
     assert np.abs(expected.astype(int) - changed[:, 2]).max() <= 1
 
 
+def test_says_how_many_images_a_direction_has_lost(run):
+    images, _ = images_at(run.load_split("test"), [3, 5])
+    directions = AttributeDirections(("far",), np.full([1, 64], 1.0))
+    said = []
+    for strengths in ([0.0, 0.1], [0.0, 1e38]):
+        changed = attributes.apply_direction(
+            run.glow, images, directions, "far", strengths, report=said.append
+        )
+        np.testing.assert_array_equal(changed[:, 0], images)
+    [sentence] = said
+    assert sentence.startswith("2 of 4 images are black: so far along 'far' the flow's inverse")
+
+
 def test_a_conditional_model_takes_its_labels(tmp_path):
     run = TrainedRun.open(save_run(tmp_path / "run", num_classes=10).path)
     data = run.load_split("test")
