@@ -1,0 +1,73 @@
+"""Runs what `lower` wrote with JAX's XLA client, and a PyTorch peer in turn with it.
+
+    python -m benchmarks.gpu.run --input_dir=lowered --peak_tflops=67
+
+needs JAX, PyTorch and NumPy, and neither TensorFlow nor tfglow. It prints images a second of both,
+the ratio of runs in turn, and what share of the card's peak the convolutions' arithmetic is. It
+runs on the default device of both libraries and says which: a GPU if they see one.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.gpu.hlo_program import HloProgram
+from benchmarks.gpu.torch_peer import TorchPeer
+from benchmarks.timing import alternate, ratio_line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--input_dir", required=True)
+    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--peak_tflops", type=float, help="of the card, at this precision")
+    args = parser.parse_args()
+
+    folder = Path(args.input_dir)
+    programs = {name: HloProgram(folder, name) for name in ("train", "sample")}
+    facts = json.loads((folder / "train.json").read_text(encoding="utf-8"))["facts"]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    print(f"XLA on {programs['train'].device}, PyTorch on {device}, {facts['precision']}")
+    peer = TorchPeer(
+        facts["levels"],
+        facts["steps"],
+        facts["width"],
+        batch_size=facts["batch_size"],
+        device=device,
+        mixed=facts["precision"] == "mixed_bfloat16",
+    )
+    losses = [programs["train"].run()[0], peer.train()]
+    if not np.all(np.isfinite([float(np.ravel(loss)[0]) for loss in losses])):
+        raise RuntimeError(f"A loss is not finite: {losses}.")
+    for name, theirs in (("train", peer.train), ("sample", peer.sample)):
+        ours = programs[name]
+        times = alternate([ours.run, theirs], args.repeats, warm_up=3)
+        rates = [facts["batch_size"] / np.median(seconds) for seconds in times]
+        print(f"{name}: tfglow {rates[0]:.1f} images/s, PyTorch {rates[1]:.1f}")
+        print(ratio_line(f"{name}: times as fast as PyTorch", times[1], times[0]))
+        passes = 3 if name == "train" else 1  # Forward; gradients of inputs and of kernels.
+        tflops = passes * flops_per_image(facts) * rates[0] / 1e12
+        share = f", {tflops / args.peak_tflops:.1%} of the peak" if args.peak_tflops else ""
+        print(f"{name}: convolutions {tflops:.2f} TFLOP/s{share}")
+
+
+def flops_per_image(facts: dict) -> float:
+    """Floating-point operations of all coupling networks' convolutions, forward, an image."""
+    height, width, channels = facts["image_shape"]
+    total = 0
+    for _ in range(facts["levels"]):
+        height, width, channels = height // 2, width // 2, channels * 4
+        hidden = facts["width"]
+        weights = 9 * (channels // 2) * hidden + hidden * hidden + 9 * hidden * channels
+        total += 2 * facts["steps"] * height * width * weights
+        channels //= 2
+    return total
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Round trips of a trained run's weights in float32 and in mixed bfloat16.
+
+The same weights in both precisions: how far decode(encode(x)) is from x before rounding, how many
+images come back with another byte, and what bits per dimension they get.
+
+    python -m benchmarks.mixed_precision --run_dir=runs/cifar10 --data_dir=DIR --num_images=256
+"""
+
+import argparse
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+import tfglow
+from tfglow import datasets, likelihood
+from tfglow.run_folder import AVERAGE, MODEL, RunFolder, has_average, restore_checkpoint
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run_dir", required=True)
+    parser.add_argument("--data_dir", help="of the run's data set")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--num_images", type=int, default=256, help="at most; 0: all")
+    parser.add_argument("--batch_size", type=int, default=64)
+    args = parser.parse_args()
+
+    run = RunFolder.open(args.run_dir)
+    prefix = run.checkpoint(None)
+    weights = AVERAGE if has_average(prefix) else MODEL
+    dataset = run.read_config()["dataset"]
+    config = run.model_config()
+    images = load_images(dataset, args, config.image_shape)
+    print(f"{len(images)} images of {dataset}, {args.split}; {weights} of {prefix}")
+    print(
+        "\n| precision | images with another byte | largest error, bins | mean error | bits/dim |"
+    )
+    print("|---|---:|---:|---:|---:|")
+    for precision in PRECISIONS:
+        glow = tfglow.Glow(dataclasses.replace(config, precision=precision))
+        restore_checkpoint(tf.train.Checkpoint(**{weights: glow}), prefix)
+        differing, errors, bits = round_trips(glow, images, args.batch_size)
+        print(
+            f"| {precision} | {differing} | {errors.max():.2e} | {errors.mean():.2e} "
+            f"| {np.mean(bits):.4f} |",
+            flush=True,
+        )
+
+
+def load_images(dataset: str, args: argparse.Namespace, image_shape) -> np.ndarray:
+    """uint8 `[N, H, W, C]`."""
+    data = datasets.load(dataset, args.split, args.data_dir, image_shape)
+    batches = data.batches(args.batch_size, drop_remainder=False)
+    images = np.concatenate([batch["image"].numpy() for batch in batches])
+    return images[: args.num_images or None]
+
+
+def round_trips(
+    glow: tfglow.Glow, images: np.ndarray, batch_size: int
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """Images that come back with another byte; the largest error of each, in bins; bits/dim."""
+    num_bits = glow.config.num_bits
+
+    @tf.function(autograph=False)
+    def round_trip(batch):
+        x = likelihood.dequantize(batch, num_bits, 0.5)
+        latent = glow.encode(batch)
+        back, _ = glow.flow.inverse_and_log_det(latent)
+        # An image comes back as long as every error is below half a bin.
+        error = tf.reduce_max(tf.abs(back - x), axis=[1, 2, 3]) * 2.0**num_bits
+        bits = glow.bits_per_dim(batch, noise=tf.fill(tf.shape(x), 0.5))
+        return glow.decode(latent), error, bits
+
+    differing, errors, bits = 0, [], []
+    drop = 8 - num_bits
+    for start in range(0, len(images), batch_size):
+        batch = images[start : start + batch_size]
+        decoded, error, batch_bits = (t.numpy() for t in round_trip(tf.constant(batch)))
+        differing += int((decoded != batch >> drop << drop).any(axis=(1, 2, 3)).sum())
+        errors.append(error)
+        bits.append(batch_bits)
+    return differing, np.concatenate(errors), np.concatenate(bits)
+
+
+if __name__ == "__main__":
+    main()
