@@ -86,6 +86,16 @@ def test_labels_of_a_conditional_model(labels, message):
         check_labels(labels, 3, tf.constant(2))
 
 
+@pytest.mark.parametrize("labels", [[0, 3], [-1, 0], [0, 2**32 + 1]])
+def test_labels_that_have_values_only_at_run_time(labels):
+    check = tf.function(
+        lambda x: check_labels(x, 3, tf.size(x)), input_signature=[tf.TensorSpec([None], tf.int64)]
+    )
+    np.testing.assert_array_equal(check([1, 2]), [1, 2])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Labels must be in \[0, 3\)"):
+        check(labels)
+
+
 def test_latents():
     checked = check_latents(np.zeros([2, 48]), 48, "float32")
     assert checked.dtype == tf.float32

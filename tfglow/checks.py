@@ -32,8 +32,8 @@ def check_labels(labels: Any, num_classes: int, batch_size: tf.Tensor) -> tf.Ten
     """`labels` as an int32 tensor `[B]`; None for an unconditional model.
 
     Raises:
-      ValueError: If labels are missing, unwanted, not integers, of another shape, or, where they
-        have values, out of range.
+      ValueError: If labels are missing, unwanted, not integers, of another shape or out of range.
+      InvalidArgumentError: In a graph, where they have no values yet, if they are out of range.
     """
     if not num_classes:
         if labels is not None:
@@ -52,7 +52,16 @@ def check_labels(labels: Any, num_classes: int, batch_size: tf.Tensor) -> tf.Ten
         wrong = values[(values < 0) | (values >= num_classes)]
         if wrong.size:
             raise ValueError(f"Labels must be in [0, {num_classes}), got {wrong[0]}.")
-    return tf.cast(labels, tf.int32)
+        return tf.cast(labels, tf.int32)
+    # In a graph they are checked when it runs, unless XLA compiles it: it leaves checks out.
+    message = f"Labels must be in [0, {num_classes})."
+    wide = tf.cast(labels, tf.int64)
+    in_range = [
+        tf.debugging.assert_non_negative(wide, message),
+        tf.debugging.assert_less(wide, tf.constant(num_classes, tf.int64), message),
+    ]
+    with tf.control_dependencies(in_range):
+        return tf.cast(labels, tf.int32)
 
 
 def check_latents(latents: Any, num_dims: int, dtype: str) -> tf.Tensor:
