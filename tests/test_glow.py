@@ -306,7 +306,8 @@ def test_initialize_normalises_every_actnorm():
     glow = tfglow.Glow(CONFIG)
     images = np.random.default_rng(0).integers(256, size=[32, 8, 8, 3], dtype=np.uint8)
     glow.initialize(images)
-    x = likelihood.dequantize(images, 8, 0.5)
+    noise = tf.random.stateless_uniform(images.shape, [CONFIG.seed, 0])
+    x = likelihood.dequantize(images, 8, noise)
     for level, steps in enumerate(glow.flow.steps):
         x = glow.flow.squeeze.forward(x)
         for step in steps:
@@ -320,6 +321,14 @@ def test_initialize_normalises_every_actnorm():
             x = step.forward(x)
         if level == 0:
             x, _, _ = glow.flow.splits[0].split(x)
+
+
+@pytest.mark.parametrize("num_bits", [8, 1])
+def test_initialize_on_images_with_a_constant_channel(images, num_bits):
+    images[..., 2] = 255  # Such as an opaque alpha channel.
+    glow = tfglow.Glow(dataclasses.replace(CONFIG, num_bits=num_bits))
+    glow.initialize(images)
+    assert np.all(glow.bits_per_dim(images) < num_bits + 1)
 
 
 def test_initialize_is_deterministic(images):

@@ -81,12 +81,18 @@ class Glow(keras.Model):
     def initialize(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> None:
         """Sets all data-dependent weights from one batch (section 3.1). Call it once.
 
+        The dequantisation noise is fixed by the configuration's seed.
+
         Args:
           images: uint8 `[B, H, W, C]`; the official code takes 256.
           labels: int `[B]`, for a conditional model.
         """
         images, labels = self._checked(images, labels)
-        self.flow.initialize(self._dequantize(images, 0.5), labels)
+        # With noise, as in training: channels that are constant in the batch are not without it.
+        noise = tf.random.stateless_uniform(
+            tf.shape(images), [self.config.seed, 0], dtype=self.config.dtype
+        )
+        self.flow.initialize(self._dequantize(images, noise), labels)
 
     def log_prob(
         self,
