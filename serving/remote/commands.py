@@ -12,6 +12,7 @@ from serving.remote.latent_files import read_latents, save_latents
 from serving.remote.pictures import (
     check_folder,
     check_picture_path,
+    enlarged,
     grid,
     read_images,
     save_picture,
@@ -26,7 +27,7 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
     if flags.out_dir is None:
         check_picture_path(flags.out)
         images = client.sample(flags.num, **request)
-        save_picture(grid(images, flags.columns), flags.out)
+        save_picture(grid(enlarged(images), flags.columns), flags.out)
         where = flags.out
     else:
         pngs = client.sample_png(flags.num, **request)
@@ -87,7 +88,7 @@ def interpolate(client: GlowClient, flags: argparse.Namespace) -> int:
     ends = [flags.first, flags.second]
     first, second = read_images(ends, client.metadata().image_shape, flags.resize)
     images = client.interpolate(first, second, flags.steps, flags.labels, flags.path)
-    save_picture(grid(images, flags.steps), flags.out)
+    save_picture(grid(enlarged(images), flags.steps), flags.out)
     print(f"{flags.out}: {flags.steps} images from {flags.first} to {flags.second}")
     return 0
 

@@ -12,6 +12,9 @@ from PIL import Image, ImageOps
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
+# About so many pixels a side has an image in a grid of samples, unless it has more.
+_READABLE_SIZE = 48
+
 
 def read_images(paths: Sequence[Path], shape: Sequence[int], resize: bool) -> np.ndarray:
     """The files as uint8 [N, H, W, C] of the model's `shape`.
@@ -54,6 +57,12 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
         image = images[place] if place < number else 0
         picture[top : top + height, left : left + width] = image
     return picture[:-1, :-1]
+
+
+def enlarged(images: np.ndarray) -> np.ndarray:
+    """Images with each pixel repeated, so that small ones can be seen: to about 48 pixels."""
+    times = max(1, round(_READABLE_SIZE / max(images.shape[1:3])))
+    return images.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def check_picture_path(path: Path) -> None:

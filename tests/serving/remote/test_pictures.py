@@ -5,6 +5,7 @@ from PIL import Image
 from serving.remote.latent_files import read_latents, save_latents
 from serving.remote.pictures import (
     check_picture_path,
+    enlarged,
     grid,
     read_images,
     save_picture,
@@ -28,6 +29,13 @@ def test_grid_places_images_row_by_row():
     picture = grid(IMAGES, 3)
     np.testing.assert_array_equal(picture[3:5, 4:7], IMAGES[4])
     assert (picture[2] == 255).all() and (picture[3:5, 8:] == 0).all()
+
+
+def test_small_images_are_enlarged_to_be_seen():
+    large = enlarged(IMAGES)  # 2×3 pixels
+    assert large.shape == (5, 32, 48, 3)
+    np.testing.assert_array_equal(large[:, 8::16, 8::16], IMAGES)
+    assert enlarged(large).shape == large.shape
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
