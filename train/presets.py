@@ -67,18 +67,19 @@ def _conditional(config: TrainConfig, dataset: str, num_classes: int) -> TrainCo
 _IMAGENET32 = _image_net(32, levels=3)
 
 PRESETS: dict[str, TrainConfig] = {
-    # The embedded digits in minutes on two CPU cores.
+    # The embedded digits in minutes on two CPU cores. The images have 17 grey values, of which 4
+    # bits say nearly all. There are 1,500 to train on: after 8 epochs of 15,000 it overfits.
     "digits": TrainConfig(
-        model=GlowConfig(image_shape=(8, 8, 1), levels=2, steps=8, width=64),
+        model=GlowConfig(image_shape=(8, 8, 1), levels=2, steps=16, width=32, num_bits=4),
         dataset="digits",
         batch_size=64,
-        epochs=30,
+        epochs=8,
         epoch_images=15_000,
         optimizer="adam",
         learning_rate=1e-3,
         warmup_steps=200,
         beta_2=0.999,
-        average_decay=0.999,
+        average_decay=0.998,
     ),
     # CIFAR-10, 3.35 bits/dim in the paper's table 2.
     "cifar10": _CIFAR10,
