@@ -1,0 +1,54 @@
+"""Contestants as processes, and the ratios of their runs."""
+
+import json
+import os
+import sys
+
+import pytest
+
+from benchmarks.contestants.comparison import (
+    Comparison,
+    ContestantProcess,
+    Entry,
+    compare,
+    write_json,
+)
+
+LIMIT = Entry("limit", "limit")
+
+
+def test_contestants_are_asked_in_turn():
+    cores = sorted(os.sched_getaffinity(0))
+    entries = [LIMIT, Entry("limit bfloat16", "limit", {"dtype": "bfloat16"})]
+    comparisons = compare(entries, "tiny", ["train", "sample"], 2, {}, cores)
+    assert [c.task for c in comparisons] == ["train", "sample"]
+    for comparison in comparisons:
+        for seconds in (comparison.wall, comparison.cpu):
+            assert [len(seconds[entry.label]) for entry in entries] == [2, 2]
+        assert all(second > 0 for seconds in comparison.wall.values() for second in seconds)
+
+
+def test_a_contestant_that_ends_is_an_error():
+    cores = sorted(os.sched_getaffinity(0))
+    process = ContestantProcess(
+        Entry("x", "limit", {"dtype": "none"}), "tiny", sys.executable, cores
+    )
+    try:
+        with pytest.raises(RuntimeError, match="x ended when it was asked for 'train'"):
+            process.ask("train")
+    finally:
+        process.close()
+
+
+def test_speed_is_the_median_of_run_by_run_ratios():
+    comparison = Comparison("small", "train")
+    comparison.wall = {"a": [1.0, 1.0, 2.0], "b": [2.0, 3.0, 8.0]}
+    assert comparison.speed("a", "b") == (2.5, 3.0, 3.5)
+    assert comparison.images_per_second("a") == 32.0
+
+
+def test_json_is_written_whole(tmp_path):
+    path = tmp_path / "report.json"
+    write_json(str(path), {"a": [1.5]})
+    assert json.loads(path.read_text()) == {"a": [1.5]}
+    assert list(tmp_path.iterdir()) == [path]
