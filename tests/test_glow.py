@@ -14,6 +14,7 @@ from tests.bijectors.contract import randomize
 from tfglow import likelihood
 from tfglow.networks import CouplingNetwork
 
+tfb = tfp.bijectors
 tfd = tfp.distributions
 
 CONFIG = tfglow.GlowConfig(image_shape=(8, 8, 3), levels=2, steps=2, width=8, seed=1)
@@ -254,6 +255,16 @@ def test_distribution_with_labels(conditional, labels):
         np.testing.assert_allclose(alone, log_prob[i], rtol=1e-4)
     with pytest.raises(ValueError, match="conditional on 5 classes and needs `labels`"):
         conditional.distribution.log_prob(sample)
+
+
+def test_labels_through_a_chain(conditional, noise, labels):
+    chain = tfb.Chain([tfb.Scale(2.0), conditional.flow])
+    kwargs = {"glow_flow": {"labels": labels}}
+    z = conditional.flow.forward(noise, labels=labels)
+    np.testing.assert_allclose(chain.forward(noise, **kwargs), 2.0 * z, rtol=1e-5, atol=1e-6)
+    expected = conditional.flow.forward_log_det_jacobian(noise, labels=labels)
+    log_det = chain.forward_log_det_jacobian(noise, event_ndims=3, **kwargs)
+    np.testing.assert_allclose(log_det, expected + NUM_DIMS * np.log(2.0), rtol=1e-5)
 
 
 # Latents.

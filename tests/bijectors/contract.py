@@ -132,12 +132,12 @@ CASES = {
         lambda **kw: tgb.TopPrior(3, learn_top=False, num_classes=5, **kw), (2, 2, 3), 5
     ),
     "glow_affine_lu": _glow((4, 4, 3)),
-    "glow_affine_full": _glow((4, 8, 1), parameterization="full", learn_top=False),
-    "glow_affine_reverse": _glow((8, 8, 1), levels=3, steps=1, permutation="reverse"),
+    "glow_affine_full": _glow((4, 8, 1), steps=1, parameterization="full", learn_top=False),
+    "glow_affine_reverse": _glow((8, 8, 1), levels=3, steps=1, width=4, permutation="reverse"),
     "glow_additive_lu": _glow((2, 2, 2), levels=1, coupling="additive"),
     "glow_additive_shuffle": _glow((4, 2, 1), levels=1, coupling="additive", permutation="shuffle"),
     "glow_checkpointed": _glow((2, 4, 1), levels=1, gradient_checkpointing=True),
-    "glow_conditional": _glow((4, 4, 1), num_classes=5),
+    "glow_conditional": _glow((4, 4, 1), steps=1, num_classes=5),
 }
 
 
