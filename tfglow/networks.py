@@ -57,7 +57,8 @@ class ScaledConv2D(keras.layers.Layer):
         kernel = self.kernel * scale
         bias = self.b * scale
         if self.kernel_size > 1:
-            kernel, edge_kernel = tf.split(kernel, [self.in_channels, 1], axis=2)
+            # Slices, as tf.split would make XLA compile a flow step again for every batch.
+            kernel, edge_kernel = kernel[:, :, : self.in_channels], kernel[:, :, self.in_channels :]
             # What the edge channel adds is the same for every image: [H, W, filters].
             bias += edge_response(edge_kernel, x.shape, tf.shape(x))
         y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), strides=1, padding="SAME")

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfglow.bijectors import shapes
 from tfglow.bijectors.coupling import Coupling
 
 
@@ -36,9 +37,9 @@ class AdditiveCoupling(Coupling):
         )
 
     def _forward_and_log_det(self, x):
-        x1, x2 = tf.split(x, 2, axis=-1)
-        return tf.concat([x1, x2 + self._run_network(x1)], axis=-1), tf.zeros([], x.dtype)
+        x1, x2 = shapes.split_channels(x)
+        return shapes.join_channels(x1, x2 + self._run_network(x1)), tf.zeros([], x.dtype)
 
     def _inverse_and_log_det(self, y):
-        y1, y2 = tf.split(y, 2, axis=-1)
-        return tf.concat([y1, y2 - self._run_network(y1)], axis=-1), tf.zeros([], y.dtype)
+        y1, y2 = shapes.split_channels(y)
+        return shapes.join_channels(y1, y2 - self._run_network(y1)), tf.zeros([], y.dtype)

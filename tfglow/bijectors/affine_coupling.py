@@ -47,13 +47,13 @@ class AffineCoupling(Coupling):
         return shift, tf.math.log_sigmoid(logit + 2.0)
 
     def _forward_and_log_det(self, x):
-        x1, x2 = tf.split(x, 2, axis=-1)
+        x1, x2 = shapes.split_channels(x)
         shift, log_scale = self.shift_and_log_scale(x1)
         y2 = (x2 + shift) * tf.exp(log_scale)
-        return tf.concat([x1, y2], axis=-1), tf.reduce_sum(log_scale, axis=[1, 2, 3])
+        return shapes.join_channels(x1, y2), tf.reduce_sum(log_scale, axis=[1, 2, 3])
 
     def _inverse_and_log_det(self, y):
-        y1, y2 = tf.split(y, 2, axis=-1)
+        y1, y2 = shapes.split_channels(y)
         shift, log_scale = self.shift_and_log_scale(y1)
         x2 = y2 * tf.exp(-log_scale) - shift
-        return tf.concat([y1, x2], axis=-1), -tf.reduce_sum(log_scale, axis=[1, 2, 3])
+        return shapes.join_channels(y1, x2), -tf.reduce_sum(log_scale, axis=[1, 2, 3])

@@ -25,3 +25,21 @@ def flatten_batch(x: tf.Tensor, event_ndims: int) -> tf.Tensor:
 def unflatten_batch(x: tf.Tensor, batch_shape: list[int | tf.Tensor]) -> tf.Tensor:
     """The reverse of `flatten_batch`: `[B, *event] → [*batch_shape, *event]`."""
     return tf.reshape(x, [*batch_shape, *shape_list(x)[1:]])
+
+
+# The two below serve functions whose gradient XLA compiles apart from them. tf.split and tf.concat
+# would hand their axis from one to the other, and XLA, which needs it as a constant, would take all
+# of the function's inputs for constants, and compile again for every batch.
+
+
+def split_channels(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The two halves of the channels: `[B, H, W, C] → 2 × [B, H, W, C/2]`."""
+    half = x.shape[-1] // 2
+    return x[..., :half], x[..., half:]
+
+
+def join_channels(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
+    """The reverse of `split_channels`: `2 × [B, H, W, C/2] → [B, H, W, C]`."""
+    pair = tf.stack([x1, x2], axis=-2)  # [B, H, W, 2, C/2]
+    height, width, half = shape_list(x1)[1:]
+    return tf.reshape(pair, [-1, height, width, 2 * half])
