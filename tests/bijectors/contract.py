@@ -101,6 +101,8 @@ def _glow(image_shape, **config):
     return Case(make, image_shape, config.get("num_classes", 0), initializes=True)
 
 
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
 CASES = {
     "actnorm": Case(lambda **kw: tgb.ActNorm(4, **kw), (2, 3, 4), initializes=True),
     "conv_lu": Case(lambda **kw: tgb.Invertible1x1Conv(5, seed=2, **kw), (2, 2, 5)),
@@ -169,3 +171,20 @@ def relative_error(actual, expected) -> float:
 def full_log_det(log_det, batch_shape):
     """A log-det broadcast to its batch: TFP lets one that is the same for all be `[]`."""
     return np.broadcast_to(np.asarray(log_det), batch_shape)
+
+
+def all_maps(bijector, x, y, kwargs):
+    """Both values and both log-dets."""
+    return (
+        bijector.forward(x, **kwargs),
+        bijector.forward_log_det_jacobian(x, **kwargs),
+        bijector.inverse(y, **kwargs),
+        bijector.inverse_log_det_jacobian(y, **kwargs),
+    )
+
+
+def negative_log_density(bijector, x, kwargs):
+    """The mean of −log N(forward(x); 0, I) − log |det|, but for a constant: a training loss."""
+    y = tf.reshape(bijector.forward(x, **kwargs), [x.shape[0], -1])
+    log_det = bijector.forward_log_det_jacobian(x, **kwargs)
+    return tf.reduce_mean(0.5 * tf.reduce_sum(tf.square(y), -1) - log_det)
