@@ -51,7 +51,9 @@ def test_reset_copies_all_weights():
 
 
 def test_averages_every_replica_alike():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
     with strategy.scope():
         trained, average = model(), model()
         ema = WeightAverage(trained, average, decay=0.5)

@@ -83,7 +83,10 @@ def _cpu_mirrored():
                 "`strategy` = 'cpu_mirrored' needs two logical CPUs, and TensorFlow has started "
                 "with one in this process: configure them first."
             ) from error
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    # Not the default, collectives: a process can have these for one strategy and dtype only.
+    return tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
 
 
 def _multi_worker_mirrored():

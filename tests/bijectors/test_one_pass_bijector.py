@@ -263,7 +263,9 @@ def test_a_tensor_captured_by_branches_and_loops(x):
 
 
 def test_the_same_tensor_given_to_both_replicas_trains(x):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
     with strategy.scope():
         bijector = CASES["glow_affine_lu"].make(dtype=tf.float32, validate_args=False)
         randomize(bijector)

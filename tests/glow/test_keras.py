@@ -50,7 +50,9 @@ def _no_noise(monkeypatch):
 
 @pytest.fixture(name="two_replicas", scope="module")
 def _two_replicas():
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    return tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
 
 
 def compiled(glow, optimizer=None, **kwargs):
