@@ -90,6 +90,19 @@ def test_xla_equals_the_steps_in_turn():
         assert_close(compiled(images()), values_and_gradients(chain, images(), variables))
 
 
+@pytest.mark.parametrize("coupling", [AffineCoupling, AdditiveCoupling])
+def test_xla_takes_the_images_for_no_constants(coupling):
+    # It would compile again for every batch.
+    chain = StepChain(make_steps(coupling=coupling, num_steps=2))
+    variables = chain.trainable_variables
+    compiled = tf.function(lambda x: values_and_gradients(chain, x, variables)[2], jit_compile=True)
+    text = compiled.experimental_get_compiler_ir(images())(stage="hlo")
+    shape = ",".join(str(n) for n in images().shape)
+    entry = text[text.index("ENTRY") :]
+    parameters = [line for line in entry.splitlines() if "parameter(" in line]
+    assert any(f"f32[{shape}]" in line for line in parameters)
+
+
 @pytest.mark.parametrize("recompute", [False, True])
 def test_replicas_read_every_steps_own_variables(recompute):
     # A tf.function takes a mirrored variable for a constant: each step needs its own all the same.
