@@ -50,6 +50,26 @@ def test_reset_copies_all_weights():
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_leaves_out_what_it_is_told_to(first):
+    """Also as the first update, where there is no average yet."""
+    trained, average = model(), model()
+    ema = WeightAverage(trained, average, decay=0.5)
+    update = tf.function(ema.update)
+    taken = []
+    for value in (1.0, 2.0, 3.0, 4.0):
+        trained.weights[0].assign(tf.fill([2, 3], value))
+        before = average.weights[0].numpy()
+        take = (value % 2 == 1) == first
+        update(tf.constant(take))
+        taken += [value] if take else []
+        if not take:
+            np.testing.assert_array_equal(average.weights[0].numpy(), before)
+    assert int(ema.count) == 2
+    expected = (0.5 * taken[0] + taken[1]) / 1.5
+    np.testing.assert_allclose(average.weights[0].numpy(), expected, rtol=1e-6)
+
+
 def test_averages_every_replica_alike():
     strategy = tf.distribute.MirroredStrategy(
         ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()

@@ -69,12 +69,14 @@ class WeightAverage(tf.Module):
         for average, value in zip(self._average_weights, self._weights, strict=True):
             average.assign(value)
 
-    def update(self) -> None:
-        """Takes the model's weights into the average."""
-        self.count.assign_add(1)
+    def update(self, condition: bool | tf.Tensor = True) -> None:
+        """Takes the model's weights into the average, if `condition`; else changes nothing."""
+        with self._strategy.scope():
+            self.count.assign_add(tf.cast(condition, self.count.dtype))
         # In float64: 1 − dᵗ is a small difference at first.
         t, d = tf.cast(self.count, tf.float64), tf.constant(self.decay, tf.float64)
         rate = 1.0 - d * (1.0 - tf.pow(d, t - 1.0)) / (1.0 - tf.pow(d, t))  # 1 − dₜ
+        rate = tf.where(condition, rate, tf.zeros_like(rate))  # t may be 0, and the rate nan.
         rates = {dtype: tf.cast(rate, dtype) for dtype in {a.dtype for a, _ in self._pairs}}
         extended = self._strategy.extended
         for average, value in self._pairs:

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfglow import Glow
-from tfglow.optimizers import OfficialAdamax
+from tfglow.optimizers import FusedAdam, FusedOptimizer, OfficialAdamax
 from tfglow.run_folder import AVERAGE, MODEL
 from tfglow.weight_average import WeightAverage
 from train import strategies
@@ -87,10 +87,10 @@ class TrainState:
             variable.assign(self._strategy.experimental_local_results(value)[0])
 
 
-def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+def make_optimizer(config: TrainConfig) -> FusedOptimizer:
     """The optimizer that a `resolved` configuration names, with its warm-up."""
     schedule = LinearWarmup(config.learning_rate, config.warmup_steps)
-    optimizer_class = {"adam": keras.optimizers.Adam, "adamax": OfficialAdamax}[config.optimizer]
+    optimizer_class = {"adam": FusedAdam, "adamax": OfficialAdamax}[config.optimizer]
     return optimizer_class(
         schedule, beta_1=config.beta_1, beta_2=config.beta_2, epsilon=1e-8, name=config.optimizer
     )

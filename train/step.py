@@ -66,15 +66,19 @@ class TrainStep:
         return self._step
 
     def _run(self, batch, stop):
-        with self._strategy.scope():
-            gradients, results = self._strategy.run(self._on_replica, args=(batch, stop))
-            # Equal on all replicas.
-            results = tf.nest.map_structure(
-                lambda value: self._strategy.experimental_local_results(value)[0], results
-            )
-            finite = tf.math.is_finite(results["loss"])
-            finite &= tf.math.is_finite(results["gradient_norm"])
-            tf.cond(finite, lambda: self._update(gradients), lambda: None)
+        gradients, results = self._strategy.run(self._on_replica, args=(batch, stop))
+        # Equal on all replicas.
+        results = tf.nest.map_structure(
+            lambda value: self._strategy.experimental_local_results(value)[0], results
+        )
+        norm = results["gradient_norm"]
+        finite = tf.math.is_finite(results["loss"]) & tf.math.is_finite(norm)
+        scale = 1.0
+        if self._clip_norm is not None:
+            scale = self._clip_norm / tf.maximum(norm, self._clip_norm)
+        self._state.optimizer.update_where(finite, gradients, scale)
+        if self._state.weight_average is not None:
+            self._state.weight_average.update(finite)
         return {**results, "applied": finite}
 
     def _on_replica(self, batch, stop):
@@ -85,9 +89,6 @@ class TrainStep:
             context = tf.distribute.get_replica_context()
             gradients, sums = context.all_reduce(tf.distribute.ReduceOp.SUM, (gradients, sums))
         norm = tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(g) for g in gradients]))
-        if self._clip_norm is not None:
-            scale = self._clip_norm / tf.maximum(norm, self._clip_norm)
-            gradients = [g * scale for g in gradients]
         return gradients, {**sums, "gradient_norm": norm, "stop": sums["stop"] > 0}
 
     def _terms_and_gradients(self, batch):
@@ -101,18 +102,3 @@ class TrainStep:
             terms["loss"], self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         return terms, gradients
-
-    def _update(self, gradients):
-        optimizer = self._state.optimizer
-        # Keras's own `apply` would add the gradients up over the replicas once more.
-        rate = tf.cast(optimizer.learning_rate, self._dtype)
-        for variable, gradient in zip(self._variables, gradients, strict=True):
-            self._strategy.extended.update(
-                variable,
-                lambda variable, gradient, rate: optimizer.update_step(gradient, variable, rate),
-                args=(gradient, rate),
-                group=False,
-            )
-        optimizer.iterations.assign_add(1)
-        if self._state.weight_average is not None:
-            self._state.weight_average.update()

@@ -1,4 +1,4 @@
-"""A toy model, embedded servers on it, and every kind of server that the client must work with."""
+"""Toy models, embedded servers on them, and every kind of server that the client must work with."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from export.exporting import export_run
 from serving.client import GlowClient
 from serving.embedded.config import ServerConfig
 from serving.embedded.server import EmbeddedServer
+from tests.serving.server_process import ServerProcess
 from tests.serving.toy_glow import ToyGlow
+from train.presets import PRESETS
+from train.train import train_and_evaluate
 
 TF_SERVING_VARIABLE = "TFGLOW_TF_SERVING"
 
@@ -72,7 +76,17 @@ def client(server):
         yield connected
 
 
-@pytest.fixture(params=["toy", "conditional_toy", "tf_serving"])
+@pytest.fixture(scope="session")
+def trained_address(tmp_path_factory) -> str:
+    """A server process on the export of a trained run, all by what the commands run."""
+    folder = tmp_path_factory.mktemp("trained")
+    train_and_evaluate(PRESETS["tiny"], str(folder / "run"))
+    export_run(folder / "run", folder / "exports")
+    with ServerProcess(folder / "exports") as server:
+        yield server.address
+
+
+@pytest.fixture(params=["toy", "conditional_toy", "trained", "tf_serving"])
 def any_address(request) -> str:
     """host:port of each kind of server; the tests read the model's sizes from its metadata.
 
@@ -84,6 +98,8 @@ def any_address(request) -> str:
         if not address:
             pytest.skip(f"no TF Serving: {TF_SERVING_VARIABLE}=host:port is not set")
         return address
+    if request.param == "trained":
+        return request.getfixturevalue("trained_address")
     name = {"toy": "server", "conditional_toy": "conditional_server"}[request.param]
     return request.getfixturevalue(name).address
 

@@ -80,7 +80,7 @@ def test_xla_computes_the_same(strategy, tiny, digits, request):
 
 
 def test_a_step_is_the_optimizers_own(tiny, digits, one_device):
-    """One step against Keras's `apply` of the gradient of the mean objective."""
+    """Against Keras's `apply` of the gradient of the mean objective."""
     state, step = make(tiny, digits, one_device)
     other, _ = make(tiny, digits, one_device)
     for batch in batches(tiny, digits, one_device, 3):
