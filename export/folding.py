@@ -146,8 +146,8 @@ def _fold_edge_conv(
     With `pairs`, outputs that the network interleaves (even and odd) come as two halves.
     """
     kernel, edge, bias = _scaled(conv)
-    static_shape = [1, *shape]
-    bias = bias + edge_response(tf.constant(edge), static_shape, static_shape).numpy()
+    images = tf.zeros([1, *shape], edge.dtype)
+    bias = bias + edge_response(tf.constant(edge), images).numpy()
     if pairs:
         order = np.concatenate([np.arange(0, conv.filters, 2), np.arange(1, conv.filters, 2)])
         kernel, bias = kernel[..., order], bias[..., order]

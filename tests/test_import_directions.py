@@ -10,7 +10,8 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"config", "files", "image_grid", "shared_variables"},
+    {"config", "files", "image_grid", "shapes", "shared_variables"},
+    {"pixelwise"},
     {"checks", "networks", "optimizers", "weight_average", "datasets"},
     {"bijectors"},
     {"likelihood"},

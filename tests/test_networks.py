@@ -39,16 +39,18 @@ def explicit_convolution(x, kernel, b, logs):
     return (y + b) * np.exp(3 * logs)
 
 
+@pytest.mark.parametrize("filters", [2, 6])  # The edge goes to the smaller of input and output.
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
-def test_convolution_is_the_official_one(x, kernel_size):
-    conv = ScaledConv2D(3, 6, kernel_size, dtype="float64")
+def test_convolution_is_the_official_one(x, kernel_size, filters):
+    conv = ScaledConv2D(3, filters, kernel_size, dtype="float64")
     randomize(conv)
     expected = explicit_convolution(x, conv.kernel.numpy(), conv.b.numpy(), conv.logs.numpy())
     np.testing.assert_allclose(conv(x), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_convolution_of_unknown_sizes(x):
-    conv = ScaledConv2D(3, 6, 3, dtype="float64")
+@pytest.mark.parametrize("filters", [2, 6])
+def test_convolution_of_unknown_sizes(x, filters):
+    conv = ScaledConv2D(3, filters, 3, dtype="float64")
     randomize(conv)
     traced = tf.function(conv, input_signature=[tf.TensorSpec([None, None, None, 3], tf.float64)])
     for part in (x, x[:1, :3], x[:, :, :1]):
@@ -63,8 +65,29 @@ def test_edge_channel_shows_the_edge_alone(x):
     # How many of the nine places lie outside of the image.
     expected = [[5, 3, 3, 5], [3, 0, 0, 3], [3, 0, 0, 3], [3, 0, 0, 3], [5, 3, 3, 5]]
     np.testing.assert_array_equal(conv(x)[1, :, :, 0], expected)
-    response = edge_response(conv.kernel.value[:, :, -1:], tf.TensorShape(x.shape), tf.shape(x))
+    response = edge_response(conv.kernel.value[:, :, -1:], tf.constant(x))
     np.testing.assert_array_equal(response[0, :, :, 0], expected)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize("filters", [2, 6])  # The edge goes to the smaller of input and output.
+def test_activation_comes_last(x, kernel_size, filters):
+    linear = ScaledConv2D(3, filters, kernel_size, dtype="float64")
+    randomize(linear)
+    conv = ScaledConv2D(3, filters, kernel_size, activation="relu", dtype="float64")
+    conv.set_weights(linear.get_weights())
+    np.testing.assert_allclose(conv.pre_activation(x), linear(x), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(conv(x), np.maximum(linear(x), 0.0), rtol=1e-12, atol=1e-13)
+    copy = ScaledConv2D.from_config(conv.get_config())
+    assert copy.activation is conv.activation
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
+def test_gradient_of_the_convolution(x, kernel_size):
+    conv = ScaledConv2D(3, 6, kernel_size, dtype="float64")
+    randomize(conv)
+    ((analytic,), (numeric,)) = tf.test.compute_gradient(conv, [x])
+    np.testing.assert_allclose(analytic, numeric, atol=1e-9)
 
 
 def test_zero_initialised_by_default(x):
@@ -141,9 +164,9 @@ def test_coupling_network_initialises_its_hidden_layers():
     x = np.random.default_rng(0).normal(size=[16, 4, 4, 3]) * 2.0 - 1.0
     network = CouplingNetwork(3, 4, 8, seed=1, dtype="float64")
     output = network.initialize(x)
-    hidden = network.conv_1(x)
-    second = network.conv_2(tf.nn.relu(hidden))
-    for y in (hidden, second):
+    first = network.conv_1.pre_activation(x)
+    second = network.conv_2.pre_activation(tf.nn.relu(first))
+    for y in (first, second):
         np.testing.assert_allclose(tf.reduce_mean(y, [0, 1, 2]), np.zeros(8), atol=1e-10)
         np.testing.assert_allclose(tf.math.reduce_std(y, [0, 1, 2]), np.ones(8), rtol=1e-3)
     np.testing.assert_array_equal(output, network(x))

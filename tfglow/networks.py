@@ -1,7 +1,11 @@
 """The coupling network of the official code, as Keras layers (section 3.3 and appendix B)."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
+
+from tfglow import pixelwise, shapes
 
 # The exponent's factor in exp(3·logs), so that scales learn faster than weights do.
 LOG_SCALE_FACTOR = 3.0
@@ -9,9 +13,10 @@ LOG_SCALE_FACTOR = 3.0
 
 @keras.saving.register_keras_serializable(package="tfglow")
 class ScaledConv2D(keras.layers.Layer):
-    """A convolution whose output channels are shifted and scaled.
+    """A convolution whose output channels are shifted and scaled, and an activation.
 
-    y = (conv(x) + b) · exp(3·logs), `[B, H, W, in_channels] → [B, H, W, filters]`, padding SAME.
+    y = activation((conv(x) + b) · exp(3·logs)), padding SAME,
+    `[B, H, W, in_channels] → [B, H, W, filters]`.
 
     This is both of the official code's convolutions: with `initialize` called on a batch it is a
     convolution followed by ActNorm, with `kernel_initializer="zeros"` the zero-initialised one.
@@ -25,6 +30,7 @@ class ScaledConv2D(keras.layers.Layer):
         filters: int,
         kernel_size: int,
         kernel_initializer: str | keras.initializers.Initializer = "zeros",
+        activation: str | Callable[[tf.Tensor], tf.Tensor] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -32,6 +38,7 @@ class ScaledConv2D(keras.layers.Layer):
         self.filters = filters
         self.kernel_size = kernel_size
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.activation = keras.activations.get(activation)
         edge_channels = int(kernel_size > 1)
         # autocast=False: the scale is applied to the kernel in the variables' precision.
         self.kernel = self.add_weight(
@@ -45,38 +52,52 @@ class ScaledConv2D(keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        if x.shape[-1] not in (None, self.in_channels):
-            # TensorFlow would take twice the channels for a convolution in two groups.
-            raise ValueError(
-                f"{self.name} was built for in_channels = {self.in_channels}, got an input with "
-                f"{x.shape[-1]}."
-            )
-        x = tf.ensure_shape(x, [None, None, None, self.in_channels])
-        # Scaling the kernel instead of the activations does the same to a far smaller tensor.
-        scale = tf.exp(LOG_SCALE_FACTOR * self.logs)
-        kernel = self.kernel * scale
-        bias = self.b * scale
-        if self.kernel_size > 1:
-            # Slices, as tf.split would make XLA compile a flow step again for every batch.
-            kernel, edge_kernel = kernel[:, :, : self.in_channels], kernel[:, :, self.in_channels :]
-            # What the edge channel adds is the same for every image: [H, W, filters].
-            bias += edge_response(edge_kernel, x.shape, tf.shape(x))
-        y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), strides=1, padding="SAME")
-        return y + tf.cast(bias, x.dtype)
+        return self._convolve(x, self.activation)
+
+    def pre_activation(self, x: tf.Tensor) -> tf.Tensor:
+        """What the activation gets, `[B, H, W, filters]`."""
+        return self._convolve(x, keras.activations.linear)
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
-        """Sets b and logs so that each output channel of `x` has mean 0 and variance 1.
+        """Sets b and logs so that before the activation each channel has mean 0, variance 1 on `x`.
 
         Returns the layer's output on `x`, `[B, H, W, filters]`.
         """
         self.b.assign(tf.zeros_like(self.b))
         self.logs.assign(tf.zeros_like(self.logs))
         # Statistics in the variables' precision, also where the activations have less.
-        y = tf.cast(self(x), self.variable_dtype)
+        y = tf.cast(self.pre_activation(x), self.variable_dtype)
         b, logs = data_dependent_shift_and_log_scale(y)
         self.b.assign(b)
         self.logs.assign(logs)
         return self(x)
+
+    def _convolve(self, x, activation):
+        if x.shape[-1] not in (None, self.in_channels):
+            # TensorFlow would take twice the channels for a convolution in two groups.
+            raise ValueError(
+                f"{self.name} was built for in_channels = {self.in_channels}, got an input with "
+                f"{x.shape[-1]}."
+            )
+        x = tf.cast(x, self.compute_dtype)
+        x = tf.ensure_shape(x, [None, None, None, self.in_channels])
+        # Scaling the kernel instead of the activations does the same to a far smaller tensor.
+        scale = tf.exp(LOG_SCALE_FACTOR * self.logs)
+        kernel = tf.cast(self.kernel * scale, x.dtype)
+        bias = self.b * scale
+        # Convolution, bias and activation in a row, with the bias a vector, run as one operation.
+        if self.kernel_size == 1:
+            return pixelwise.linear(x, kernel[0, 0], tf.cast(bias, x.dtype), activation)
+        if self.in_channels <= self.filters:
+            x = append_edge_channel(x, self.kernel_size)
+            y = tf.nn.conv2d(x, kernel, strides=1, padding="VALID")
+            return activation(tf.nn.bias_add(y, tf.cast(bias, x.dtype)))
+        # Where the input is the larger tensor, what the edge adds is cheaper to add to the output.
+        # Slices, as tf.split would make XLA compile a flow step again for every batch.
+        edge_kernel = (self.kernel * scale)[:, :, self.in_channels :]
+        bias += edge_response(edge_kernel, x)  # [1, H, W, filters]
+        y = tf.nn.conv2d(x, kernel[:, :, : self.in_channels], strides=1, padding="SAME")
+        return activation(y + tf.cast(bias, x.dtype))
 
     def get_config(self) -> dict:
         return {
@@ -85,6 +106,7 @@ class ScaledConv2D(keras.layers.Layer):
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "activation": keras.activations.serialize(self.activation),
         }
 
 
@@ -112,21 +134,23 @@ class CouplingNetwork(keras.layers.Layer):
         self.width = width
         self.seed = seed
         first, second = _seeds(seed)
-        dtype = self.dtype_policy
-        self.conv_1 = ScaledConv2D(in_channels, width, 3, first, dtype=dtype, name="conv_1")
-        self.conv_2 = ScaledConv2D(width, width, 1, second, dtype=dtype, name="conv_2")
-        self.conv_last = ScaledConv2D(width, out_channels, 3, dtype=dtype, name="conv_last")
+        hidden = {"activation": "relu", "dtype": self.dtype_policy}
+        self.conv_1 = ScaledConv2D(in_channels, width, 3, first, name="conv_1", **hidden)
+        self.conv_2 = ScaledConv2D(width, width, 1, second, name="conv_2", **hidden)
+        self.conv_last = ScaledConv2D(
+            width, out_channels, 3, dtype=self.dtype_policy, name="conv_last"
+        )
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        h = tf.nn.relu(self.conv_1(x))  # [B, H, W, width]
-        h = tf.nn.relu(self.conv_2(h))
+        h = self.conv_1(x)  # [B, H, W, width]
+        h = self.conv_2(h)
         return self.conv_last(h)  # [B, H, W, out_channels]
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Normalises the hidden layers on a batch and returns the output on it."""
-        h = tf.nn.relu(self.conv_1.initialize(x))
-        h = tf.nn.relu(self.conv_2.initialize(h))
+        h = self.conv_1.initialize(x)
+        h = self.conv_2.initialize(h)
         return self.conv_last(h)
 
     def get_config(self) -> dict:
@@ -171,26 +195,51 @@ def data_dependent_shift_and_log_scale(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
     return b, -tf.math.log(rms + 1e-6) / LOG_SCALE_FACTOR
 
 
-def edge_response(
-    edge_kernel: tf.Tensor, static_shape: tf.TensorShape, shape: tf.Tensor
-) -> tf.Tensor:
+def append_edge_channel(x: tf.Tensor, kernel_size: int) -> tf.Tensor:
+    """`x`, padded for a SAME convolution, and a channel that is 1 in the padding and 0 inside.
+
+    `[B, H, W, C] → [B, H + k - 1, W + k - 1, C + 1]`.
+    """
+    before, after = _padding(kernel_size)
+    paddings = [[0, 0], [before, after], [before, after], [0, 0]]
+
+    # With tf.pad's and tf.concat's gradients XLA would compile a flow step again for every batch.
+    @tf.custom_gradient
+    def append(x):
+        edge = tf.pad(tf.zeros_like(x[..., :1]), paddings, constant_values=1)
+        height, width, channels = shapes.shape_list(x)[1:]
+
+        def gradient(upstream):
+            inside = slice(before, before + height), slice(before, before + width)
+            return upstream[:, *inside, :channels]
+
+        return tf.concat([tf.pad(x, paddings), edge], axis=-1), gradient
+
+    return append(x)
+
+
+def edge_response(edge_kernel: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """What a channel that is 1 in the padding and 0 inside adds to a SAME convolution.
 
     Args:
       edge_kernel: `[k, k, 1, filters]`.
-      static_shape: Static shape of the convolution's input, `[B, H, W, C]`.
-      shape: Its dynamic shape, used where H or W is not static.
+      x: The convolution's input, `[B, H, W, C]`, of which only the shape matters.
 
     Returns:
       `[1, H, W, filters]`.
     """
-    height, width = (static_shape[i] or shape[i] for i in (1, 2))
-    before = (edge_kernel.shape[0] - 1) // 2
-    after = edge_kernel.shape[0] - 1 - before
+    before, after = _padding(edge_kernel.shape[0])
+    height, width = shapes.shape_list(x)[1:3]
     inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
     paddings = [[0, 0], [before, after], [before, after], [0, 0]]
     indicator = tf.pad(inside, paddings, constant_values=1)
     return tf.nn.conv2d(indicator, edge_kernel, strides=1, padding="VALID")
+
+
+def _padding(kernel_size):
+    """Rows before and after the image that SAME adds."""
+    before = (kernel_size - 1) // 2
+    return before, kernel_size - 1 - before
 
 
 def _seeds(seed: int | None) -> list[keras.initializers.Initializer]:

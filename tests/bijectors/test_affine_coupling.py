@@ -99,7 +99,7 @@ def test_initialize_normalises_the_hidden_layers(x):
     x = np.tile(x, [8, 1, 1, 1]) * 3.0 + 2.0
     y = coupling.initialize(x)
     np.testing.assert_allclose(y, coupling.forward(x), rtol=1e-12)
-    hidden = network.conv_1(x[..., :2]).numpy().reshape(-1, 8)
+    hidden = network.conv_1.pre_activation(x[..., :2]).numpy().reshape(-1, 8)
     np.testing.assert_allclose(hidden.mean(0), 0.0, atol=1e-10)
     np.testing.assert_allclose(hidden.var(0), 1.0, rtol=1e-4)
 

@@ -25,7 +25,7 @@ def test_initialize_goes_layer_by_layer():
     normalised = step.actnorm.forward(4.0 * x + 1.0)
     np.testing.assert_allclose(tf.reduce_mean(normalised, [0, 1, 2]), np.zeros(4), atol=1e-12)
     x1 = step.permutation.forward(normalised)[..., :2]
-    hidden = step.coupling.network.conv_1(x1)
+    hidden = step.coupling.network.conv_1.pre_activation(x1)
     np.testing.assert_allclose(tf.math.reduce_std(hidden, [0, 1, 2]), np.ones(8), rtol=1e-4)
 
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors import shapes
+from tfglow import shapes
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.networks import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors import shapes
+from tfglow import shapes
 from tfglow.bijectors.coupling import Coupling
 
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors import shapes
+from tfglow import shapes
 from tfglow.bijectors.coupling import named_network_variables
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.networks import ScaledConv2D

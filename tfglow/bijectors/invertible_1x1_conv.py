@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfglow.bijectors import shapes
+from tfglow import pixelwise, shapes
 from tfglow.bijectors.channel_map import ChannelMap
 from tfglow.config import PARAMETERIZATIONS
 
@@ -112,10 +112,10 @@ class Invertible1x1Conv(ChannelMap):
         return tf.reduce_sum(log_s, axis=-1)
 
     def _forward_and_log_det(self, x):
-        return _map_channels(x, self.weight()), self._log_det(x)
+        return pixelwise.linear(x, self.weight()), self._log_det(x)
 
     def _inverse_and_log_det(self, y):
-        return _map_channels(y, self.inverse_weight()), -self._log_det(y)
+        return pixelwise.linear(y, self.inverse_weight()), -self._log_det(y)
 
     def _log_det(self, x):
         return shapes.num_positions(x) * self.log_abs_det_weight()
@@ -129,12 +129,6 @@ def _triangles(num_channels, permutation, sign, lower, upper, log_s):
     unit = tf.constant(np.eye(num_channels), lower.dtype)
     diagonal = unit * (sign * tf.exp(log_s))[..., tf.newaxis, :]
     return permutation, lower * below + unit, upper * above + diagonal
-
-
-def _map_channels(x, weight):
-    """x W at every pixel, as one matrix product."""
-    rows = tf.reshape(x, [-1, weight.shape[0]])  # [B·H·W, C]
-    return tf.reshape(tf.matmul(rows, weight), shapes.shape_list(x))
 
 
 @tf.custom_gradient

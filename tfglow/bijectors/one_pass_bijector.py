@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfglow.bijectors import shapes
+from tfglow import shapes
 from tfglow.bijectors.one_pass_cache import OnePassCache
 
 tfb = tfp.bijectors

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors import shapes
+from tfglow import pixelwise, shapes
 from tfglow.bijectors.flow_step import FlowStep
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.networks import LOG_SCALE_FACTOR
@@ -94,12 +94,12 @@ class StepChain(OnePassBijector):
     def _forward_step(self, x, weight, bias, *network_weights):
         """One step for given weights: a linear map of the channels, then the coupling."""
         coupling = self.steps[0].coupling.with_network_weights(network_weights)
-        return coupling.forward_and_log_det(_map_channels(x, weight, bias))
+        return coupling.forward_and_log_det(pixelwise.linear(x, weight, bias))
 
     def _inverse_step(self, y, weight, bias, *network_weights):
         coupling = self.steps[0].coupling.with_network_weights(network_weights)
         x, log_det = coupling.inverse_and_log_det(y)
-        return _map_channels(x, weight, bias), log_det
+        return pixelwise.linear(x, weight, bias), log_det
 
     def _forward_maps(self):
         """Of each step ActNorm and permutation as weight and bias; log |det| a pixel, of all."""
@@ -158,12 +158,6 @@ def _recomputed(function):
         return forward(*inputs), lambda *upstream: gradients(inputs, upstream)
 
     return run
-
-
-def _map_channels(x, weight, bias):
-    """x W + bias at every pixel."""
-    rows = tf.reshape(x, [-1, weight.shape[0]])  # [B·H·W, C]
-    return tf.reshape(tf.nn.bias_add(tf.matmul(rows, weight), bias), shapes.shape_list(x))
 
 
 def _in_turn(functions, x):

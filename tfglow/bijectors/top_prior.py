@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors import shapes
+from tfglow import shapes
 from tfglow.bijectors.coupling import named_network_variables
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.networks import LOG_SCALE_FACTOR, ScaledDense, edge_response
@@ -84,7 +84,7 @@ class TopPrior(OnePassBijector):
         """μ and log σ for events like `z` `[B, H, W, C]`; `[1 or B, H or 1, W or 1, C]` each."""
         parameters = tf.zeros([1, 1, 1, 2 * self.num_channels], self.dtype)
         if self._learn_top:
-            edge = edge_response(self.edge_kernel, z.shape, tf.shape(z))
+            edge = edge_response(self.edge_kernel, z)
             parameters += (edge + self.b) * tf.exp(LOG_SCALE_FACTOR * self.logs)
         if self._num_classes:
             one_hot = tf.one_hot(labels, self._num_classes, dtype=self.dtype)

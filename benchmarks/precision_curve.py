@@ -1,0 +1,77 @@
+"""Bits per dimension along training in float32 and in mixed bfloat16, from the same start.
+
+Runs `train/main.py` once for each precision, from the same seed, images and noise, and once more
+in float32 from another seed: a difference is to be held against what two float32 runs differ by.
+It prints the test split's bits per dimension at each evaluation, with the weights as they are. Runs
+that are there already go on from where they stopped.
+
+    python -m benchmarks.precision_curve --runs_dir=runs/precision --data_dir=DIR
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = {
+    "float32": [],
+    "mixed_bfloat16": ["--precision=mixed_bfloat16"],
+    "float32, other seed": ["--seed=1"],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs_dir", required=True, help="a folder for the runs")
+    parser.add_argument("--data_dir", help="of cifar10, as TFDS keeps it")
+    parser.add_argument("--steps", type=int, default=8, help="K, flow steps a level")
+    parser.add_argument("--width", type=int, default=128, help="channels of the hidden layers")
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--train_steps", type=int, default=1000)
+    parser.add_argument("--evaluate_every", type=int, default=100, help="steps")
+    args = parser.parse_args()
+    if args.train_steps % args.evaluate_every:
+        parser.error("--train_steps must be a multiple of --evaluate_every")
+
+    curves = {}
+    for name, flags in RUNS.items():
+        run_dir = Path(args.runs_dir) / name.replace(", ", "_").replace(" ", "_")
+        train(run_dir, args, flags)
+        curves[name] = read_curve(run_dir)
+    print(f"\n| step | {' | '.join(curves)} | mixed − float32 | other seed − float32 |")
+    print("|---:" * (len(curves) + 3) + "|")
+    for step in curves["float32"]:
+        values = [curve[step] for curve in curves.values()]
+        differences = [value - values[0] for value in values[1:]]
+        cells = [f"{value:.4f}" for value in values] + [f"{d:+.4f}" for d in differences]
+        print(f"| {step:,} | {' | '.join(cells)} |")
+
+
+def train(run_dir: Path, args: argparse.Namespace, flags: list[str]) -> None:
+    """One run, or the rest of it."""
+    epoch_images = args.evaluate_every * args.batch_size
+    command = [
+        *(sys.executable, str(ROOT / "train" / "main.py"), f"--run_dir={run_dir}"),
+        *("--preset=cifar10", f"--steps={args.steps}", f"--width={args.width}", "--shift=0"),
+        *(f"--batch_size={args.batch_size}", f"--epoch_images={epoch_images}", "--eval_every=1"),
+        *(f"--epochs={args.train_steps // args.evaluate_every}", "--warmup_steps=1000"),
+        *("--average_decay=0", "--sample_every=1000", "--checkpoint_every=1000"),
+        *([f"--data_dir={args.data_dir}"] if args.data_dir else []),
+        *flags,
+    ]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def read_curve(run_dir: Path) -> dict[int, float]:
+    """Step → the test split's bits per dimension."""
+    lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    epochs = [json.loads(line) for line in lines]
+    return {e["step"]: e["eval_bits_per_dim"] for e in epochs if "eval_bits_per_dim" in e}
+
+
+if __name__ == "__main__":
+    main()
