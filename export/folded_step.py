@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from export.folded_network import FoldedNetwork
 from export.folding import ChannelMap, StepWeights
+from tfglow import pixelwise
 
 
 class FoldedStep(tf.Module):
@@ -35,7 +36,7 @@ class FoldedStep(tf.Module):
 
     def forward(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """y, and −log s `[N, H, W, C/2]`, or None where s = 1."""
-        z1, z2 = tf.split(_map_channels(x, self.kernel, self.bias), 2, axis=-1)
+        z1, z2 = tf.split(pixelwise.linear(x, self.kernel, self.bias), 2, axis=-1)
         if not self._is_affine:
             return tf.concat([z1, z2 + self.network(z1)], axis=-1), None
         shift, exponent = tf.split(self.network(z1), 2, axis=-1)
@@ -51,7 +52,7 @@ class FoldedStep(tf.Module):
         else:
             z2 = y2 - self.network(z1)
         z = tf.concat([z1, z2], axis=-1)
-        return _map_channels(z, self.inverse_kernel, self.inverse_bias)
+        return pixelwise.linear(z, self.inverse_kernel, self.inverse_bias)
 
 
 def _variables(channel_map: ChannelMap, dtype: tf.DType, prefix: str) -> list[tf.Variable]:
@@ -59,11 +60,3 @@ def _variables(channel_map: ChannelMap, dtype: tf.DType, prefix: str) -> list[tf
         tf.Variable(value, trainable=False, dtype=dtype, name=f"{prefix}{field}")
         for field, value in channel_map._asdict().items()
     ]
-
-
-def _map_channels(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """The 1×1 convolution x·kernel + bias, as a matrix product of all pixels."""
-    _, height, width, channels = x.shape
-    rows = tf.reshape(x, [-1, channels])  # [N·H·W, C]
-    rows = tf.nn.bias_add(tf.matmul(rows, kernel), bias)
-    return tf.reshape(rows, [-1, height, width, channels])

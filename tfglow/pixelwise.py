@@ -28,4 +28,4 @@ def linear(
         rows = tf.nn.bias_add(rows, bias)
     if activation is not None:  # Before the reshape, so that all of it runs as one operation.
         rows = activation(rows)
-    return tf.reshape(rows, [*shapes.shape_list(x)[:-1], weight.shape[1]])
+    return tf.reshape(rows, [-1, *shapes.shape_list(x)[1:-1], weight.shape[1]])
