@@ -46,11 +46,27 @@ def main() -> None:
         width, checkpointing = args.one.split(",")
         print(json.dumps(measure(args, int(width), checkpointing == "true")))
         return
+    _check(parser, args)
     print(f"| {' | '.join(COLUMNS.values())} |")
     print("|" + "---:|" * len(COLUMNS), flush=True)
     for width in args.widths.split(","):
         for checkpointing in ("true", "false"):
             print(_line(_in_a_process(width, checkpointing)), flush=True)
+
+
+def _check(parser, args):
+    """Ends with a sentence if no model can be made of the flags."""
+    for width in args.widths.split(","):
+        if not width.isdigit() or int(width) < 1:
+            parser.error(f"--widths must be positive integers such as 64,512; got {args.widths!r}")
+    for name in ("levels", "steps", "train_steps"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name} must be at least 1, got {getattr(args, name)}")
+    factor = 2**args.levels
+    if args.image_size < 1 or args.image_size % factor:
+        parser.error(
+            f"--image_size must be a multiple of 2^levels = {factor}, got {args.image_size}"
+        )
 
 
 def measure(args: argparse.Namespace, width: int, checkpointing: bool) -> dict[str, float | str]:

@@ -98,8 +98,14 @@ def _find(flags: argparse.Namespace) -> None:
     check_output(flags.output, ".npz")
     if bool(flags.table) != bool(flags.folder):
         raise ValueError("A --table of attributes needs the --folder of its files, and reverse.")
-    if flags.table and flags.pairs:
-        raise ValueError("--pairs are of a data set's classes; a --table has its own attributes.")
+    of_data = ("pairs", "images", "split", "data_dir")
+    given = [f"--{name}" for name in of_data if getattr(flags, name) is not None]
+    if flags.table and given:
+        raise ValueError(
+            f"{given[0]} is of a data set; a --table has its own files and attributes."
+        )
+    if flags.images is not None and flags.images < 1:
+        raise ValueError(f"--images must be at least 1, got {flags.images}.")
     pairs = [_pair(text) for text in flags.pairs or ()]
     run = TrainedRun.open(flags.run_dir, flags.checkpoint)
     if flags.table:

@@ -23,6 +23,7 @@ from train.comparison import (
 from train.config import TrainConfig
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
 from train.image_flags import integers, words
+from train.pictures import check_folder
 from train.sweep import run_missing
 from train.trainer import TrainingDiverged
 
@@ -36,7 +37,7 @@ dimension (section 5 and figure 3 of the paper).
       --permutations=shuffle,reverse --couplings=affine --seeds=0,1
 
 Started again it trains what is missing. In --compare_dir there are a run folder for each, and at
-the end comparison.png, comparison.md and comparison.json.
+the end comparison.png, comparison.md and comparison.json, of what was asked for, up to --epochs.
 """
 
 
@@ -64,10 +65,9 @@ def compare(
       TrainingDiverged: As `train_and_evaluate` does.
     """
     configs = variants(config, permutations, couplings, seeds)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = check_folder(folder)
     run_missing(configs, folder)
-    comparison = collect(folder, permutations, couplings, seeds)
+    comparison = collect(folder, permutations, couplings, seeds, config.epochs)
     if comparison:
         replace_file(folder / "comparison.png", comparison_figure(comparison))
         replace_file(folder / "comparison.md", comparison_table(comparison))

@@ -73,8 +73,16 @@ def collect(
     permutations: Sequence[str],
     couplings: Sequence[str],
     seeds: Sequence[int],
+    epochs: int,
 ) -> list[Curves]:
     """The curves of the runs in a folder; combinations none of whose seeds is there are left out.
+
+    Args:
+      folder: Where the run folders are.
+      permutations: Of the combinations.
+      couplings: Of the combinations.
+      seeds: Of the combinations.
+      epochs: How many are looked at: a run may have been trained for more.
 
     Raises:
       ValueError: If the runs of a combination have no evaluated epoch in common.
@@ -85,16 +93,16 @@ def collect(
         for seed in seeds:
             lines = RunFolder(Path(folder) / run_name(coupling, permutation, seed)).metrics()
             curve = {line["epoch"]: line.get("eval_bits_per_dim") for line in lines}
-            curve = {epoch: bits for epoch, bits in curve.items() if bits is not None}
+            curve = {e: bits for e, bits in curve.items() if bits is not None and e <= epochs}
             if curve:
                 curves[seed] = curve
         if not curves:
             continue
-        epochs = sorted(set.intersection(*(set(curve) for curve in curves.values())))
-        if not epochs:
+        common = sorted(set.intersection(*(set(curve) for curve in curves.values())))
+        if not common:
             raise ValueError(f"The runs {coupling}-{permutation}-… have no epoch in common.")
-        bits = np.array([[curve[epoch] for epoch in epochs] for curve in curves.values()])
-        found.append(Curves(coupling, permutation, tuple(curves), tuple(epochs), bits))
+        bits = np.array([[curve[epoch] for epoch in common] for curve in curves.values()])
+        found.append(Curves(coupling, permutation, tuple(curves), tuple(common), bits))
     return found
 
 
@@ -122,17 +130,22 @@ def _order(group):
     """What each two neighbours in the order of their means say."""
     group = sorted(group, key=lambda curves: curves.final.mean())
     for better, worse in itertools.pairwise(group):
-        gap = worse.final.mean() - better.final.mean()
-        apart = better.final.max() < worse.final.min()
-        yield (
-            f"{LABELS[better.permutation]} is {gap:.4f} bits/dim below "
-            f"{LABELS[worse.permutation]}, "
-            + (
-                "and all of its seeds are below all of the other's."
-                if apart
-                else "but the seeds' ranges overlap."
+        names = LABELS[better.permutation], LABELS[worse.permutation]
+        if (better.epochs[-1], better.seeds) != (worse.epochs[-1], worse.seeds):
+            yield (
+                f"{names[0]} and {names[1]} cannot be compared yet: they were evaluated after "
+                f"{better.epochs[-1]} and {worse.epochs[-1]} epochs, for the seeds "
+                f"{list(better.seeds)} and {list(worse.seeds)}."
             )
-        )
+            continue
+        gap = worse.final.mean() - better.final.mean()
+        if len(better.seeds) == 1:
+            spread = "for one seed, which says nothing about the spread."
+        elif better.final.max() < worse.final.min():
+            spread = "and all of its seeds are below all of the other's."
+        else:
+            spread = "but the seeds' ranges overlap."
+        yield f"{names[0]} is {gap:.4f} bits/dim below {names[1]}, {spread}"
 
 
 def comparison_figure(comparison: Sequence[Curves]) -> bytes:

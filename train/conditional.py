@@ -20,7 +20,7 @@ from train.flags import OneSentenceParser
 from train.image_flags import add_checkpoint_flag, integers
 from train.pictures import check_output, write_png
 from train.plots import visible
-from train.trained_run import TrainedRun, decode
+from train.trained_run import TrainedRun, check_temperature, decode
 
 _DESCRIPTION = """\
 Draws samples of a conditional model, a class a row, and prints how often its classifier, a linear
@@ -45,8 +45,7 @@ def samples_by_class(
         raise ValueError("The model is unconditional (num_classes = 0): it has no classes to show.")
     if columns < 1:
         raise ValueError(f"`columns` must be at least 1, got {columns}.")
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"`temperature` must be finite and at least 0, got {temperature}.")
+    check_temperature(temperature)
     eps = tf.random.stateless_normal([columns, config.num_dims], [seed, 0], dtype=config.dtype)
     eps = np.tile(np.asarray(temperature, config.dtype) * eps.numpy(), [len(classes), 1])
     labels = np.repeat(np.asarray(classes, np.int32), columns)
@@ -75,15 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run = TrainedRun.open(flags.run_dir, flags.checkpoint)
         classes = flags.classes or range(min(run.glow.config.num_classes, 10))
         images = samples_by_class(run.glow, classes, flags.columns, flags.temperature, flags.seed)
+        result = evaluate_run(flags.run_dir, data_dir=flags.data_dir, checkpoint=flags.checkpoint)
         write_png(
             flags.output,
             image_grid(visible(images.reshape(-1, *images.shape[2:])), columns=flags.columns),
         )
-        print(f"Samples: {flags.output}", flush=True)
-        result = evaluate_run(flags.run_dir, data_dir=flags.data_dir, checkpoint=flags.checkpoint)
     except (ValueError, OSError) as error:
         sys.exit(f"train/conditional.py: {error}")
-    print(_report(result))
+    print(f"Samples: {flags.output}\n{_report(result)}")
 
 
 def _report(result):

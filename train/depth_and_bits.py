@@ -20,9 +20,10 @@ from tfglow.run_folder import RunFolder
 from train.config import TrainConfig
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
 from train.image_flags import integers
-from train.pictures import write_png
+from train.pictures import check_folder, write_png
 from train.plots import visible
 from train.sweep import run_missing
+from train.trained_run import check_temperature
 from train.trainer import TrainingDiverged
 
 _DESCRIPTION = """\
@@ -71,13 +72,18 @@ def compare_depth_and_bits(
       ValueError: If a value is out of range, or the folder has runs of another configuration.
       TrainingDiverged: As `train_and_evaluate` does.
     """
+    for name, values in (("levels", levels), ("bits", bits)):
+        if not values or len(set(values)) < len(values):
+            raise ValueError(f"`{name}` must be one or more different values, got {list(values)}.")
+    if columns < 1:
+        raise ValueError(f"`columns` must be at least 1, got {columns}.")
+    check_temperature(temperature)
     configs, models = {}, {}
     for num_bits, depth in itertools.product(bits, levels):
         name = f"bits{num_bits}-levels{depth}"
         models[name] = dataclasses.replace(config.model, levels=depth, num_bits=num_bits)
         configs[name] = dataclasses.replace(config, model=models[name])
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = check_folder(folder)
     if not run_missing(configs, folder):
         return []
     results, rows = [], []

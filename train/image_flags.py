@@ -44,6 +44,11 @@ def images_from_flags(
     if bool(flags.files) == bool(flags.indices):
         raise ValueError("Give the images either as --files or as --indices of the data set.")
     if flags.files:
+        if flags.labels is not None and len(flags.labels) != len(flags.files):
+            raise ValueError(
+                f"--labels must be one for each of the {len(flags.files)} files, got "
+                f"{len(flags.labels)}."
+            )
         labels = None if flags.labels is None else np.array(flags.labels, np.int32)
         return run.read_files(flags.files), labels
     if flags.labels:
@@ -54,14 +59,21 @@ def images_from_flags(
 
 def integers(text: str) -> list[int]:
     """Integers from a flag's text, "3,8"."""
-    return [int(part) for part in text.split(",")]
+    return _parts(int, text, "integers such as 3,8")
 
 
 def numbers(text: str) -> list[float]:
     """Numbers from a flag's text, "0,0.7,1"."""
-    return [float(part) for part in text.split(",")]
+    return _parts(float, text, "numbers such as 0,0.7,1")
 
 
 def words(text: str) -> list[str]:
     """Words from a flag's text, "shuffle,reverse"."""
     return [part.strip() for part in text.split(",")]
+
+
+def _parts(kind, text, expected):
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {expected}; got {text!r}") from None

@@ -75,7 +75,7 @@ def interpolate_pairs(
       ValueError: As `interpolate_images` does, and if N is odd.
     """
     if not len(images) or len(images) % 2:
-        raise ValueError(f"A path needs two images each, got {len(images)}.")
+        raise ValueError(f"Expected an even number of images, two a path; got {len(images)}.")
     rows = []
     for start in range(0, len(images), 2):
         ends = None if labels is None else (labels[start], labels[start + 1])

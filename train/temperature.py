@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -22,7 +22,7 @@ from train.flags import OneSentenceParser
 from train.image_flags import add_checkpoint_flag, numbers
 from train.pictures import check_output, write_png
 from train.plots import visible
-from train.trained_run import TrainedRun, decode
+from train.trained_run import TrainedRun, check_temperature, decodable, decode
 
 _DESCRIPTION = """\
 Draws samples at several temperatures, a row each, from the same seeds (section 6 of the paper),
@@ -51,7 +51,11 @@ class SamplesAtTemperature:
 
 
 def sample_at_temperatures(
-    glow: Glow, num: int, temperatures: Sequence[float] = TEMPERATURES, seed: int = 0
+    glow: Glow,
+    num: int,
+    temperatures: Sequence[float] = TEMPERATURES,
+    seed: int = 0,
+    report: Callable[[str], None] = print,
 ) -> list[SamplesAtTemperature]:
     """Decodes T·ε for each temperature T, from the same ε ~ N(0, I).
 
@@ -63,20 +67,28 @@ def sample_at_temperatures(
       num: How many samples.
       temperatures: Finite and at least 0.
       seed: Of ε and of the noise.
+      report: Is called with a sentence if some samples have no image.
 
     Raises:
       ValueError: If an argument is out of range.
     """
     if num < 1:
         raise ValueError(f"`num` must be at least 1, got {num}.")
+    for temperature in temperatures:
+        check_temperature(temperature)
     config = glow.config
     eps = tf.random.stateless_normal([num, config.num_dims], [seed, 0], dtype=config.dtype).numpy()
     labels = np.arange(num, dtype=np.int32) % config.num_classes if config.num_classes else None
     results = []
     for temperature in temperatures:
-        if not 0 <= temperature < float("inf"):
-            raise ValueError(f"A temperature must be finite and at least 0, got {temperature}.")
-        images = decode(glow, np.asarray(temperature, eps.dtype) * eps, labels, _BATCH)
+        latents = np.asarray(temperature, eps.dtype) * eps
+        images = decode(glow, latents, labels, _BATCH)
+        lost = int(np.sum(~decodable(glow, latents, labels, _BATCH)))
+        if lost:
+            report(
+                f"{lost} of {num} samples at temperature {temperature:g} are black: so far from "
+                "all images the flow's inverse overflows."
+            )
         batches = (
             {"image": images[i : i + _BATCH]}
             | ({} if labels is None else {"label": labels[i : i + _BATCH]})
@@ -135,10 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="Default: 0.")
     add_checkpoint_flag(parser)
     parser.add_argument("--output", required=True, metavar="PNG", help="The picture to write.")
-    parser.add_argument("--json", metavar="FILE", help="Writes the likelihoods there too.")
+    parser.add_argument("--json", metavar="JSON", help="Writes the likelihoods there too.")
     flags = parser.parse_args(arguments)
     try:
         check_output(flags.output, ".png")
+        if flags.json:
+            check_output(flags.json, ".json")
+        if flags.samples < 1:
+            raise ValueError(f"`samples` must be at least 1, got {flags.samples}.")
         run = TrainedRun.open(flags.run_dir, flags.checkpoint)
         if not 1 <= flags.columns <= flags.samples:
             raise ValueError(

@@ -122,6 +122,16 @@ def decode(
     return _by_batches(glow.decode, latents, labels, batch_size)
 
 
+def check_temperature(temperature: float) -> None:
+    """Refuses what no sample can be drawn at.
+
+    Raises:
+      ValueError: If it is negative or not finite.
+    """
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"A temperature must be finite and at least 0, got {temperature}.")
+
+
 def decodable(
     glow: Glow, latents: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
 ) -> np.ndarray:

@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import pytest
+
+from benchmarks import large_images
 from tests.source_imports import ROOT
 
 
@@ -21,3 +24,24 @@ def test_prints_a_line_a_model_and_every_byte_comes_back():
     for row in rows:
         assert float(row[3]) > 0.1  # GiB of a Python process with TensorFlow in it
         assert row[-2:] == ["0 of 768", "0 of 768"]
+
+
+@pytest.mark.parametrize(
+    "flags, sentence",
+    [
+        (["--widths=x"], "--widths must be positive integers such as 64,512; got 'x'"),
+        (["--widths=8,0"], "--widths must be positive integers such as 64,512; got '8,0'"),
+        (["--train_steps=0"], "--train_steps must be at least 1, got 0"),
+        (
+            ["--image_size=33", "--levels=2"],
+            "--image_size must be a multiple of 2^levels = 4, got 33",
+        ),
+    ],
+)
+def test_refuses_in_one_sentence(flags, sentence, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["large_images", *flags])
+    with pytest.raises(SystemExit):
+        large_images.main()
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[-1].endswith(sentence)
+    assert not printed.out

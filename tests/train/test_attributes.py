@@ -110,6 +110,11 @@ def test_the_commands_find_and_apply(run, tmp_path):
         (["find", "--table=t.csv", "--output=d.npz"], "needs the --folder of its files"),
         (["find", "--table=t.csv", "--folder=.", "--output=d.npz"], "Cannot read the table"),
         (
+            ["find", "--table=t.csv", "--folder=.", "--images=3", "--output=d.npz"],
+            "--images is of a data set; a --table has its own files and attributes.",
+        ),
+        (["find", "--images=-3", "--output=d.npz"], "--images must be at least 1, got -3."),
+        (
             ["apply", "--directions=d.npz", "--attribute=a", "--indices=1", "--output=d.png"],
             "Cannot read attribute directions from 'd.npz'",
         ),

@@ -45,11 +45,21 @@ def test_trains_compares_and_resumes(tmp_path, capsys):
         (["--permutations=rotate"], "`permutation` must be one of"),
         (["--preset=small"], "Unknown preset 'small'"),
         (["--dataset=none"], "'none'"),
+        (["--compare_dir={file}"], "is a file, expected a folder for the results."),
     ],
 )
 def test_refuses_in_one_sentence(tmp_path, arguments, sentence):
+    arguments = [argument.format(file=__file__) for argument in arguments]
     with pytest.raises(SystemExit) as exit_:
-        compare.main([f"--compare_dir={tmp_path}", *FLAGS, *arguments])
+        compare.main([f"--compare_dir={tmp_path / 'new'}", *FLAGS, *arguments])
     assert str(exit_.value).startswith("train/compare.py: ")
     assert sentence in str(exit_.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_what_is_no_list_of_integers(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        compare.main([f"--compare_dir={tmp_path}", "--seeds=0,x"])
+    assert capsys.readouterr().err == (
+        "train/compare.py: argument --seeds: expected integers such as 3,8; got '0,x'\n"
+    )

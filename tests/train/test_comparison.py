@@ -58,7 +58,7 @@ def test_variants_refuse(tiny, arguments, sentence):
 
 
 def test_collects_the_epochs_that_were_evaluated(folder):
-    curves = comparison.collect(folder, PERMUTATIONS, ["affine", "additive"], [0, 1, 2, 3])
+    curves = comparison.collect(folder, PERMUTATIONS, ["affine", "additive"], [0, 1, 2, 3], 4)
     assert [(c.coupling, c.permutation) for c in curves] == list(FINAL)
     assert curves[1].seeds == (0, 1, 2)
     assert curves[1].epochs == (1, 2, 4)
@@ -67,7 +67,7 @@ def test_collects_the_epochs_that_were_evaluated(folder):
 
 
 def test_the_table_says_what_the_numbers_say(folder):
-    curves = comparison.collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2])
+    curves = comparison.collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 4)
     table = comparison.comparison_table(curves)
     assert "| affine | shuffle | 4 | 3 | 3.5000 ± 0.1000 | 3.4000 – 3.6000 |" in table
     assert (
@@ -79,8 +79,34 @@ def test_the_table_says_what_the_numbers_say(folder):
     )
 
 
+def test_epochs_beyond_those_asked_for_are_left_out(folder):
+    curves = comparison.collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 2)
+    assert [c.epochs for c in curves] == [(1, 2)] * 3
+    assert "| affine | shuffle | 2 | 3 | 5.5000 ± 0.1000 |" in comparison.comparison_table(curves)
+
+
+def test_no_order_of_runs_of_different_length_or_seeds(folder):
+    one, two, _ = comparison.collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 4)
+    [shorter] = comparison.collect(folder, ["shuffle"], ["affine"], [0, 1, 2], 2)
+    assert (
+        "shuffle cannot be compared yet: they were evaluated after 4 and 2 epochs, for the seeds "
+        "[0, 1, 2] and [0, 1, 2]."
+    ) in comparison.comparison_table([one, shorter])
+    [fewer] = comparison.collect(folder, ["reverse"], ["affine"], [0, 1], 4)
+    table = comparison.comparison_table([two, fewer])
+    assert "for the seeds [0, 1, 2] and [0, 1]." in table
+    assert "below" not in table
+
+
+def test_one_seed_says_nothing_about_the_spread(folder):
+    curves = comparison.collect(folder, PERMUTATIONS, ["affine"], [0], 4)
+    assert "below shuffle, for one seed, which says nothing about the spread." in (
+        comparison.comparison_table(curves)
+    )
+
+
 def test_the_figure_has_a_panel_a_coupling(folder):
-    [one] = [c for c in comparison.collect(folder, ["shuffle"], ["affine"], [0, 1, 2])]
+    [one] = [c for c in comparison.collect(folder, ["shuffle"], ["affine"], [0, 1, 2], 4)]
     other = comparison.Curves("additive", "reverse", (0,), one.epochs, one.bits_per_dim[:1])
     sizes = [
         tf.io.decode_png(comparison.comparison_figure(curves)).shape

@@ -39,7 +39,7 @@ def test_a_conditional_model_takes_the_label_of_the_nearer_end(tmp_path):
 
 def test_an_odd_number_of_images_makes_no_pairs(run):
     images, _ = images_at(run.load_split(), [1, 2, 3])
-    with pytest.raises(ValueError, match="two images each, got 3"):
+    with pytest.raises(ValueError, match="an even number of images, two a path; got 3"):
         interpolate.interpolate_pairs(run.glow, images, 4)
 
 
@@ -80,6 +80,10 @@ def test_the_command_writes_a_strip_and_a_gif(run, tmp_path, capsys):
         (["--output=a.png", "--indices=1,2", "--path=round"], "`path` must be one of linear"),
         (["--output=a.png", "--indices=1,2", "--labels=1,2"], "--labels are for --files"),
         (["--output=a.png", "--indices=1,2", "--split=dev"], "Unknown split 'dev'"),
+        (
+            ["--output=a.png", "--labels=1", "--files", "b.png", "c.png"],
+            "--labels must be one for each of the 2 files, got 1.",
+        ),
         (["--output=a.png", "--files", "b.png", "c.png"], "Cannot read the image file 'b.png'"),
     ],
 )

@@ -27,6 +27,12 @@ def test_a_gif_goes_there_and_back_for_ever(tmp_path, channels, mode):
             np.testing.assert_array_equal(shown, expected)
 
 
+def test_refuses_a_folder_for_a_file(tmp_path):
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(ValueError, match=r"a.png' is a folder, expected a file to write"):
+        pictures.check_output(tmp_path / "a.png", ".png")
+
+
 def test_a_png_is_exact(tmp_path):
     [frame, *_] = _frames(3)
     pictures.write_png(tmp_path / "a.png", frame)

@@ -69,7 +69,9 @@ def test_the_command_writes_the_picture_and_the_numbers(run, tmp_path, capsys):
     [
         (["--temperatures=0,-1"], "finite and at least 0, got -1.0"),
         (["--samples=4"], "`columns` must be from 1 to the 4 samples, got 10"),
-        (["--samples=0", "--columns=0"], "`columns` must be from 1 to the 0 samples, got 0"),
+        (["--samples=0", "--columns=0"], "`samples` must be at least 1, got 0"),
+        (["--json=a.txt"], "'a.txt' must end in .json"),
+        (["--json=nowhere/a.json"], "The folder of 'nowhere/a.json' does not exist"),
         (["--checkpoint=first"], "one of best, latest; got 'first'"),
     ],
 )
@@ -80,3 +82,10 @@ def test_the_command_refuses_in_one_sentence(run, tmp_path, arguments, sentence)
     assert str(exit_.value).startswith("train/temperature.py: ")
     assert sentence in str(exit_.value)
     assert not output.exists()
+
+
+def test_says_when_samples_are_lost(run):
+    said = []
+    temperature.sample_at_temperatures(run.glow, 2, [1.0, 1e35], report=said.append)
+    assert len(said) == 1
+    assert said[0].startswith("2 of 2 samples at temperature 1e+35 are black")

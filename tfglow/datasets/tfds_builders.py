@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import logging
 import os
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,7 +44,8 @@ def find_builder(name: str, data_dir: str | os.PathLike | None = None) -> tfds.c
         data_dir = prepared.data_dir_root
     builder = _builder(name, parts, data_dir)
     if not builder.is_prepared() and not parts["version"]:
-        builder = tfds.builder(f"{name}:*.*.*", data_dir=data_dir, try_gcs=False)
+        with _without_warnings():
+            builder = tfds.builder(f"{name}:*.*.*", data_dir=data_dir, try_gcs=False)
     if not builder.is_prepared():
         place = os.fspath(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"))
         raise ValueError(
@@ -58,7 +62,8 @@ def _builder(
     import tensorflow_datasets as tfds
 
     try:
-        return tfds.builder(name, data_dir=data_dir, try_gcs=False)
+        with _without_warnings():
+            return tfds.builder(name, data_dir=data_dir, try_gcs=False)
     except tfds.core.DatasetNotFoundError:
         raise _unknown_name(name) from None
     except ImportError as error:
@@ -74,6 +79,18 @@ def _builder(
                 f"the installed TFDS makes version {known.VERSION}, not {parts['version']}."
             ) from None
         raise ValueError(f"Cannot open {name!r}: {str(error).splitlines()[0]}") from error
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """TFDS warns of every folder without the data set; the caller says it in a sentence."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _unknown_name(name: str) -> ValueError:

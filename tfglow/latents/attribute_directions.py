@@ -102,7 +102,8 @@ class AttributeDirections:
           `[N, S, D]`, of the dtype of `latents`.
 
         Raises:
-          ValueError: If there is no such attribute, or the latents have another length.
+          ValueError: If there is no such attribute, the latents have another length, or a strength
+            is not finite.
         """
         latents = np.asarray(latents)
         direction = self[name]
@@ -112,6 +113,8 @@ class AttributeDirections:
                 f"{list(latents.shape)}."
             )
         alphas = np.asarray(strengths, latents.dtype)
+        if not np.all(np.isfinite(alphas)):
+            raise ValueError(f"Strengths must be finite, got {list(strengths)}.")
         return latents[:, None] + alphas[:, None] * direction.astype(latents.dtype)
 
     def save(self, path: str | os.PathLike) -> None:
