@@ -1,9 +1,13 @@
 """What a training step of a paper-size Glow holds in memory, stage by stage.
 
-Prints the process's memory after each stage, the peak within it, and what the weights, the
-optimizer's slots and the gradients amount to by their shapes. Linux only: it reads /proc.
+Prints the process's memory after each stage and the peak within it; how much of it the program
+holds, and how much is free, but kept by the C library; and what the weights, the optimizer's slots
+and the gradients amount to by their shapes. Linux and glibc only.
 
     python -m benchmarks.training_memory --gradient_checkpointing
+
+TensorFlow's oneDNN takes larger blocks from an allocator of its own, which the C library counts as
+held whatever is free in it; with the environment's TF_ONEDNN_USE_SYSTEM_ALLOCATOR=1 it has none.
 """
 
 import argparse
@@ -27,8 +31,8 @@ def main() -> None:
     parser.add_argument("--train_steps", type=int, default=3)
     args = parser.parse_args()
 
-    print("| stage | memory after it, MB | peak in it, MB | s |")
-    print("|---|---:|---:|---:|")
+    print("| stage | memory after it, MB | peak in it, MB | held, MB | kept free, MB | s |")
+    print("|---|---:|---:|---:|---:|---:|")
     with _stage("imports"):
         import tensorflow as tf
 
@@ -85,7 +89,22 @@ def _stage(name):
     yield
     memory = dict(re.findall(r"(Vm\w+):\s+(\d+) kB", Path("/proc/self/status").read_text()))
     now, peak = (int(memory[field]) / 1024 for field in ("VmRSS", "VmHWM"))
-    print(f"| {name} | {now:,.0f} | {peak:,.0f} | {time.perf_counter() - start:.1f} |", flush=True)
+    seconds = time.perf_counter() - start
+    held, free = _heap()
+    print(
+        f"| {name} | {now:,.0f} | {peak:,.0f} | {held:,.0f} | {free:,.0f} | {seconds:.1f} |",
+        flush=True,
+    )
+
+
+def _heap():
+    """MB that malloc has given out, and that it keeps for later."""
+    fields = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+    layout = [(field, ctypes.c_size_t) for field in fields.split()]
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = type("mallinfo2", (ctypes.Structure,), {"_fields_": layout})
+    info = mallinfo2()
+    return (info.uordblks + info.hblkhd) / 2**20, info.fordblks / 2**20
 
 
 def _megabytes(variables):

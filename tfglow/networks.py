@@ -83,20 +83,20 @@ class ScaledConv2D(keras.layers.Layer):
         x = tf.ensure_shape(x, [None, None, None, self.in_channels])
         # Scaling the kernel instead of the activations does the same to a far smaller tensor.
         scale = tf.exp(LOG_SCALE_FACTOR * self.logs)
-        kernel = tf.cast(self.kernel * scale, x.dtype)
-        bias = self.b * scale
+        kernel, bias = self.kernel * scale, self.b * scale
         # Convolution, bias and activation in a row, with the bias a vector, run as one operation.
         if self.kernel_size == 1:
-            return pixelwise.linear(x, kernel[0, 0], tf.cast(bias, x.dtype), activation)
+            kernel = tf.reshape(kernel, [self.in_channels, self.filters])
+            return pixelwise.linear(x, tf.cast(kernel, x.dtype), tf.cast(bias, x.dtype), activation)
         if self.in_channels <= self.filters:
             x = append_edge_channel(x, self.kernel_size)
-            y = tf.nn.conv2d(x, kernel, strides=1, padding="VALID")
+            y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), strides=1, padding="VALID")
             return activation(tf.nn.bias_add(y, tf.cast(bias, x.dtype)))
         # Where the input is the larger tensor, what the edge adds is cheaper to add to the output.
         # Slices, as tf.split would make XLA compile a flow step again for every batch.
-        edge_kernel = (self.kernel * scale)[:, :, self.in_channels :]
+        kernel, edge_kernel = kernel[:, :, : self.in_channels], kernel[:, :, self.in_channels :]
         bias += edge_response(edge_kernel, x)  # [1, H, W, filters]
-        y = tf.nn.conv2d(x, kernel[:, :, : self.in_channels], strides=1, padding="SAME")
+        y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), strides=1, padding="SAME")
         return activation(y + tf.cast(bias, x.dtype))
 
     def get_config(self) -> dict:
@@ -228,12 +228,20 @@ def edge_response(edge_kernel: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     Returns:
       `[1, H, W, filters]`.
     """
-    before, after = _padding(edge_kernel.shape[0])
+    size, _, _, filters = edge_kernel.shape
+    before, after = _padding(size)
     height, width = shapes.shape_list(x)[1:3]
-    inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
-    paddings = [[0, 0], [before, after], [before, after], [0, 0]]
-    indicator = tf.pad(inside, paddings, constant_values=1)
-    return tf.nn.conv2d(indicator, edge_kernel, strides=1, padding="VALID")
+    inside = tf.zeros([height, width], edge_kernel.dtype)
+    indicator = tf.pad(inside, [[before, after], [before, after]], constant_values=1)
+    # What each pixel's window sees of the edge, a constant where H and W are.
+    windows = [
+        indicator[row : row + height, column : column + width]
+        for row in range(size)
+        for column in range(size)
+    ]
+    windows = tf.reshape(tf.stack(windows, axis=-1), [-1, size * size])  # [H·W, k·k]
+    response = tf.matmul(windows, tf.reshape(edge_kernel, [size * size, filters]))
+    return tf.reshape(response, [1, height, width, filters])
 
 
 def _padding(kernel_size):

@@ -34,8 +34,9 @@ def unflatten_batch(x: tf.Tensor, batch_shape: list[int | tf.Tensor]) -> tf.Tens
 
 def split_channels(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The two halves of the channels: `[B, H, W, C] → 2 × [B, H, W, C/2]`."""
-    half = x.shape[-1] // 2
-    return x[..., :half], x[..., half:]
+    height, width, channels = shape_list(x)[1:]
+    x1, x2 = tf.unstack(tf.reshape(x, [-1, height, width, 2, channels // 2]), axis=-2)
+    return x1, x2
 
 
 def join_channels(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
