@@ -16,6 +16,8 @@ from benchmarks.contestants.comparison import Entry, compare, write_json
 from benchmarks.suite import (
     CHECKPOINTED,
     FLOAT32,
+    LIMIT,
+    LIMIT_BFLOAT16,
     MIXED,
     make_parser,
     print_facts,
@@ -30,7 +32,13 @@ PEERS = {
     "tfb.Glow": Entry("tfb.Glow", "tfb.Glow"),
     "tfb.Glow-xla": Entry("tfb.Glow, XLA", "tfb.Glow", {"jit_compile": True}),
 }
-OURS = {"float32": FLOAT32, "mixed_bfloat16": MIXED, "xla": XLA}
+OURS = {
+    "float32": FLOAT32,
+    "mixed_bfloat16": MIXED,
+    "xla": XLA,
+    "limit": LIMIT,
+    "limit_bfloat16": LIMIT_BFLOAT16,
+}
 
 
 def main() -> None:
