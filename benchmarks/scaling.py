@@ -104,6 +104,7 @@ def measure(layout: str, size: str, train_steps: int) -> dict[str, float]:
     import tensorflow as tf
 
     import tfglow
+    from benchmarks.random_batch import random_batch
     from train.config import TrainConfig
     from train.state import TrainState
     from train.step import TrainStep
@@ -119,12 +120,7 @@ def measure(layout: str, size: str, train_steps: int) -> dict[str, float]:
         model=model, batch_size=batch_size, learning_rate=LEARNING_RATE, average_decay=0.0
     ).resolved()
     state = TrainState(config, strategy)
-    shape = [size.batch_size, *size.image_shape]
-    images = tf.random.stateless_uniform(shape, [0, 0], 0, 256, tf.int32)
-    local = {
-        "image": tf.cast(images, tf.uint8),
-        "noise": tf.random.stateless_uniform(shape, [0, 1]),
-    }
+    local = random_batch(size.batch_size, size.image_shape)
     state.initialize(local)
     batch = {
         name: strategy.experimental_distribute_values_from_function(lambda _, value=value: value)

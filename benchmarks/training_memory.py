@@ -37,6 +37,7 @@ def main() -> None:
         import tensorflow as tf
 
         import tfglow
+        from benchmarks.random_batch import random_batch
         from train.config import TrainConfig
         from train.state import TrainState
         from train.step import TrainStep
@@ -52,12 +53,7 @@ def main() -> None:
     decay = {} if args.average else {"average_decay": 0.0}
     config = TrainConfig(model=model, batch_size=args.batch_size, **decay).resolved()
     strategy = make_strategy("one_device")
-    shape = [args.batch_size, *model.image_shape]
-    images = tf.random.stateless_uniform(shape, [0, 0], 0, 256, tf.int32)
-    batch = {
-        "image": tf.cast(images, tf.uint8),
-        "noise": tf.random.stateless_uniform(shape, [0, 1]),
-    }
+    batch = random_batch(args.batch_size, model.image_shape)
     with _stage("model and optimizer"):
         state = TrainState(config, strategy)
     with _stage("initialization"):

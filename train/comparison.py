@@ -11,6 +11,7 @@ import numpy as np
 
 from tfglow.run_folder import RunFolder
 from train.config import TrainConfig
+from train.sweep import check_different
 
 # As the paper's figure 3 names them, from the best to the worst.
 LABELS = {"invertible_1x1_conv": "1×1 convolution", "shuffle": "shuffle", "reverse": "reverse"}
@@ -47,13 +48,9 @@ def variants(
     Raises:
       ValueError: If a value is no permutation, coupling or seed, or is there twice.
     """
-    for name, values in (
-        ("permutations", permutations),
-        ("couplings", couplings),
-        ("seeds", seeds),
-    ):
-        if not values or len(set(values)) < len(values):
-            raise ValueError(f"`{name}` must be one or more different values, got {values}.")
+    check_different("permutations", permutations)
+    check_different("couplings", couplings)
+    check_different("seeds", seeds)
     found = {}
     for coupling, permutation, seed in itertools.product(couplings, permutations, seeds):
         model = dataclasses.replace(

@@ -22,7 +22,7 @@ from train.flags import OneSentenceParser, add_config_flags, config_from_flags
 from train.image_flags import integers
 from train.pictures import check_folder, write_png
 from train.plots import visible
-from train.sweep import run_missing
+from train.sweep import check_different, run_missing
 from train.trained_run import check_temperature
 from train.trainer import TrainingDiverged
 
@@ -72,9 +72,8 @@ def compare_depth_and_bits(
       ValueError: If a value is out of range, or the folder has runs of another configuration.
       TrainingDiverged: As `train_and_evaluate` does.
     """
-    for name, values in (("levels", levels), ("bits", bits)):
-        if not values or len(set(values)) < len(values):
-            raise ValueError(f"`{name}` must be one or more different values, got {list(values)}.")
+    check_different("levels", levels)
+    check_different("bits", bits)
     if columns < 1:
         raise ValueError(f"`columns` must be at least 1, got {columns}.")
     check_temperature(temperature)

@@ -1,12 +1,23 @@
 """Several runs of different configurations, in one folder."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tfglow.run_folder import RunFolder
 from train.config import CHANGEABLE, TrainConfig, differing_fields
 from train.train import train_and_evaluate
+
+
+def check_different(name: str, values: Sequence[Any]) -> None:
+    """Refuses values to compare of which there is none, or one twice.
+
+    Raises:
+      ValueError: It names `name`.
+    """
+    if not values or len(set(values)) < len(values):
+        raise ValueError(f"`{name}` must be one or more different values, got {list(values)}.")
 
 
 def run_missing(

@@ -129,7 +129,7 @@ def check_temperature(temperature: float) -> None:
       ValueError: If it is negative or not finite.
     """
     if not 0 <= temperature < float("inf"):
-        raise ValueError(f"A temperature must be finite and at least 0, got {temperature}.")
+        raise ValueError(f"`temperature` must be finite and at least 0, got {temperature}.")
 
 
 def decodable(

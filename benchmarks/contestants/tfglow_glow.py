@@ -5,6 +5,7 @@ import tensorflow as tf
 import tfglow
 from benchmarks.contestants.contestant import LEARNING_RATE, Contestant, Size
 from benchmarks.contestants.graphs import count_operations
+from benchmarks.random_batch import random_batch
 from export.signatures import Signatures
 from train.config import TrainConfig
 from train.state import TrainState
@@ -50,12 +51,7 @@ class TfglowGlow(Contestant):
         self._size = size
         self._jit_compile = jit_compile
         self._state = TrainState(config, self._strategy)
-        shape = [size.batch_size, *size.image_shape]
-        images = tf.random.stateless_uniform(shape, [0, 0], 0, 256, tf.int32)
-        self._batch = {
-            "image": tf.cast(images, tf.uint8),
-            "noise": tf.random.stateless_uniform(shape, [0, 1]),
-        }
+        self._batch = random_batch(size.batch_size, size.image_shape)
         self._state.initialize(self._batch)
         self._step = TrainStep(
             self._state, self._strategy, batch_size=size.batch_size, jit_compile=jit_compile

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfglow
+from benchmarks.random_batch import random_batch
 from export.folded_flow import FoldedFlow
 from export.folding import fold
 from tfglow import likelihood
@@ -51,12 +52,7 @@ def main() -> None:
     config = TrainConfig(model=model, batch_size=args.batch_size, average_decay=0.0).resolved()
     strategy = make_strategy("one_device")
     state = TrainState(config, strategy)
-    shape = [args.batch_size, *model.image_shape]
-    images = tf.random.stateless_uniform(shape, [0, 0], 0, 256, tf.int32)
-    batch = {
-        "image": tf.cast(images, tf.uint8),
-        "noise": tf.random.stateless_uniform(shape, [0, 1]),
-    }
+    batch = random_batch(args.batch_size, model.image_shape)
     state.initialize(batch)
     step = TrainStep(state, strategy, batch_size=args.batch_size, jit_compile=True)
     folder = Path(args.output_dir)

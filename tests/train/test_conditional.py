@@ -50,7 +50,7 @@ def test_an_unconditional_run_is_refused(tmp_path):
     [
         (["--classes=3,10"], r"Labels must be in \[0, 10\), got 10"),
         (["--columns=0"], "`columns` must be at least 1, got 0"),
-        (["--temperature=-1"], "A temperature must be finite and at least 0, got -1"),
+        (["--temperature=-1"], "`temperature` must be finite and at least 0, got -1"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(run, tmp_path, arguments, sentence):

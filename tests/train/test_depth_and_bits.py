@@ -44,7 +44,7 @@ def test_writes_the_table_and_the_samples(results):
         (["--bits=9"], "`num_bits` must be an integer from 1 to 8, got 9"),
         (["--bits=5,5"], "`bits` must be one or more different values, got [5, 5]"),
         (["--columns=0"], "`columns` must be at least 1, got 0"),
-        (["--temperature=nan"], "A temperature must be finite and at least 0, got nan"),
+        (["--temperature=nan"], "`temperature` must be finite and at least 0, got nan"),
     ],
 )
 def test_refuses_in_one_sentence(tmp_path, arguments, sentence):

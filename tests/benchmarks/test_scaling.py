@@ -1,0 +1,26 @@
+"""Layouts of replicas and workers, at a size that takes seconds."""
+
+import os
+
+import pytest
+
+from benchmarks import scaling
+
+
+@pytest.mark.parametrize("layout", ["mirrored", "workers"])
+def test_a_layout_trains_and_reduces(layout):
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    if len(cores) < 2:
+        pytest.skip("Two CPU cores are needed.")
+    seconds = scaling.run_layout(layout, "tiny", 2, cores)
+    assert set(seconds) == {"step", "all_reduce"}
+    assert all(value > 0 for value in seconds.values())
+
+
+def test_the_table_holds_a_layout_against_one(capsys):
+    one, other = {"step": 1.0, "all_reduce": 0.0}, {"step": 1.25, "all_reduce": 0.05}
+    seconds = {"one": [one], "independent": [one], "mirrored": [other], "workers": [one]}
+    scaling.print_table("tiny", seconds)
+    printed = capsys.readouterr().out
+    assert "| mirrored | 2 | 0.80 (0.80) | 4.0% |" in printed
+    assert "| independent | 2 | 1.00 (1.00) | – |" in printed
