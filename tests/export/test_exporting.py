@@ -108,6 +108,15 @@ def test_a_disk_that_is_full_publishes_nothing(run, base, capsys):
     assert os.listdir(base) == []
 
 
+@pytest.fixture
+def interruptible():
+    """A terminal's Ctrl-C counts, also where a shell started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_export_that_is_stopped_publishes_nothing(run, base, capsys, monkeypatch, number):
     def stopped(path, functions):
