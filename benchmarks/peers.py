@@ -19,6 +19,10 @@ from benchmarks.suite import (
     LIMIT,
     LIMIT_BFLOAT16,
     MIXED,
+    PRODUCT,
+    PRODUCT_BFLOAT16,
+    SERVED,
+    SERVED_MIXED,
     make_parser,
     print_facts,
     print_speeds,
@@ -36,15 +40,24 @@ OURS = {
     "float32": FLOAT32,
     "mixed_bfloat16": MIXED,
     "xla": XLA,
+    "served": SERVED,
+    "served_mixed_bfloat16": SERVED_MIXED,
     "limit": LIMIT,
     "limit_bfloat16": LIMIT_BFLOAT16,
+    "product": PRODUCT,
+    "product_bfloat16": PRODUCT_BFLOAT16,
 }
+_DEFAULT_OURS = "float32,mixed_bfloat16,served,served_mixed_bfloat16"
 
 
 def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--peers", default="normflows,FrEIA,tfb.Glow", help=", ".join(PEERS))
-    parser.add_argument("--ours", default="float32,mixed_bfloat16", help=", ".join(OURS))
+    parser.add_argument(
+        "--ours",
+        default="float32,mixed_bfloat16,served,served_mixed_bfloat16",
+        help=", ".join(OURS),
+    )
     parser.add_argument("--torch_python", default=sys.executable)
     parser.add_argument("--memory", action="store_true", help="measure each one's memory instead")
     args = parser.parse_args()
@@ -55,7 +68,7 @@ def main() -> None:
     comparisons, facts = [], []
     for size in args.sizes:
         if args.memory:
-            for entry in (*ours, CHECKPOINTED, *peers):
+            for entry in (*(e for e in ours if "train" in e.tasks), CHECKPOINTED, *peers):
                 interpreter = python.get(entry.name, sys.executable)
                 facts.append(training_facts(entry, size, cores, interpreter))
                 print_facts(facts[-1:])

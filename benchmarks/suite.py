@@ -5,8 +5,10 @@ One command prints the tables and writes what was measured as JSON:
     python -m benchmarks.suite --sizes=small --output=suite.json
     python -m benchmarks.suite --sizes=small,paper --repeats=10
 
-The limit runs the same convolutions, forward and backward, with nothing around them. Contestants
-are processes that are asked in turn, so that a ratio is of one run; quartiles say how sure it is.
+The limit runs the same convolutions, forward and backward, with nothing around them; the product
+multiplies as often as they do, in one matrix product, which is as fast as multiplying can be.
+Contestants are processes that are asked in turn, so that a ratio is of one run; quartiles say how
+sure it is.
 `--cores=1` gives every process one CPU, the same one: then CPU seconds compare what is computed,
 whatever else the machine does. `python -m benchmarks.peers` compares other implementations.
 """
@@ -27,11 +29,23 @@ from benchmarks.contestants.contestant import SIZES, TASKS
 
 FLOAT32 = Entry("tfglow float32", "tfglow")
 MIXED = Entry("tfglow mixed_bfloat16", "tfglow", {"precision": "mixed_bfloat16"})
+# Likelihoods and samples as they are served. (Only the networks' arithmetic differs.)
+SERVED_TASKS = ("log_prob", "sample")
+SERVED = Entry("served float32", "exported", tasks=SERVED_TASKS)
+SERVED_MIXED = Entry(
+    "served mixed_bfloat16", "exported", {"precision": "mixed_bfloat16"}, SERVED_TASKS
+)
 LIMIT = Entry("limit float32", "limit")
 LIMIT_BFLOAT16 = Entry("limit bfloat16", "limit", {"dtype": "bfloat16"})
+PRODUCT = Entry("product float32", "product")
+PRODUCT_BFLOAT16 = Entry("product bfloat16", "product", {"dtype": "bfloat16"})
 CHECKPOINTED = Entry("tfglow float32, checkpointing", "tfglow", {"gradient_checkpointing": True})
-# Each against the one after it.
-GROUPS = ((FLOAT32, LIMIT), (MIXED, LIMIT_BFLOAT16), (MIXED, FLOAT32))
+# Each against the last.
+GROUPS = (
+    (FLOAT32, SERVED, PRODUCT, LIMIT),
+    (MIXED, SERVED_MIXED, PRODUCT_BFLOAT16, LIMIT_BFLOAT16),
+    (MIXED, FLOAT32),
+)
 
 
 def main() -> None:
@@ -42,7 +56,7 @@ def main() -> None:
     for size in args.sizes:
         for entries in GROUPS:
             comparisons += compare(entries, size, args.tasks, args.repeats, {}, cores)
-            print_speeds(comparisons[-len(args.tasks) :], entries[1].label)
+            print_speeds(comparisons[-len(args.tasks) :], entries[-1].label)
         for entry in (FLOAT32, MIXED, CHECKPOINTED):
             facts.append(training_facts(entry, size, cores))
         print_facts([fact for fact in facts if fact["size"] == size])

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from export.folding import NetworkWeights
 from tfglow import pixelwise
+from tfglow.patches import are_faster, pad_image, patches
 
 
 class FoldedNetwork(tf.Module):
@@ -31,8 +32,15 @@ class FoldedNetwork(tf.Module):
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         h = tf.cast(x, self._dtype)
         h = tf.pad(h, [[0, 0], [0, 0], [0, 0], [0, 1]], constant_values=1)  # [N, H, W, C/2 + 1]
-        h = tf.nn.conv2d(h, self.kernel_1, strides=1, padding="SAME")
-        h = tf.nn.relu(tf.nn.bias_add(h, self.bias_1))  # [N, H, W, width]
+        if are_faster(self.kernel_1):
+            height, width = h.shape[1:3]
+            rows = patches(pad_image(h, 1, 1), 3)  # [N·H·W, 9·(C/2 + 1)]
+            rows = tf.matmul(rows, tf.reshape(self.kernel_1, [-1, self.kernel_1.shape[-1]]))
+            rows = tf.nn.relu(tf.nn.bias_add(rows, self.bias_1))
+            h = tf.reshape(rows, [-1, height, width, rows.shape[-1]])  # [N, H, W, width]
+        else:
+            h = tf.nn.conv2d(h, self.kernel_1, strides=1, padding="SAME")
+            h = tf.nn.relu(tf.nn.bias_add(h, self.bias_1))  # [N, H, W, width]
         h = pixelwise.linear(h, self.kernel_2, self.bias_2, tf.nn.relu)
         h = tf.nn.conv2d(h, self.kernel_last, strides=1, padding="SAME") + self.bias_last
         return tf.cast(h, x.dtype)

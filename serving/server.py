@@ -35,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
 
     # TensorFlow takes seconds to import: flags are checked and signals heard before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # An exported Glow's weights never change: oneDNN may lay them out once, not at every call.
+    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
     with quiet_imports():
         from serving.embedded.server import EmbeddedServer
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -11,7 +11,8 @@ from tests.source_imports import ROOT, imports, modules
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
     {"config", "files", "image_grid", "shapes", "shared_variables"},
-    {"pixelwise"},
+    {"patches", "pixelwise"},
+    {"edge_channel"},
     {"checks", "networks", "optimizers", "weight_average", "datasets"},
     {"bijectors"},
     {"likelihood"},

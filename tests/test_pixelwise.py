@@ -24,3 +24,9 @@ def test_linear_of_unknown_sizes():
     )
     for part in (x, x[:0], x[:1, :2]):
         np.testing.assert_allclose(traced(part), pixelwise.linear(part, weight), rtol=1e-12)
+
+
+def test_sum_of_rows():
+    rows = np.random.default_rng(0).normal(size=[7, 3])
+    np.testing.assert_allclose(pixelwise.sum_rows(tf.constant(rows)), rows.sum(0), rtol=1e-12)
+    np.testing.assert_array_equal(pixelwise.sum_rows(tf.constant(rows[:0])), np.zeros(3))

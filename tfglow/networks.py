@@ -5,7 +5,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from tfglow import pixelwise, shapes
+from tfglow import pixelwise
+from tfglow.edge_channel import edge_conv2d, edge_response, split_edge_kernel
 
 # The exponent's factor in exp(3·logs), so that scales learn faster than weights do.
 LOG_SCALE_FACTOR = 3.0
@@ -84,17 +85,14 @@ class ScaledConv2D(keras.layers.Layer):
         # Scaling the kernel instead of the activations does the same to a far smaller tensor.
         scale = tf.exp(LOG_SCALE_FACTOR * self.logs)
         kernel, bias = self.kernel * scale, self.b * scale
-        # Convolution, bias and activation in a row, with the bias a vector, run as one operation.
+        kernel, bias = tf.cast(kernel, x.dtype), tf.cast(bias, x.dtype)
         if self.kernel_size == 1:
             kernel = tf.reshape(kernel, [self.in_channels, self.filters])
-            return pixelwise.linear(x, tf.cast(kernel, x.dtype), tf.cast(bias, x.dtype), activation)
+            return pixelwise.linear(x, kernel, bias, activation)
         if self.in_channels <= self.filters:
-            x = append_edge_channel(x, self.kernel_size)
-            y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), strides=1, padding="VALID")
-            return activation(tf.nn.bias_add(y, tf.cast(bias, x.dtype)))
-        # Where the input is the larger tensor, what the edge adds is cheaper to add to the output.
-        # Slices, as tf.split would make XLA compile a flow step again for every batch.
-        kernel, edge_kernel = kernel[:, :, : self.in_channels], kernel[:, :, self.in_channels :]
+            return edge_conv2d(x, kernel, bias, activation)
+        # Where the input is large, what the edge adds is cheaper to add to the output.
+        kernel, edge_kernel = split_edge_kernel(kernel)
         bias += edge_response(edge_kernel, x)  # [1, H, W, filters]
         y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), strides=1, padding="SAME")
         return activation(y + tf.cast(bias, x.dtype))
@@ -193,61 +191,6 @@ def data_dependent_shift_and_log_scale(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
     b = -tf.reduce_mean(x, axes)
     rms = tf.sqrt(tf.reduce_mean(tf.square(x + b), axes))
     return b, -tf.math.log(rms + 1e-6) / LOG_SCALE_FACTOR
-
-
-def append_edge_channel(x: tf.Tensor, kernel_size: int) -> tf.Tensor:
-    """`x`, padded for a SAME convolution, and a channel that is 1 in the padding and 0 inside.
-
-    `[B, H, W, C] → [B, H + k - 1, W + k - 1, C + 1]`.
-    """
-    before, after = _padding(kernel_size)
-    paddings = [[0, 0], [before, after], [before, after], [0, 0]]
-
-    # With tf.pad's and tf.concat's gradients XLA would compile a flow step again for every batch.
-    @tf.custom_gradient
-    def append(x):
-        edge = tf.pad(tf.zeros_like(x[..., :1]), paddings, constant_values=1)
-        height, width, channels = shapes.shape_list(x)[1:]
-
-        def gradient(upstream):
-            inside = slice(before, before + height), slice(before, before + width)
-            return upstream[:, *inside, :channels]
-
-        return tf.concat([tf.pad(x, paddings), edge], axis=-1), gradient
-
-    return append(x)
-
-
-def edge_response(edge_kernel: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """What a channel that is 1 in the padding and 0 inside adds to a SAME convolution.
-
-    Args:
-      edge_kernel: `[k, k, 1, filters]`.
-      x: The convolution's input, `[B, H, W, C]`, of which only the shape matters.
-
-    Returns:
-      `[1, H, W, filters]`.
-    """
-    size, _, _, filters = edge_kernel.shape
-    before, after = _padding(size)
-    height, width = shapes.shape_list(x)[1:3]
-    inside = tf.zeros([height, width], edge_kernel.dtype)
-    indicator = tf.pad(inside, [[before, after], [before, after]], constant_values=1)
-    # What each pixel's window sees of the edge, a constant where H and W are.
-    windows = [
-        indicator[row : row + height, column : column + width]
-        for row in range(size)
-        for column in range(size)
-    ]
-    windows = tf.reshape(tf.stack(windows, axis=-1), [-1, size * size])  # [H·W, k·k]
-    response = tf.matmul(windows, tf.reshape(edge_kernel, [size * size, filters]))
-    return tf.reshape(response, [1, height, width, filters])
-
-
-def _padding(kernel_size):
-    """Rows before and after the image that SAME adds."""
-    before = (kernel_size - 1) // 2
-    return before, kernel_size - 1 - before
 
 
 def _seeds(seed: int | None) -> list[keras.initializers.Initializer]:

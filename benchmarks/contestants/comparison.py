@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants.contestant import SIZES
+from benchmarks.contestants.contestant import SIZES, TASKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Entry:
     # The name that `serve` knows it by.
     name: str
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    # What it can be asked for.
+    tasks: tuple[str, ...] = TASKS
 
 
 class ContestantProcess:
@@ -121,7 +123,7 @@ def compare(
     python: dict[str, str],
     cores: Sequence[int],
 ) -> list[Comparison]:
-    """Runs every task with all entries alive side by side.
+    """Runs every task, of those entries that have it, with all entries alive side by side.
 
     Args:
       entries: The contestants.
@@ -138,7 +140,12 @@ def compare(
             process = ContestantProcess(entry, size, interpreter, cores)
             stack.callback(process.close)
             processes[entry.label] = process
-        return [Comparison(size, task).run(processes, repeats) for task in tasks]
+        return [
+            Comparison(size, task).run(
+                {e.label: processes[e.label] for e in entries if task in e.tasks}, repeats
+            )
+            for task in tasks
+        ]
 
 
 def write_json(path: str, values: Any) -> None:

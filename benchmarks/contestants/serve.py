@@ -19,7 +19,9 @@ from benchmarks.contestants.contestant import SIZES, TASKS
 # name → module and class. Only the one that is asked for is imported.
 CONTESTANTS = {
     "tfglow": ("tfglow_glow", "TfglowGlow"),
+    "exported": ("exported_glow", "ExportedGlow"),
     "limit": ("convolutions", "Convolutions"),
+    "product": ("matrix_product", "MatrixProduct"),
     "tfb.Glow": ("tfb_glow", "TfbGlow"),
     "normflows": ("normflows_glow", "NormflowsGlow"),
     "FrEIA": ("freia_glow", "FreiaGlow"),

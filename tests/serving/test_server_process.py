@@ -13,11 +13,15 @@ import grpc
 import numpy as np
 import pytest
 
+from export.exporting import export_run
+from export.signatures import Signatures
 from serving.client import GlowClient, ServingError
 from serving.server import main
+from tests.export.models import random_config, random_glow, random_images
 from tests.serving.raw_calls import RawStubs, sample_request
 from tests.serving.server_process import ROOT, ServerProcess
 from tests.serving.toy_glow import ToyGlow
+from tfglow.run_folder import RunFolder
 
 # The client's script where nothing but its own needs can be imported.
 CLIENT_ALONE = """
@@ -27,6 +31,8 @@ for name in ("tfglow train export tensorflow_probability tf_keras tensorflow_dat
     sys.modules[name] = None
 runpy.run_path("serving/client.py", run_name="__main__")
 """
+# Wide enough for the product of patches, and for oneDNN to prefer layouts of its own.
+CONFIG = random_config(levels=2, steps=1, width=256)
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 4, 4, 3), dtype=np.uint8)
 
 
@@ -67,6 +73,34 @@ def test_serves_a_command_and_stops_under_load(toy_base, tmp_path):
         assert "Traceback" not in errors and not wrong
         # Whoever came too late was told so, and nobody waited for a deadline.
         assert ends <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}, ends
+
+
+def test_a_new_version_is_computed_with_its_own_weights(tmp_path):
+    """The process tells oneDNN that weights are constant: those of a version are, not all."""
+    glows, images = (
+        [random_glow(CONFIG, seed, scale=0.01) for seed in (1, 2)],
+        random_images(CONFIG),
+    )
+    expected = [Signatures(glow).encode(images)["latent"].numpy() for glow in glows]
+    run = RunFolder.create(tmp_path / "run", {"model": CONFIG.to_dict(), "dataset": "digits"})
+    run.save_glow(glows[0], None, step=1)
+    export_run(run.path, tmp_path / "exports", raw_weights=True)
+    flags = ("--file_system_poll_wait_seconds=0.05",)
+    with (
+        ServerProcess(tmp_path / "exports", *flags) as server,
+        GlowClient(server.address) as client,
+    ):
+        for num in (1, 5, 3):  # Each is another layout to oneDNN.
+            latents = client.encode(images[:num].numpy()).latent
+            np.testing.assert_allclose(latents, expected[0][:num], atol=1e-4)
+        run.save_glow(glows[1], None, step=2)
+        export_run(run.path, tmp_path / "exports", raw_weights=True, checkpoint="latest")
+        while [v.state for v in client.status() if v.version == 2] != ["AVAILABLE"]:
+            time.sleep(0.05)
+        for num in (5, 1, 3):
+            latents = client.encode(images[:num].numpy()).latent
+            np.testing.assert_allclose(latents, expected[1][:num], atol=1e-4)
+    assert np.abs(expected[0] - expected[1]).max() > 0.1
 
 
 def test_what_is_under_way_is_finished_within_the_grace_period(tmp_path):

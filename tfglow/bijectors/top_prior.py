@@ -5,7 +5,8 @@ import tensorflow as tf
 from tfglow import shapes
 from tfglow.bijectors.coupling import named_network_variables
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
-from tfglow.networks import LOG_SCALE_FACTOR, ScaledDense, edge_response
+from tfglow.edge_channel import edge_response
+from tfglow.networks import LOG_SCALE_FACTOR, ScaledDense
 
 
 class TopPrior(OnePassBijector):

@@ -115,6 +115,12 @@ def test_compose_serves_the_folder_with_all_files(compose):
         assert (FOLDER / name).exists()
 
 
+def test_weights_are_said_to_be_constant(compose, container):
+    name = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"
+    assert compose["environment"] == {name: "1"}
+    assert container["env"] == [{"name": name, "value": "1"}]
+
+
 def test_compose_follows_its_schema(tmp_path):
     """Compose's own check, which knows the schema."""
     if shutil.which("docker-compose"):

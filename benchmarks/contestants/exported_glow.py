@@ -1,0 +1,68 @@
+"""This project's Glow as it is exported and served."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+import tensorflow as tf
+
+from benchmarks.contestants.contestant import SIZES, Contestant, Size
+from benchmarks.random_batch import random_batch
+
+# As the server has it; TensorFlow reads it with its first operation.
+_FROZEN = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"
+
+
+class ExportedGlow(Contestant):
+    """The SavedModel's `sample` and, for likelihoods, `encode`, in a process like the server's.
+
+    oneDNN is told that weights are constant, which is true of nothing but an export: so another
+    process writes it, and this one does not train.
+
+    Args:
+      size: Of the model and its batch.
+      precision: As `export/main.py` has it.
+    """
+
+    def __init__(self, size: Size, precision: str = "float32"):
+        self._size = size
+        name = next(name for name, other in SIZES.items() if other == size)
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {k: v for k, v in os.environ.items() if k != _FROZEN}
+            command = [sys.executable, "-m", __name__, name, precision, folder]
+            subprocess.run(command, env=environment, check=True)
+            os.environ[_FROZEN] = "1"
+            self._model = tf.saved_model.load(folder)
+
+    def train(self):
+        raise ValueError("An exported model does not train.")
+
+    def log_prob(self):
+        image = random_batch(self._size.batch_size, self._size.image_shape)["image"]
+        encode = self._model.signatures["encode"]
+        return lambda: encode(image=image)["log_prob"].numpy()
+
+    def sample(self):
+        sample = self._model.signatures["sample"]
+        seed = tf.range(self._size.batch_size, dtype=tf.int64)
+        temperature = tf.fill([self._size.batch_size], 0.7)
+        return lambda: sample(seed=seed, temperature=temperature)["image"].numpy()
+
+
+def _export(size_name: str, precision: str, folder: str) -> None:
+    """Writes an untrained model; its values do not change the time that it takes."""
+    import tfglow
+    from export.exporting import PRECISIONS
+    from export.signatures import Signatures
+
+    size = SIZES[size_name]
+    config = tfglow.GlowConfig(
+        image_shape=size.image_shape, levels=size.levels, steps=size.steps, width=size.width
+    )
+    signatures = Signatures(tfglow.Glow(config), network_dtype=PRECISIONS[precision])
+    tf.saved_model.save(signatures, folder, signatures=signatures.concrete_functions())
+
+
+if __name__ == "__main__":
+    _export(*sys.argv[1:])

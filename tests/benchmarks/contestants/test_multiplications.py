@@ -1,0 +1,17 @@
+import tensorflow as tf
+
+from benchmarks.contestants.contestant import SIZES
+from benchmarks.contestants.convolutions import Convolutions
+from benchmarks.contestants.matrix_product import multiplications
+
+
+def test_they_are_those_of_the_limits_convolutions():
+    size = SIZES["tiny"]
+    limit = Convolutions(size)
+    graph = limit._forward.get_concrete_function(limit._x).graph
+    expected = 0
+    for operation in graph.get_operations():
+        if operation.type == "Conv2D":
+            positions = tf.TensorShape(operation.outputs[0].shape[:3]).num_elements()
+            expected += positions * operation.inputs[1].shape.num_elements()
+    assert multiplications(size) == expected > 0

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfglow.edge_channel import (
+    append_edge_channel,
+    edge_conv2d,
+    edge_response,
+    split_edge_kernel,
+)
+
+# How many of a 3×3 window's nine places lie outside of an image of 5×4.
+OUTSIDE = [[5, 3, 3, 5], [3, 0, 0, 3], [3, 0, 0, 3], [3, 0, 0, 3], [5, 3, 3, 5]]
+ACTIVATIONS = {"linear": lambda x: x, "relu": tf.nn.relu, "tanh": tf.tanh}
+
+
+def random(*shape, seed=0, dtype="float64"):
+    return tf.constant(np.random.default_rng(seed).normal(size=shape), dtype)
+
+
+def test_the_channel_is_1_in_the_padding():
+    seen = append_edge_channel(random(2, 5, 4, 3), 3).numpy()
+    assert seen.shape == (2, 7, 6, 4)
+    np.testing.assert_array_equal(seen[:, 1:-1, 1:-1, :3], random(2, 5, 4, 3))
+    np.testing.assert_array_equal(seen[:, 1:-1, 1:-1, 3], np.zeros([2, 5, 4]))
+    for border in (seen[:, 0], seen[:, -1], seen[:, :, 0], seen[:, :, -1]):
+        np.testing.assert_array_equal(border, np.broadcast_to([0, 0, 0, 1], border.shape))
+
+
+def test_the_response_counts_the_edge():
+    response = edge_response(tf.ones([3, 3, 1, 2], tf.float64), random(2, 5, 4, 3))
+    np.testing.assert_array_equal(response, np.stack([[OUTSIDE] * 2]).transpose(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("filters", [5, 300])  # A convolution, and a product of patches.
+@pytest.mark.parametrize("size", [2, 3])
+def test_value_and_gradients_are_a_convolutions(size, filters, activation):
+    x, bias = random(2, 5, 4, 3), random(filters, seed=1)
+    kernel = random(size, size, 4, filters, seed=2)
+    upstream = random(2, 5, 4, filters, seed=3)
+    activate = ACTIVATIONS[activation]
+
+    def plain(x, kernel, bias):
+        y = tf.nn.conv2d(append_edge_channel(x, size), kernel, strides=1, padding="VALID")
+        return activate(y + bias)
+
+    def ours(x, kernel, bias):
+        return edge_conv2d(x, kernel, bias, activate)
+
+    def value_and_gradients(function):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel, bias])
+            y = function(x, kernel, bias)
+        return [y, *tape.gradient(y, [x, kernel, bias], upstream)]
+
+    expected = value_and_gradients(plain)
+    for run in (value_and_gradients, tf.function(value_and_gradients, autograph=False)):
+        for one, other in zip(run(ours), expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+def test_a_kernels_parts_and_their_gradient():
+    kernel = random(3, 3, 4, 2)
+    with tf.GradientTape() as tape:
+        tape.watch(kernel)
+        image, edge = split_edge_kernel(kernel)
+        loss = tf.reduce_sum(image**2) + tf.reduce_sum(3.0 * edge)
+    np.testing.assert_array_equal(tf.concat([image, edge], 2), kernel)
+    expected = np.concatenate([2 * image, np.full([3, 3, 1, 2], 3.0)], axis=2)
+    np.testing.assert_array_equal(tape.gradient(loss, kernel), expected)

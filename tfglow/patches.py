@@ -1,0 +1,60 @@
+"""The windows that a convolution sees, by which it is one matrix product."""
+
+import tensorflow as tf
+
+from tfglow import shapes
+
+# From so many filters on, the product is faster than TensorFlow's convolution (measured on CPUs).
+_MANY_FILTERS = 256
+
+
+def are_faster(kernel: tf.Tensor) -> bool:
+    """Whether a convolution of few channels with this kernel is faster as a product of patches."""
+    return kernel.shape[-1] >= _MANY_FILTERS
+
+
+def patches(x: tf.Tensor, size: int) -> tf.Tensor:
+    """The windows of a VALID convolution as rows, in the order of a kernel `[k, k, C, filters]`.
+
+    `[B, H + k - 1, W + k - 1, C] → [B·H·W, k·k·C]`.
+    """
+    _, height, width, channels = shapes.shape_list(x)
+    pixels = tf.reshape(x, [-1, height * width, channels])
+    seen = _pixels_seen(height - size + 1, width - size + 1, size)
+    # One gather is faster than k·k slices and their concatenation.
+    windows = tf.gather(pixels, tf.reshape(seen, [-1]), axis=1)  # [B, H·W·k·k, C]
+    return tf.reshape(windows, [-1, size * size * channels])
+
+
+def sum_patches(rows: tf.Tensor, size: int, height: int, width: int) -> tf.Tensor:
+    """The gradient of `patches`, of the part that lies `(k - 1) // 2` pixels inside.
+
+    `[B·H·W, k·k·C] → [B, H, W, C]`, where H and W are `height` and `width`.
+    """
+    taps, before = size * size, (size - 1) // 2
+    rows = tf.reshape(rows, [-1, height, width, rows.shape[-1]])
+    # A pixel is seen by the windows around it, by each at the opposite place.
+    windows = pad_image(rows, size - 1 - before, before)
+    num_pixels = (height + size - 1) * (width + size - 1)
+    windows = tf.reshape(windows, [-1, num_pixels * taps, rows.shape[-1] // taps])
+    places = taps * tf.reverse(_pixels_seen(height, width, size), [1]) + tf.range(taps)
+    # By place first, so that what is summed are whole tensors.
+    parts = tf.gather(windows, tf.reshape(tf.transpose(places), [-1]), axis=1)
+    parts = tf.reshape(parts, [-1, taps, height, width, rows.shape[-1] // taps])
+    return tf.reduce_sum(parts, axis=1)
+
+
+def pad_image(x: tf.Tensor, before: int, after: int, constant_values: float = 0) -> tf.Tensor:
+    """`x` `[B, H, W, C]` with a margin of rows and columns."""
+    margins = [[0, 0], [before, after], [before, after], [0, 0]]
+    return tf.pad(x, margins, constant_values=constant_values)
+
+
+def _pixels_seen(height, width, size):
+    """The pixels of the padded image, counted row by row, in each pixel's window, `[H·W, k·k]`."""
+    padded_width = width + size - 1
+
+    def pixels(rows, columns):
+        return tf.reshape(padded_width * tf.range(rows)[:, None] + tf.range(columns), [-1])
+
+    return pixels(height, width)[:, None] + pixels(size, size)
