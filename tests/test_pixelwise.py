@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfglow import pixelwise
@@ -26,7 +27,24 @@ def test_linear_of_unknown_sizes():
         np.testing.assert_allclose(traced(part), pixelwise.linear(part, weight), rtol=1e-12)
 
 
-def test_sum_of_rows():
-    rows = np.random.default_rng(0).normal(size=[7, 3])
-    np.testing.assert_allclose(pixelwise.sum_rows(tf.constant(rows)), rows.sum(0), rtol=1e-12)
-    np.testing.assert_array_equal(pixelwise.sum_rows(tf.constant(rows[:0])), np.zeros(3))
+@pytest.mark.parametrize("activation", [None, tf.nn.relu, tf.tanh])
+def test_gradients_are_those_of_plain_operations(activation):
+    rng = np.random.default_rng(0)
+    shapes = ([2, 3, 4, 5], [5, 6], [6])
+    inputs = [tf.constant(rng.normal(size=shape)) for shape in shapes]
+    upstream = tf.constant(rng.normal(size=[2, 3, 4, 6]))
+
+    def plain(x, weight, bias):
+        y = tf.einsum("bhwc,cd->bhwd", x, weight) + bias
+        return y if activation is None else activation(y)
+
+    def gradients(function):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = function(*inputs)
+        return tape.gradient(y, inputs, upstream)
+
+    for run in (gradients, tf.function(gradients, autograph=False)):
+        ours = run(lambda *inputs: pixelwise.linear(*inputs, activation))
+        for one, other in zip(ours, gradients(plain), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)

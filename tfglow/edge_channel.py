@@ -1,66 +1,36 @@
-"""Convolutions that see the image's edge.
+"""The channel that shows a convolution the image's edge.
 
-Their input has one more channel, last, that is 1 in the padding of a SAME convolution and 0 inside
-the image. The official code appends it wherever a kernel is larger than 1×1.
+It is 1 in the padding of a SAME convolution and 0 inside the image. The official code appends it,
+last, to the input of every convolution larger than 1×1.
 """
-
-from collections.abc import Callable
 
 import tensorflow as tf
 
 from tfglow import shapes
-from tfglow.patches import are_faster, pad_image, patches, sum_patches
-from tfglow.pixelwise import sum_rows
+from tfglow.patches import pad_image, patches, sum_patches
 
 
-def edge_conv2d(
-    x: tf.Tensor,
-    kernel: tf.Tensor,
-    bias: tf.Tensor,
-    activation: Callable[[tf.Tensor], tf.Tensor],
-) -> tf.Tensor:
-    """activation(conv([x, edge], kernel) + bias), `[B, H, W, C] → [B, H, W, filters]`.
+def edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
+    """The windows of a SAME convolution, with the edge channel, as `patches` has them.
 
-    For inputs of few channels: the gradients are matrix products with patches, which are faster
-    than a convolution's.
-
-    Args:
-      x: `[B, H, W, C]`.
-      kernel: `[k, k, C + 1, filters]`.
-      bias: `[filters]`.
-      activation: Elementwise.
+    `[B, H, W, C] → [B, H, W, k·k·(C + 1)]`: the convolution is then one matrix product. Where C is
+    small that is faster, above all its gradients.
     """
-    size, _, channels, filters = kernel.shape
-    height, width = shapes.shape_list(x)[1:3]
+    height, width, channels = shapes.shape_list(x)[1:]
+    patch_size = size * size * (channels + 1)
 
+    # The gradient of tf.gather, of which `patches` is made, is a slow scatter.
     @tf.custom_gradient
-    def run(x, kernel, bias):
-        seen = append_edge_channel(x, size)
-        weight = tf.reshape(kernel, [size * size * channels, filters])
-        # Convolution or product, bias and activation in a row run as one operation.
-        if are_faster(kernel):
-            rows = patches(seen, size)
-            y = tf.matmul(rows, weight)
-        else:
-            rows = None
-            y = tf.nn.conv2d(seen, kernel, strides=1, padding="VALID")
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            pre_activation = tf.nn.bias_add(y, bias)
-            tape.watch(pre_activation)
-            y = activation(pre_activation)
+    def extract(x):
+        rows = patches(append_edge_channel(x, size), size)
 
         def gradient(upstream):
-            upstream = tape.gradient(y, pre_activation, tf.reshape(upstream, tf.shape(y)))
-            upstream = tf.reshape(upstream, [-1, filters])
-            inputs = patches(seen, size) if rows is None else rows
-            of_rows = tf.matmul(upstream, weight, transpose_b=True)
-            of_seen = sum_patches(of_rows, size, height, width)
-            of_weight = tf.matmul(inputs, upstream, transpose_a=True)
-            return of_seen[..., :-1], tf.reshape(of_weight, kernel.shape), sum_rows(upstream)
+            rows = tf.reshape(upstream, [-1, patch_size])
+            return sum_patches(rows, size, height, width)[..., :channels]
 
-        return tf.reshape(y, [-1, height, width, filters]), gradient
+        return tf.reshape(rows, [-1, height, width, patch_size]), gradient
 
-    return run(x, kernel, bias)
+    return extract(x)
 
 
 def append_edge_channel(x: tf.Tensor, size: int) -> tf.Tensor:

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfglow import pixelwise
-from tfglow.edge_channel import edge_conv2d, edge_response, split_edge_kernel
+from tfglow.edge_channel import edge_patches, edge_response, split_edge_kernel
 
 # The exponent's factor in exp(3·logs), so that scales learn faster than weights do.
 LOG_SCALE_FACTOR = 3.0
@@ -85,12 +85,12 @@ class ScaledConv2D(keras.layers.Layer):
         # Scaling the kernel instead of the activations does the same to a far smaller tensor.
         scale = tf.exp(LOG_SCALE_FACTOR * self.logs)
         kernel, bias = self.kernel * scale, self.b * scale
-        kernel, bias = tf.cast(kernel, x.dtype), tf.cast(bias, x.dtype)
-        if self.kernel_size == 1:
-            kernel = tf.reshape(kernel, [self.in_channels, self.filters])
-            return pixelwise.linear(x, kernel, bias, activation)
-        if self.in_channels <= self.filters:
-            return edge_conv2d(x, kernel, bias, activation)
+        patch_size = self.kernel_size**2 * self.kernel.shape[2]
+        if self.kernel_size == 1 or patch_size <= 2 * self.filters:
+            if self.kernel_size > 1:
+                x = edge_patches(x, self.kernel_size)  # [B, H, W, patch_size]
+            kernel = tf.reshape(kernel, [patch_size, self.filters])
+            return pixelwise.linear(x, tf.cast(kernel, x.dtype), tf.cast(bias, x.dtype), activation)
         # Where the input is large, what the edge adds is cheaper to add to the output.
         kernel, edge_kernel = split_edge_kernel(kernel)
         bias += edge_response(edge_kernel, x)  # [1, H, W, filters]
