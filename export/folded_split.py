@@ -3,10 +3,13 @@
 import tensorflow as tf
 
 from export.folding import SplitWeights
+from tfglow import shapes
 
 
 class FoldedSplit(tf.Module):
-    """Whitens the half of the channels that leaves: ε = (z₂ − μ)/σ, [μ, log σ] = conv(z₁).
+    """Whitens the half of the channels that leaves: ε = (z₂ − μ)/σ.
+
+    μ and log σ are the even and odd channels of conv(z₁).
 
     Args:
       weights: Of one level's split.
@@ -33,4 +36,4 @@ class FoldedSplit(tf.Module):
 
     def _mean_and_log_scale(self, z1):
         h = tf.nn.conv2d(z1, self.kernel, strides=1, padding="SAME") + self.bias
-        return tf.split(h, 2, axis=-1)
+        return shapes.split_pairs(h)

@@ -4,14 +4,14 @@ import tensorflow as tf
 
 from export.folded_network import FoldedNetwork
 from export.folding import ChannelMap, StepWeights
-from tfglow import pixelwise
+from tfglow import pixelwise, shapes
 
 
 class FoldedStep(tf.Module):
     """One 1×1 convolution with bias and a coupling, `[N, H, W, C]`, in both directions.
 
-    With x·kernel + bias = [z₁, z₂], [t, n] = network(z₁) and 1/s = 1 + exp(n):
-    y = [z₁, (z₂ + t)·s], or in an additive coupling [z₁, z₂ + t].
+    With x·kernel + bias = [z₁, z₂], t and n the even and odd channels of network(z₁), and
+    1/s = 1 + exp(n): y = [z₁, (z₂ + t)·s], or in an additive coupling [z₁, z₂ + network(z₁)].
 
     Args:
       weights: Of one step.
@@ -39,7 +39,7 @@ class FoldedStep(tf.Module):
         z1, z2 = tf.split(pixelwise.linear(x, self.kernel, self.bias), 2, axis=-1)
         if not self._is_affine:
             return tf.concat([z1, z2 + self.network(z1)], axis=-1), None
-        shift, exponent = tf.split(self.network(z1), 2, axis=-1)
+        shift, exponent = shapes.split_pairs(self.network(z1))
         y2 = (z2 + shift) / (1.0 + tf.exp(exponent))
         return tf.concat([z1, y2], axis=-1), tf.nn.softplus(exponent)
 
@@ -47,7 +47,7 @@ class FoldedStep(tf.Module):
         """x."""
         z1, y2 = tf.split(y, 2, axis=-1)
         if self._is_affine:
-            shift, exponent = tf.split(self.network(z1), 2, axis=-1)
+            shift, exponent = shapes.split_pairs(self.network(z1))
             z2 = y2 * (1.0 + tf.exp(exponent)) - shift
         else:
             z2 = y2 - self.network(z1)

@@ -77,7 +77,7 @@ def fold(flow: GlowFlow) -> FlowWeights:
         steps.append([weights for weights, _ in folded])
         log_det += sum(step_log_det for _, step_log_det in folded)
     splits = [
-        SplitWeights(*_fold_edge_conv(split.conv, flow.config.level_shape(level), pairs=True))
+        SplitWeights(*_fold_edge_conv(split.conv, flow.config.level_shape(level)))
         for level, split in enumerate(flow.splits)
     ]
     shape = flow.config.level_shape(flow.config.levels - 1)
@@ -130,29 +130,21 @@ def _fold_network(
     kernel_1 = np.concatenate([kernel_1, -edge_1], axis=2)
     bias_1 = bias_1 + edge_1.sum(axis=(0, 1, 2))
     kernel_2, _, bias_2 = _scaled(network.conv_2)
-    kernel_last, bias_last = _fold_edge_conv(network.conv_last, shape, pairs=is_affine)
+    kernel_last, bias_last = _fold_edge_conv(network.conv_last, shape)
     if is_affine:
-        # 1/s = 1 + exp(−(h + 2)): the network gives the exponent.
-        half = shape[-1] // 2
-        kernel_last[..., half:] *= -1.0
-        bias_last[..., half:] = -(bias_last[..., half:] + _SCALE_OFFSET)
+        # 1/s = 1 + exp(−(h + 2)): the network gives the exponent, in every odd channel.
+        kernel_last[..., 1::2] *= -1.0
+        bias_last[..., 1::2] = -(bias_last[..., 1::2] + _SCALE_OFFSET)
     return NetworkWeights(kernel_1, bias_1, kernel_2[0, 0], bias_2, kernel_last, bias_last)
 
 
 def _fold_edge_conv(
-    conv: ScaledConv2D, shape: tuple[int, int, int], pairs: bool
+    conv: ScaledConv2D, shape: tuple[int, int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The kernel, and the bias `[1, H, W, C]` with what the edge of an image of `shape` adds to it.
-
-    With `pairs`, outputs that the network interleaves (even and odd) come as two halves.
-    """
+    """Kernel, and bias `[1, H, W, C]` with what the edge of an image of `shape` adds to it."""
     kernel, edge, bias = _scaled(conv)
     images = tf.zeros([1, *shape], edge.dtype)
-    bias = bias + edge_response(tf.constant(edge), images).numpy()
-    if pairs:
-        order = np.concatenate([np.arange(0, conv.filters, 2), np.arange(1, conv.filters, 2)])
-        kernel, bias = kernel[..., order], bias[..., order]
-    return kernel, bias
+    return kernel, bias + edge_response(tf.constant(edge), images).numpy()
 
 
 def _scaled(conv: ScaledConv2D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -44,3 +44,10 @@ def join_channels(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
     pair = tf.stack([x1, x2], axis=-2)  # [B, H, W, 2, C/2]
     height, width, half = shape_list(x1)[1:]
     return tf.reshape(pair, [-1, height, width, 2 * half])
+
+
+def split_pairs(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The even and the odd channels: `[B, H, W, C] → 2 × [B, H, W, C/2]`."""
+    height, width, channels = shape_list(x)[1:]
+    even, odd = tf.unstack(tf.reshape(x, [-1, height, width, channels // 2, 2]), axis=-1)
+    return even, odd

@@ -40,10 +40,7 @@ class AffineCoupling(Coupling):
 
     def shift_and_log_scale(self, x1: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """t and log s for x₁, each `[B, H, W, C/2]`."""
-        h = self._run_network(x1)
-        *space, channels = shapes.shape_list(h)
-        pairs = tf.reshape(h, [*space, channels // 2, 2])
-        shift, logit = tf.unstack(pairs, axis=-1)
+        shift, logit = shapes.split_pairs(self._run_network(x1))
         return shift, tf.math.log_sigmoid(logit + 2.0)
 
     def _forward_and_log_det(self, x):

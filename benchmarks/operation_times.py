@@ -1,0 +1,90 @@
+"""Where the time of a task goes, operation by operation, as TensorFlow's profiler has it.
+
+    python -m benchmarks.operation_times --size=paper --task=train
+    python -m benchmarks.operation_times --size=small --task=sample --contestant=exported
+    python -m benchmarks.operation_times --contestant=limit --options='{"dtype": "bfloat16"}'
+
+Milliseconds are summed over all operations of a kind, on all cores, and per run; those that run
+side by side count twice. Under the table: seconds by the clock, and how many cores were busy.
+"""
+
+import argparse
+import collections
+import importlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.contestants.contestant import SIZES, TASKS
+from benchmarks.contestants.serve import CONTESTANTS
+
+_TENSORFLOW = ("tfglow", "exported", "limit", "product", "tfb.Glow")
+
+
+def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--contestant", choices=_TENSORFLOW, default="tfglow")
+    parser.add_argument("--size", choices=SIZES, default="small")
+    parser.add_argument("--task", choices=TASKS, default="train")
+    parser.add_argument("--options", type=json.loads, default={}, help="of the contestant, JSON")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=25, help="kinds of operations to print")
+    args = parser.parse_args()
+    module, name = CONTESTANTS[args.contestant]
+    contestant_class = getattr(importlib.import_module(f"benchmarks.contestants.{module}"), name)
+    run = getattr(contestant_class(SIZES[args.size], **args.options), args.task)()
+    milliseconds, calls, wall, cpu = operation_times(run, args.runs)
+    total = sum(milliseconds.values())
+    print("| operation | calls | ms | share |\n|---|---:|---:|---:|")
+    for kind, spent in milliseconds.most_common(args.rows):
+        print(f"| {kind} | {calls[kind]:,.0f} | {spent:.2f} | {spent / total:.1%} |")
+    print(f"| all | {sum(calls.values()):,.0f} | {total:.2f} | |")
+    print(f"\n{1e3 * wall:.1f} ms a run by the clock, on {cpu / wall:.2f} cores")
+
+
+def operation_times(
+    run: Callable[[], object], runs: int
+) -> tuple[collections.Counter, collections.Counter, float, float]:
+    """Milliseconds and calls of each kind of operation, seconds by the clock and of CPU, per run.
+
+    Args:
+      run: What to measure; called three times before.
+      runs: How often to call it then.
+    """
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    for _ in range(3):  # To trace, and to have the memory.
+        run()
+    kinds = set(tf.raw_ops.__dict__)
+    milliseconds, calls = collections.Counter(), collections.Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            wall, cpu = time.perf_counter(), time.process_time()
+            for _ in range(runs):
+                run()
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(file.read_bytes())
+    for plane in space.planes:
+        names = {key: metadata.name for key, metadata in plane.event_metadata.items()}
+        for event in (event for line in plane.lines for event in line.events):
+            # An operation's event is named NAME:KIND; the runtime's own have no kind.
+            _, colon, kind = names[event.metadata_id].rpartition(":")
+            kind = kind.removeprefix("_Mkl").removeprefix("Native")  # oneDNN's version of it.
+            if colon and (
+                kind in kinds or kind.startswith(("Fused", "_Fused", "Conv2D", "MatMul"))
+            ):
+                milliseconds[kind] += event.duration_ps / 1e9 / runs
+                calls[kind] += 1 / runs
+    return milliseconds, calls, wall / runs, cpu / runs
+
+
+if __name__ == "__main__":
+    main()
