@@ -23,6 +23,7 @@ from benchmarks.suite import (
     PRODUCT_BFLOAT16,
     SERVED,
     SERVED_MIXED,
+    SERVED_TASKS,
     make_parser,
     print_facts,
     print_speeds,
@@ -30,6 +31,13 @@ from benchmarks.suite import (
 )
 
 XLA = Entry("tfglow float32, XLA", "tfglow", {"jit_compile": True})
+ONE_CALL = Entry("served float32, one call", "exported", {"calls": 1}, SERVED_TASKS)
+ONE_CALL_MIXED = Entry(
+    "served mixed_bfloat16, one call",
+    "exported",
+    {"precision": "mixed_bfloat16", "calls": 1},
+    SERVED_TASKS,
+)
 PEERS = {
     "normflows": Entry("normflows", "normflows"),
     "FrEIA": Entry("FrEIA", "FrEIA"),
@@ -42,6 +50,8 @@ OURS = {
     "xla": XLA,
     "served": SERVED,
     "served_mixed_bfloat16": SERVED_MIXED,
+    "one_call": ONE_CALL,
+    "one_call_mixed_bfloat16": ONE_CALL_MIXED,
     "limit": LIMIT,
     "limit_bfloat16": LIMIT_BFLOAT16,
     "product": PRODUCT,

@@ -35,8 +35,6 @@ def main(argv: list[str] | None = None) -> int:
 
     # TensorFlow takes seconds to import: flags are checked and signals heard before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # An exported Glow's weights never change: oneDNN may lay them out once, not at every call.
-    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
     with quiet_imports():
         from serving.embedded.server import EmbeddedServer
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -74,4 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # An exported Glow's weights never change: oneDNN may lay them out once, not at every call. Not
+    # in `main`: in a process that does anything else with TensorFlow it would be wrong.
+    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
     sys.exit(main())

@@ -3,18 +3,34 @@ import pytest
 import tensorflow as tf
 
 from tfglow.checks import (
+    check_environment,
     check_images,
     check_labels,
     check_latents,
     check_noise,
     check_temperature,
 )
+from tfglow.config import GlowConfig
+from tfglow.glow import Glow
 
 SHAPE = (4, 4, 3)
 
 
 def images(dtype=np.uint8, shape=(2, *SHAPE)):
     return np.full(shape, 7, dtype)
+
+
+def test_weights_that_are_said_to_be_constant(monkeypatch):
+    name = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"
+    for value in ("0", "false"):
+        monkeypatch.setenv(name, value)
+        check_environment()
+    for value in ("1", "true"):
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ValueError, match=f"{name} must not be set, got '{value}'"):
+            check_environment()
+        with pytest.raises(ValueError, match=name):
+            Glow(GlowConfig(image_shape=(4, 4, 3), levels=1, steps=1, width=4))
 
 
 def test_images_pass_through():

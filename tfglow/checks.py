@@ -1,9 +1,27 @@
 """Checks of what users pass to a model."""
 
+import os
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+
+def check_environment() -> None:
+    """Refuses a process in which weights are taken for constants.
+
+    oneDNN then goes on with the first values that each operation saw: right for an exported model,
+    wrong for one that is trained or initialised, and for steps that share an operation.
+
+    Raises:
+      ValueError: If TF_ONEDNN_ASSUME_FROZEN_WEIGHTS is set.
+    """
+    value = os.environ.get("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "0")
+    if value.lower() not in ("0", "false", ""):
+        raise ValueError(
+            "A Glow's weights change, and TF_ONEDNN_ASSUME_FROZEN_WEIGHTS must not be set, got "
+            f"{value!r}: it is for serving exported models alone."
+        )
 
 
 def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:

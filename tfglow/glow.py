@@ -10,7 +10,14 @@ import tensorflow_probability as tfp
 
 from tfglow import likelihood, shared_variables
 from tfglow.bijectors import GlowFlow
-from tfglow.checks import check_images, check_labels, check_latents, check_noise, check_temperature
+from tfglow.checks import (
+    check_environment,
+    check_images,
+    check_labels,
+    check_latents,
+    check_noise,
+    check_temperature,
+)
 from tfglow.config import GlowConfig
 from tfglow.networks import ScaledDense
 
@@ -37,13 +44,15 @@ class Glow(keras.Model):
       **kwargs: Of `keras.Model`, such as `name`.
 
     Raises:
-      ValueError: In every method, if images are not uint8 of `config.image_shape`, or labels are
-        missing, unwanted or out of range.
+      ValueError: If `config` is none, or the environment makes TensorFlow take weights for
+        constants. In every method, if images are not uint8 of `config.image_shape`, or labels
+        are missing, unwanted or out of range.
     """
 
     def __init__(self, config: GlowConfig, **kwargs: Any):
         if not isinstance(config, GlowConfig):
             raise ValueError(f"`config` must be a tfglow.GlowConfig, got {config!r}.")
+        check_environment()
         kwargs.setdefault("dtype", config.dtype)
         super().__init__(**kwargs)
         self.config = config

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
 
@@ -18,15 +19,19 @@ class ExportedGlow(Contestant):
     """The SavedModel's `sample` and, for likelihoods, `encode`, in a process like the server's.
 
     oneDNN is told that weights are constant, which is true of nothing but an export: so another
-    process writes it, and this one does not train.
+    process writes it, and this one does not train. As on the server, several batches run side by
+    side, each with its share of the images.
 
     Args:
       size: Of the model and its batch.
       precision: As `export/main.py` has it.
+      calls: Batches at a time; the server's `num_batch_threads` is 2.
     """
 
-    def __init__(self, size: Size, precision: str = "float32"):
+    def __init__(self, size: Size, precision: str = "float32", calls: int = 2):
         self._size = size
+        self._calls = calls
+        self._threads = ThreadPoolExecutor(calls)
         name = next(name for name, other in SIZES.items() if other == size)
         with tempfile.TemporaryDirectory() as folder:
             environment = {k: v for k, v in os.environ.items() if k != _FROZEN}
@@ -40,14 +45,20 @@ class ExportedGlow(Contestant):
 
     def log_prob(self):
         image = random_batch(self._size.batch_size, self._size.image_shape)["image"]
-        encode = self._model.signatures["encode"]
-        return lambda: encode(image=image)["log_prob"].numpy()
+        return self._side_by_side("encode", "log_prob", image=image)
 
     def sample(self):
-        sample = self._model.signatures["sample"]
         seed = tf.range(self._size.batch_size, dtype=tf.int64)
         temperature = tf.fill([self._size.batch_size], 0.7)
-        return lambda: sample(seed=seed, temperature=temperature)["image"].numpy()
+        return self._side_by_side("sample", "image", seed=seed, temperature=temperature)
+
+    def _side_by_side(self, signature, output, **inputs):
+        function = self._model.signatures[signature]
+        shares = {name: tf.split(value, self._calls) for name, value in inputs.items()}
+        shares = [dict(zip(shares, share, strict=True)) for share in zip(*shares.values())]
+        return lambda: list(
+            self._threads.map(lambda share: function(**share)[output].numpy(), shares)
+        )
 
 
 def _export(size_name: str, precision: str, folder: str) -> None:
