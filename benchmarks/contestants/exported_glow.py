@@ -54,8 +54,8 @@ class ExportedGlow(Contestant):
 
     def _side_by_side(self, signature, output, **inputs):
         function = self._model.signatures[signature]
-        shares = {name: tf.split(value, self._calls) for name, value in inputs.items()}
-        shares = [dict(zip(shares, share, strict=True)) for share in zip(*shares.values())]
+        split = {name: tf.split(value, self._calls) for name, value in inputs.items()}
+        shares = [{name: split[name][call] for name in split} for call in range(self._calls)]
         return lambda: list(
             self._threads.map(lambda share: function(**share)[output].numpy(), shares)
         )
