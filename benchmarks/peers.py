@@ -31,11 +31,13 @@ from benchmarks.suite import (
 )
 
 XLA = Entry("tfglow float32, XLA", "tfglow", {"jit_compile": True})
-ONE_CALL = Entry("served float32, one call", "exported", {"calls": 1}, SERVED_TASKS)
-ONE_CALL_MIXED = Entry(
-    "served mixed_bfloat16, one call",
+# The server's `num_batch_threads`.
+TWO_CALLS = {"calls": 2}
+SERVED_TWO = Entry("served float32, two batches", "exported", TWO_CALLS, SERVED_TASKS)
+SERVED_TWO_MIXED = Entry(
+    "served mixed_bfloat16, two batches",
     "exported",
-    {"precision": "mixed_bfloat16", "calls": 1},
+    {"precision": "mixed_bfloat16", **TWO_CALLS},
     SERVED_TASKS,
 )
 PEERS = {
@@ -50,8 +52,8 @@ OURS = {
     "xla": XLA,
     "served": SERVED,
     "served_mixed_bfloat16": SERVED_MIXED,
-    "one_call": ONE_CALL,
-    "one_call_mixed_bfloat16": ONE_CALL_MIXED,
+    "served_two": SERVED_TWO,
+    "served_two_mixed_bfloat16": SERVED_TWO_MIXED,
     "limit": LIMIT,
     "limit_bfloat16": LIMIT_BFLOAT16,
     "product": PRODUCT,

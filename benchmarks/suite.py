@@ -29,7 +29,7 @@ from benchmarks.contestants.contestant import SIZES, TASKS
 
 FLOAT32 = Entry("tfglow float32", "tfglow")
 MIXED = Entry("tfglow mixed_bfloat16", "tfglow", {"precision": "mixed_bfloat16"})
-# Likelihoods and samples as they are served, two batches at a time.
+# Likelihoods and samples as they are served.
 SERVED_TASKS = ("log_prob", "sample")
 SERVED = Entry("served float32", "exported", tasks=SERVED_TASKS)
 SERVED_MIXED = Entry(

@@ -19,16 +19,15 @@ class ExportedGlow(Contestant):
     """The SavedModel's `sample` and, for likelihoods, `encode`, in a process like the server's.
 
     oneDNN is told that weights are constant, which is true of nothing but an export: so another
-    process writes it, and this one does not train. As on the server, several batches run side by
-    side, each with its share of the images.
+    process writes it, and this one does not train.
 
     Args:
       size: Of the model and its batch.
       precision: As `export/main.py` has it.
-      calls: Batches at a time; the server's `num_batch_threads` is 2.
+      calls: Batches that run side by side, each with its share of the images, as a server's do.
     """
 
-    def __init__(self, size: Size, precision: str = "float32", calls: int = 2):
+    def __init__(self, size: Size, precision: str = "float32", calls: int = 1):
         self._size = size
         self._calls = calls
         self._threads = ThreadPoolExecutor(calls)
