@@ -12,7 +12,7 @@ another virtual environment that has PyTorch, normflows and FrEIA.
 import os
 import sys
 
-from benchmarks.contestants.comparison import Entry, compare, write_json
+from benchmarks.contestants.comparison import KEEP_MEMORY, Entry, compare, write_json
 from benchmarks.suite import (
     CHECKPOINTED,
     FLOAT32,
@@ -72,7 +72,11 @@ def main() -> None:
     )
     parser.add_argument("--torch_python", default=sys.executable)
     parser.add_argument("--memory", action="store_true", help="measure each one's memory instead")
+    parser.add_argument(
+        "--as_installed", action="store_true", help="leave glibc free to give memory back"
+    )
     args = parser.parse_args()
+    environment = {} if args.as_installed else KEEP_MEMORY
     cores = sorted(os.sched_getaffinity(0))[: args.cores]
     python = {"normflows": args.torch_python, "FrEIA": args.torch_python}
     peers = [PEERS[name] for name in args.peers.split(",") if name]
@@ -85,7 +89,9 @@ def main() -> None:
                 facts.append(training_facts(entry, size, cores, interpreter))
                 print_facts(facts[-1:])
             continue
-        comparisons += compare([*ours, *peers], size, args.tasks, args.repeats, python, cores)
+        comparisons += compare(
+            [*ours, *peers], size, args.tasks, args.repeats, python, cores, environment
+        )
         for peer in peers:
             print_speeds(comparisons[-len(args.tasks) :], peer.label)
     if args.output:

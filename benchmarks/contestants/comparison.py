@@ -135,6 +135,7 @@ def compare(
     repeats: int,
     python: dict[str, str],
     cores: Sequence[int],
+    environment: Mapping[str, str] = KEEP_MEMORY,
 ) -> list[Comparison]:
     """Runs every task, of those entries that have it, with all entries alive side by side.
 
@@ -145,12 +146,13 @@ def compare(
       repeats: Timed runs of each.
       python: Interpreters by a contestant's name; others run with this one.
       cores: CPUs that the processes may use.
+      environment: Their variables beside this process's own.
     """
     with contextlib.ExitStack() as stack:
         processes = {}
         for entry in entries:
             interpreter = python.get(entry.name, sys.executable)
-            process = ContestantProcess(entry, size, interpreter, cores, KEEP_MEMORY)
+            process = ContestantProcess(entry, size, interpreter, cores, environment)
             stack.callback(process.close)
             processes[entry.label] = process
         return [
