@@ -32,10 +32,12 @@ def main() -> None:
     parser.add_argument("--contestant", choices=_TENSORFLOW, default="tfglow")
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--task", choices=TASKS, default="train")
-    parser.add_argument("--options", type=json.loads, default={}, help="of the contestant, JSON")
+    parser.add_argument("--options", type=_options, default={}, help="of the contestant, JSON")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=25, help="kinds of operations to print")
     args = parser.parse_args()
+    if args.contestant == "exported" and args.task == "train":
+        parser.error("an exported model does not train: --task=log_prob or --task=sample")
     module, name = CONTESTANTS[args.contestant]
     contestant_class = getattr(importlib.import_module(f"benchmarks.contestants.{module}"), name)
     run = getattr(contestant_class(SIZES[args.size], **args.options), args.task)()
@@ -84,6 +86,16 @@ def operation_times(
                 milliseconds[kind] += event.duration_ps / 1e9 / runs
                 calls[kind] += 1 / runs
     return milliseconds, calls, wall / runs, cpu / runs
+
+
+def _options(text: str) -> dict[str, object]:
+    try:
+        options = json.loads(text)
+    except json.JSONDecodeError:
+        options = None
+    if not isinstance(options, dict):
+        raise argparse.ArgumentTypeError(f"expected a JSON object such as {{}}; got {text!r}")
+    return options
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from benchmarks.suite import (
     SERVED,
     SERVED_MIXED,
     SERVED_TASKS,
+    choices,
     make_parser,
     print_facts,
     print_speeds,
@@ -64,9 +65,12 @@ _DEFAULT_OURS = "float32,mixed_bfloat16,served,served_mixed_bfloat16"
 
 def main() -> None:
     parser = make_parser(__doc__)
-    parser.add_argument("--peers", default="normflows,FrEIA,tfb.Glow", help=", ".join(PEERS))
+    parser.add_argument(
+        "--peers", type=choices(PEERS), default="normflows,FrEIA,tfb.Glow", help=", ".join(PEERS)
+    )
     parser.add_argument(
         "--ours",
+        type=choices(OURS),
         default="float32,mixed_bfloat16,served,served_mixed_bfloat16",
         help=", ".join(OURS),
     )
@@ -79,8 +83,8 @@ def main() -> None:
     environment = {} if args.as_installed else KEEP_MEMORY
     cores = sorted(os.sched_getaffinity(0))[: args.cores]
     python = {"normflows": args.torch_python, "FrEIA": args.torch_python}
-    peers = [PEERS[name] for name in args.peers.split(",") if name]
-    ours = [OURS[name] for name in args.ours.split(",") if name]
+    peers = [PEERS[name] for name in args.peers]
+    ours = [OURS[name] for name in args.ours]
     comparisons, facts = [], []
     for size in args.sizes:
         if args.memory:

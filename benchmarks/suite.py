@@ -16,7 +16,7 @@ whatever else the machine does. `python -m benchmarks.peers` compares other impl
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.contestants.comparison import (
     Comparison,
@@ -71,8 +71,8 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = ", ".join(SIZES)
-    parser.add_argument("--sizes", type=_choices(SIZES), default=["small"], help=names)
-    parser.add_argument("--tasks", type=_choices(TASKS), default=list(TASKS))
+    parser.add_argument("--sizes", type=choices(SIZES), default=["small"], help=names)
+    parser.add_argument("--tasks", type=choices(TASKS), default=list(TASKS))
     parser.add_argument("--repeats", type=int, default=10, help="timed runs of each")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--output", help="a JSON file to write")
@@ -131,9 +131,11 @@ def print_facts(facts: Sequence[dict[str, object]]) -> None:
     sys.stdout.flush()
 
 
-def _choices(allowed):
+def choices(allowed: Iterable[str]) -> Callable[[str], list[str]]:
+    """The type of a flag that takes names, separated by commas; none at all of an empty text."""
+
     def parse(text):
-        names = text.split(",")
+        names = text.split(",") if text else []
         if unknown := [name for name in names if name not in allowed]:
             expected = ", ".join(allowed)
             raise argparse.ArgumentTypeError(f"expected some of {expected}; got {unknown[0]!r}")

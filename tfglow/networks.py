@@ -85,6 +85,7 @@ class ScaledConv2D(keras.layers.Layer):
         # Scaling the kernel instead of the activations does the same to a far smaller tensor.
         scale = tf.exp(LOG_SCALE_FACTOR * self.logs)
         kernel, bias = self.kernel * scale, self.b * scale
+        # As a product of patches, unless these would be far larger than what comes out.
         patch_size = self.kernel_size**2 * self.kernel.shape[2]
         if self.kernel_size == 1 or patch_size <= 2 * self.filters:
             if self.kernel_size > 1:

@@ -24,7 +24,11 @@ def linear(
       activation: Of rows, `[B·H·W, units]`; None: none.
     """
     rows = tf.reshape(x, [-1, weight.shape[0]])
-    rows = tf.matmul(rows, weight) if bias is None else _affine(rows, weight, bias, activation)
+    if bias is not None:
+        rows = _affine(rows, weight, bias, activation)
+    else:
+        rows = tf.matmul(rows, weight)
+        rows = rows if activation is None else activation(rows)
     return tf.reshape(rows, [-1, *shapes.shape_list(x)[1:-1], weight.shape[1]])
 
 
@@ -34,7 +38,8 @@ def _affine(rows, weight, bias, activation):
     @tf.custom_gradient
     def run(rows, weight, bias):
         pre_activation = tf.nn.bias_add(tf.matmul(rows, weight), bias)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        # Persistent, for whoever takes more than one gradient.
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(pre_activation)
             # Right after product and bias, so that the three run as one operation.
             y = pre_activation if activation is None else activation(pre_activation)

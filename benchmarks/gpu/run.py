@@ -29,6 +29,8 @@ def main() -> None:
     args = parser.parse_args()
 
     folder = Path(args.input_dir)
+    if not (folder / "train.hlo").exists():
+        parser.error(f"--input_dir must be what benchmarks.gpu.lower wrote, got {args.input_dir!r}")
     programs = {name: HloProgram(folder, name) for name in ("train", "sample")}
     facts = json.loads((folder / "train.json").read_text(encoding="utf-8"))["facts"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
