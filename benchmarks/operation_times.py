@@ -10,7 +10,6 @@ side by side count twice. Under the table: seconds by the clock, and how many co
 
 import argparse
 import collections
-import importlib
 import json
 import os
 import tempfile
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.contestants.contestant import SIZES, TASKS
-from benchmarks.contestants.serve import CONTESTANTS
+from benchmarks.contestants.serve import find_class
 
 _TENSORFLOW = ("tfglow", "exported", "limit", "product", "tfb.Glow")
 
@@ -38,9 +37,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.contestant == "exported" and args.task == "train":
         parser.error("an exported model does not train: --task=log_prob or --task=sample")
-    module, name = CONTESTANTS[args.contestant]
-    contestant_class = getattr(importlib.import_module(f"benchmarks.contestants.{module}"), name)
-    run = getattr(contestant_class(SIZES[args.size], **args.options), args.task)()
+    contestant = find_class(args.contestant)(SIZES[args.size], **args.options)
+    run = getattr(contestant, args.task)()
     milliseconds, calls, wall, cpu = operation_times(run, args.runs)
     total = sum(milliseconds.values())
     print("| operation | calls | ms | share |\n|---|---:|---:|---:|")
@@ -79,10 +77,9 @@ def operation_times(
         for event in (event for line in plane.lines for event in line.events):
             # An operation's event is named NAME:KIND; the runtime's own have no kind.
             _, colon, kind = names[event.metadata_id].rpartition(":")
-            kind = kind.removeprefix("_Mkl").removeprefix("Native")  # oneDNN's version of it.
-            if colon and (
-                kind in kinds or kind.startswith(("Fused", "_Fused", "Conv2D", "MatMul"))
-            ):
+            # What the graph optimizer put in its place: oneDNN's version, several in one.
+            kind = kind.removeprefix("_").removeprefix("MklNative").removeprefix("Mkl")
+            if colon and kind.removeprefix("Fused").removesuffix("WithBias") in kinds:
                 milliseconds[kind] += event.duration_ps / 1e9 / runs
                 calls[kind] += 1 / runs
     return milliseconds, calls, wall / runs, cpu / runs

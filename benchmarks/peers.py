@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument(
         "--ours",
         type=choices(OURS),
-        default="float32,mixed_bfloat16,served,served_mixed_bfloat16",
+        default=_DEFAULT_OURS,
         help=", ".join(OURS),
     )
     parser.add_argument("--torch_python", default=sys.executable)

@@ -33,11 +33,9 @@ class FoldedNetwork(tf.Module):
         h = tf.cast(x, self._dtype)
         h = tf.pad(h, [[0, 0], [0, 0], [0, 0], [0, 1]], constant_values=1)  # [N, H, W, C/2 + 1]
         if are_faster(self.kernel_1):
-            height, width = h.shape[1:3]
-            rows = patches(pad_image(h, 1, 1), 3)  # [N·H·W, 9·(C/2 + 1)]
-            rows = tf.matmul(rows, tf.reshape(self.kernel_1, [-1, self.kernel_1.shape[-1]]))
-            rows = tf.nn.relu(tf.nn.bias_add(rows, self.bias_1))
-            h = tf.reshape(rows, [-1, height, width, rows.shape[-1]])  # [N, H, W, width]
+            h = patches(pad_image(h, 1, 1), 3)  # [N, H, W, 9·(C/2 + 1)]
+            kernel = tf.reshape(self.kernel_1, [h.shape[-1], self.kernel_1.shape[-1]])
+            h = pixelwise.linear(h, kernel, self.bias_1, tf.nn.relu)  # [N, H, W, width]
         else:
             h = tf.nn.conv2d(h, self.kernel_1, strides=1, padding="SAME")
             h = tf.nn.relu(tf.nn.bias_add(h, self.bias_1))  # [N, H, W, width]

@@ -51,7 +51,9 @@ def test_gradients_are_those_of_plain_operations(activation):
             total = tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in once])
         return [*once, *twice, *outer.gradient(total, inputs)]
 
+    ours = pixelwise.trainable_linear(*inputs, activation)
+    np.testing.assert_allclose(ours, plain(*inputs), rtol=1e-12, atol=1e-12)
     for run in (gradients, tf.function(gradients, autograph=False)):
-        ours = run(lambda *inputs: pixelwise.linear(*inputs, activation))
+        ours = run(lambda *inputs: pixelwise.trainable_linear(*inputs, activation))
         for one, other in zip(ours, gradients(plain), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)

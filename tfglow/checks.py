@@ -1,4 +1,4 @@
-"""Checks of what users pass to a model."""
+"""Checks of what users pass to a model, and of where it runs."""
 
 import os
 from typing import Any

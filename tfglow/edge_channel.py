@@ -6,7 +6,7 @@ last, to the input of every convolution larger than 1×1.
 
 import tensorflow as tf
 
-from tfglow import shapes
+from tfglow import pixelwise, shapes
 from tfglow.patches import pad_image, patches, sum_patches
 
 
@@ -16,19 +16,12 @@ def edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
     `[B, H, W, C] → [B, H, W, k·k·(C + 1)]`: the convolution is then one matrix product. Where C is
     small that is faster, above all its gradients.
     """
-    height, width, channels = shapes.shape_list(x)[1:]
-    patch_size = size * size * (channels + 1)
 
     # The gradient of tf.gather, of which `patches` is made, is a slow scatter.
     @tf.custom_gradient
     def extract(x):
-        rows = patches(append_edge_channel(x, size), size)
-
-        def gradient(upstream):
-            rows = tf.reshape(upstream, [-1, patch_size])
-            return sum_patches(rows, size, height, width)[..., :channels]
-
-        return tf.reshape(rows, [-1, height, width, patch_size]), gradient
+        windows = patches(append_edge_channel(x, size), size)
+        return windows, lambda upstream: sum_patches(upstream, size)[..., :-1]
 
     return extract(x)
 
@@ -72,9 +65,8 @@ def edge_response(edge_kernel: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     height, width = shapes.shape_list(x)[1:3]
     inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
     # What each pixel's window sees of the edge, a constant where H and W are.
-    windows = patches(pad_image(inside, *_padding(size), constant_values=1), size)  # [H·W, k·k]
-    response = tf.matmul(windows, tf.reshape(edge_kernel, [size * size, filters]))
-    return tf.reshape(response, [1, height, width, filters])
+    windows = patches(pad_image(inside, *_padding(size), constant_values=1), size)  # [1, H, W, k·k]
+    return pixelwise.linear(windows, tf.reshape(edge_kernel, [size * size, filters]))
 
 
 def _padding(size):

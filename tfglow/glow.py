@@ -44,8 +44,8 @@ class Glow(keras.Model):
       **kwargs: Of `keras.Model`, such as `name`.
 
     Raises:
-      ValueError: If `config` is none, or the environment makes TensorFlow take weights for
-        constants. In every method, if images are not uint8 of `config.image_shape`, or labels
+      ValueError: If `config` is no `GlowConfig`, or the environment makes TensorFlow take weights
+        for constants. In every method, if images are not uint8 of `config.image_shape`, or labels
         are missing, unwanted or out of range.
     """
 

@@ -91,7 +91,8 @@ class ScaledConv2D(keras.layers.Layer):
             if self.kernel_size > 1:
                 x = edge_patches(x, self.kernel_size)  # [B, H, W, patch_size]
             kernel = tf.reshape(kernel, [patch_size, self.filters])
-            return pixelwise.linear(x, tf.cast(kernel, x.dtype), tf.cast(bias, x.dtype), activation)
+            kernel, bias = tf.cast(kernel, x.dtype), tf.cast(bias, x.dtype)
+            return pixelwise.trainable_linear(x, kernel, bias, activation)
         # Where the input is large, what the edge adds is cheaper to add to the output.
         kernel, edge_kernel = split_edge_kernel(kernel)
         bias += edge_response(edge_kernel, x)  # [1, H, W, filters]

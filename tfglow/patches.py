@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfglow import shapes
 
-# Measured on CPUs, forward alone; with the gradients the product is always faster.
+# Measured on CPUs, forward alone. With its gradients the product was faster for 128 filters, too.
 _MANY_FILTERS = 256
 
 
@@ -18,33 +18,35 @@ def are_faster(kernel: tf.Tensor) -> bool:
 
 
 def patches(x: tf.Tensor, size: int) -> tf.Tensor:
-    """The windows of a VALID convolution as rows, in the order of a kernel `[k, k, C, filters]`.
+    """The windows of a VALID convolution, in the order of a kernel `[k, k, C, filters]`.
 
-    `[B, H + k - 1, W + k - 1, C] → [B·H·W, k·k·C]`.
+    `[B, H + k - 1, W + k - 1, C] → [B, H, W, k·k·C]`.
     """
     _, height, width, channels = shapes.shape_list(x)
     pixels = tf.reshape(x, [-1, height * width, channels])
-    seen = _pixels_seen(height - size + 1, width - size + 1, size)
+    height, width = height - size + 1, width - size + 1
+    seen = _pixels_seen(height, width, size)
     # One gather is faster than k·k slices and their concatenation.
     windows = tf.gather(pixels, tf.reshape(seen, [-1]), axis=1)  # [B, H·W·k·k, C]
-    return tf.reshape(windows, [-1, size * size * channels])
+    return tf.reshape(windows, [-1, height, width, size * size * channels])
 
 
-def sum_patches(rows: tf.Tensor, size: int, height: int, width: int) -> tf.Tensor:
+def sum_patches(windows: tf.Tensor, size: int) -> tf.Tensor:
     """The gradient of `patches`, of the part that lies `(k - 1) // 2` pixels inside.
 
-    `[B·H·W, k·k·C] → [B, H, W, C]`, where H and W are `height` and `width`.
+    `[B, H, W, k·k·C] → [B, H, W, C]`.
     """
     taps, before = size * size, (size - 1) // 2
-    rows = tf.reshape(rows, [-1, height, width, rows.shape[-1]])
+    _, height, width, patch_size = shapes.shape_list(windows)
+    channels = patch_size // taps
     # A pixel is seen by the windows around it, by each at the opposite place.
-    windows = pad_image(rows, size - 1 - before, before)
+    windows = pad_image(windows, size - 1 - before, before)
     num_pixels = (height + size - 1) * (width + size - 1)
-    windows = tf.reshape(windows, [-1, num_pixels * taps, rows.shape[-1] // taps])
+    windows = tf.reshape(windows, [-1, num_pixels * taps, channels])
     places = taps * tf.reverse(_pixels_seen(height, width, size), [1]) + tf.range(taps)
     # By place first, so that what is summed are whole tensors.
     parts = tf.gather(windows, tf.reshape(tf.transpose(places), [-1]), axis=1)
-    parts = tf.reshape(parts, [-1, taps, height, width, rows.shape[-1] // taps])
+    parts = tf.reshape(parts, [-1, taps, height, width, channels])
     return tf.reduce_sum(parts, axis=1)
 
 

@@ -23,17 +23,24 @@ def linear(
       bias: `[units]`; None: none.
       activation: Of rows, `[B·H·W, units]`; None: none.
     """
-    rows = tf.reshape(x, [-1, weight.shape[0]])
+    rows = tf.matmul(tf.reshape(x, [-1, weight.shape[0]]), weight)  # [B·H·W, units]
     if bias is not None:
-        rows = _affine(rows, weight, bias, activation)
-    else:
-        rows = tf.matmul(rows, weight)
-        rows = rows if activation is None else activation(rows)
+        rows = tf.nn.bias_add(rows, bias)
+    if activation is not None:  # Before the reshape, so that all of it runs as one operation.
+        rows = activation(rows)
     return tf.reshape(rows, [-1, *shapes.shape_list(x)[1:-1], weight.shape[1]])
 
 
-def _affine(rows, weight, bias, activation):
-    """activation(rows W + bias), `[N, C] → [N, units]`, whose gradient is of matrix products."""
+def trainable_linear(
+    x: tf.Tensor,
+    weight: tf.Tensor,
+    bias: tf.Tensor,
+    activation: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> tf.Tensor:
+    """`linear`, with a gradient that is of matrix products alone.
+
+    An export would hold that gradient, and has no use for it: it takes `linear`.
+    """
 
     @tf.custom_gradient
     def run(rows, weight, bias):
@@ -54,4 +61,5 @@ def _affine(rows, weight, bias, activation):
 
         return y, gradient
 
-    return run(rows, weight, bias)
+    rows = run(tf.reshape(x, [-1, weight.shape[0]]), weight, bias)  # [B·H·W, units]
+    return tf.reshape(rows, [-1, *shapes.shape_list(x)[1:-1], weight.shape[1]])

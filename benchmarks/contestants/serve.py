@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.contestants.contestant import SIZES, TASKS
+from benchmarks.contestants.contestant import SIZES, TASKS, Contestant
 
 # name → module and class. Only the one that is asked for is imported.
 CONTESTANTS = {
@@ -34,8 +34,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     request = json.loads(sys.argv[1])
-    module, name = CONTESTANTS[request["name"]]
-    contestant_class = getattr(importlib.import_module(f"benchmarks.contestants.{module}"), name)
+    contestant_class = find_class(request["name"])
     bare = _memory()["now"]
     start = time.perf_counter()
     contestant = contestant_class(SIZES[request["size"]], **request["options"])
@@ -51,6 +50,12 @@ def main() -> None:
         else:
             answer = _timed(contestant, functions, asked)
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def find_class(name: str) -> type[Contestant]:
+    """The class of a contestant by its name; imports what that one needs."""
+    module, class_name = CONTESTANTS[name]
+    return getattr(importlib.import_module(f"benchmarks.contestants.{module}"), class_name)
 
 
 def _timed(contestant, functions, task):

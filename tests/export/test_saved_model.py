@@ -180,6 +180,15 @@ def test_weights_are_variables_and_not_constants(export):
     assert max(tf.make_ndarray(tensor).size for tensor in constants) < 128
 
 
+def test_no_gradients_are_exported(export):
+    """A custom gradient would be traced and saved: functions that nobody who serves can call."""
+    data = (export.path / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    library = graph.graph_def.library
+    assert len(library.registered_gradients) == 0
+    assert "IdentityN" not in {n.op for f in library.function for n in f.node_def}
+
+
 def saved_model_cli(*arguments, cwd):
     command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", *arguments]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -77,10 +77,8 @@ def test_serves_a_command_and_stops_under_load(toy_base, tmp_path):
 
 def test_a_new_version_is_computed_with_its_own_weights(tmp_path):
     """The process tells oneDNN that weights are constant: those of a version are, not all."""
-    glows, images = (
-        [random_glow(CONFIG, seed, scale=0.01) for seed in (1, 2)],
-        random_images(CONFIG),
-    )
+    glows = [random_glow(CONFIG, seed, scale=0.01) for seed in (1, 2)]
+    images = random_images(CONFIG)
     expected = [Signatures(glow).encode(images)["latent"].numpy() for glow in glows]
     run = RunFolder.create(tmp_path / "run", {"model": CONFIG.to_dict(), "dataset": "digits"})
     run.save_glow(glows[0], None, step=1)

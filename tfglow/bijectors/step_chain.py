@@ -94,12 +94,12 @@ class StepChain(OnePassBijector):
     def _forward_step(self, x, weight, bias, *network_weights):
         """One step for given weights: a linear map of the channels, then the coupling."""
         coupling = self.steps[0].coupling.with_network_weights(network_weights)
-        return coupling.forward_and_log_det(pixelwise.linear(x, weight, bias))
+        return coupling.forward_and_log_det(pixelwise.trainable_linear(x, weight, bias))
 
     def _inverse_step(self, y, weight, bias, *network_weights):
         coupling = self.steps[0].coupling.with_network_weights(network_weights)
         x, log_det = coupling.inverse_and_log_det(y)
-        return pixelwise.linear(x, weight, bias), log_det
+        return pixelwise.trainable_linear(x, weight, bias), log_det
 
     def _forward_maps(self):
         """Of each step ActNorm and permutation as weight and bias; log |det| a pixel, of all."""
