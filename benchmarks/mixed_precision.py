@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import tfglow
 from tfglow import datasets, likelihood
-from tfglow.run_folder import AVERAGE, MODEL, RunFolder, has_average, restore_checkpoint
+from tfglow.runs.run_folder import AVERAGE, MODEL, RunFolder, has_average, restore_checkpoint
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 

@@ -12,7 +12,7 @@ import tfglow
 from export.publishing import check_base, publish
 from export.signatures import Signatures
 from export.warmup import WARMUP_FILE, smallest_inputs, write_warmup_requests
-from tfglow.run_folder import (
+from tfglow.runs.run_folder import (
     AVERAGE,
     MODEL,
     RunFolder,

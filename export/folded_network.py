@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from export.folding import NetworkWeights
-from tfglow import pixelwise
-from tfglow.patches import are_faster, pad_image, patches
+from tfglow.ops import pixelwise
+from tfglow.ops.patches import are_faster, pad_image, patches
 
 
 class FoldedNetwork(tf.Module):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from export.folding import SplitWeights
-from tfglow import shapes
+from tfglow.ops import shapes
 
 
 class FoldedSplit(tf.Module):

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from export.folded_network import FoldedNetwork
 from export.folding import ChannelMap, StepWeights
-from tfglow import pixelwise, shapes
+from tfglow.ops import pixelwise, shapes
 
 
 class FoldedStep(tf.Module):

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.bijectors import AffineCoupling, FlowStep, GlowFlow, OnePassBijector, TopPrior
-from tfglow.edge_channel import edge_response
 from tfglow.networks import LOG_SCALE_FACTOR, CouplingNetwork, ScaledConv2D
+from tfglow.ops.edge_channel import edge_response
 
 # In s = sigmoid(h + 2), the affine coupling's scale.
 _SCALE_OFFSET = 2.0

@@ -10,14 +10,12 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"config", "files", "image_grid", "shapes", "shared_variables"},
-    {"patches", "pixelwise"},
-    {"edge_channel"},
-    {"checks", "networks", "optimizers", "weight_average", "datasets"},
+    {"config", "ops", "pictures", "shared_variables"},
+    {"checks", "networks", "optimizers", "datasets"},
     {"bijectors"},
     {"likelihood"},
     {"glow"},
-    {"run_folder"},
+    {"runs"},
     {"official", "latents"},
 )
 APPLICATIONS = ("train", "export", "serving")

@@ -1,9 +1,50 @@
 """Glow (Kingma & Dhariwal 2018) on TensorFlow, TensorFlow Probability and Keras."""
 
-from tfglow import bijectors, latents, likelihood, networks
-from tfglow.config import GlowConfig
-from tfglow.glow import Glow
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfglow import (
+        bijectors,
+        datasets,
+        latents,
+        likelihood,
+        networks,
+        official,
+        optimizers,
+        pictures,
+        runs,
+    )
+    from tfglow.config import GlowConfig
+    from tfglow.glow import Glow
 
 __version__ = "0.1.0"
 
-__all__ = ["Glow", "GlowConfig", "bijectors", "latents", "likelihood", "networks"]
+__all__ = [
+    "Glow",
+    "GlowConfig",
+    "bijectors",
+    "datasets",
+    "latents",
+    "likelihood",
+    "networks",
+    "official",
+    "optimizers",
+    "pictures",
+    "runs",
+]
+
+_CLASSES = {"Glow": "tfglow.glow", "GlowConfig": "tfglow.config"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a part when it is first asked for: some, for a client, must do without TensorFlow."""
+    if name in _CLASSES:
+        return getattr(importlib.import_module(_CLASSES[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"tfglow.{name}")
+    raise AttributeError(f"module 'tfglow' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

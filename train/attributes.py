@@ -14,8 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from tfglow import Glow
-from tfglow.image_grid import image_grid
 from tfglow.latents import AttributeDirections
+from tfglow.pictures.image_grid import image_grid
 from train.attribute_fitting import directions_from_labels, directions_from_table
 from train.flags import OneSentenceParser
 from train.image_flags import (

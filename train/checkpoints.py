@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfglow.run_folder import (
+from tfglow.runs.run_folder import (
     CheckpointError,
     RunFolder,
     checkpoint_step,

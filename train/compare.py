@@ -12,7 +12,7 @@ if __package__ in (None, ""):
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfglow.config import COUPLINGS, PERMUTATIONS
-from tfglow.files import replace_file
+from tfglow.runs.files import replace_file
 from train.comparison import (
     Curves,
     collect,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.sweep import check_different
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow import Glow
-from tfglow.image_grid import image_grid
+from tfglow.pictures.image_grid import image_grid
 from train.evaluate import evaluate_run
 from train.flags import OneSentenceParser
 from train.image_flags import add_checkpoint_flag, integers

@@ -14,9 +14,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from tfglow.files import replace_file
-from tfglow.image_grid import image_grid
-from tfglow.run_folder import RunFolder
+from tfglow.pictures.image_grid import image_grid
+from tfglow.runs.files import replace_file
+from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
 from train.image_flags import integers

@@ -14,8 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
 from tfglow import Glow
-from tfglow.files import replace_file
-from tfglow.run_folder import (
+from tfglow.runs.files import replace_file
+from tfglow.runs.run_folder import (
     AVERAGE,
     MODEL,
     RunFolder,

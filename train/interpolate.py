@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from tfglow import Glow, latents
-from tfglow.image_grid import image_grid
+from tfglow.pictures.image_grid import image_grid
 from train.flags import OneSentenceParser
 from train.image_flags import add_image_flags, images_from_flags
 from train.pictures import check_output, write_gif, write_png

@@ -12,8 +12,8 @@ if __package__ in (None, ""):
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfglow import GlowConfig
-from tfglow.files import replace_file
-from tfglow.run_folder import RunFolder
+from tfglow.runs.files import replace_file
+from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.flags import OneSentenceParser
 from train.pictures import check_output

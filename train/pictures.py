@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfglow.files import replace_file
-from tfglow.image_grid import encode_png
+from tfglow.pictures.image_grid import encode_png
+from tfglow.runs.files import replace_file
 
 
 def check_output(path: str | os.PathLike, ending: str) -> Path:

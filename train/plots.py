@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from tfglow import Glow
-from tfglow.files import replace_file
-from tfglow.image_grid import encode_png, image_grid
-from tfglow.run_folder import RunFolder
+from tfglow.pictures.image_grid import encode_png, image_grid
+from tfglow.runs.files import replace_file
+from tfglow.runs.run_folder import RunFolder
 
 
 def sample_grid(

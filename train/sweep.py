@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train.config import CHANGEABLE, TrainConfig, differing_fields
 from train.train import train_and_evaluate
 

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow import Glow, likelihood
-from tfglow.files import replace_file
-from tfglow.image_grid import image_grid
+from tfglow.pictures.image_grid import image_grid
+from tfglow.runs.files import replace_file
 from train.flags import OneSentenceParser
 from train.image_flags import add_checkpoint_flag, numbers
 from train.pictures import check_output, write_png

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfglow import likelihood
 from tfglow.datasets import ImageData
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.baseline import MAX_DIMS, GaussianBaseline
 from train.config import CHANGEABLE, TrainConfig, differing_fields

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfglow import Glow
 from tfglow.datasets import ImageData, ImageFit
 from tfglow.datasets.folder_source import read_image
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.data import load_split
 

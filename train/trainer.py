@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.datasets import ImageData
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.checkpoints import Checkpoints
 from train.config import TrainConfig

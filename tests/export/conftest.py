@@ -8,7 +8,7 @@ import pytest
 
 from export.exporting import export_run
 from tests.export.models import random_config, random_glow
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 
 CONFIG = random_config(num_classes=3, levels=2, width=4)
 STEP = 12

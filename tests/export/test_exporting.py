@@ -18,7 +18,7 @@ from export import exporting, main
 from export.exporting import export_run
 from tests.export.conftest import CONFIG, averaged_glow, make_run, raw_glow
 from tests.export.models import random_images
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -21,7 +21,7 @@ from tests.export.models import random_config, random_glow, random_images
 from tests.serving.raw_calls import RawStubs, sample_request
 from tests.serving.server_process import ROOT, ServerProcess
 from tests.serving.toy_glow import ToyGlow
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 
 # The client's script where nothing but its own needs can be imported.
 CLIENT_ALONE = """

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from tfglow import Glow, GlowConfig, datasets
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.presets import PRESETS
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfglow
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train import evaluate as command
 from train.evaluate import evaluate_run
 from train.train import train_and_evaluate

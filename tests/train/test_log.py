@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train.log import RunLog, keep_metrics
 
 

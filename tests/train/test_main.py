@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import REPO
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train import main as command
 from train.presets import PRESETS
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPO
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train.train import train_and_evaluate
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tfglow import GlowConfig
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train import paper_table
 from train.presets import PRESETS
 

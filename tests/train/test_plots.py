@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfglow
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train.plots import sample_grid, visible, write_curves, write_samples
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train import sweep
 from train.train import Summary
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import REPO
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train import data
 from train.stop import StopRequest
 from train.train import train_and_evaluate

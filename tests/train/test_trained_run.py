@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.train.saved_run import save_run
 from tfglow import datasets
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 from train.trained_run import TrainedRun, decode, encode, images_at, model_labels
 
 

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from tfglow import shapes
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.networks import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
+from tfglow.ops import shapes
 
 
 class ActNorm(OnePassBijector):

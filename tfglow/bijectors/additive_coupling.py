@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tfglow import shapes
 from tfglow.bijectors.coupling import Coupling
+from tfglow.ops import shapes
 
 
 class AdditiveCoupling(Coupling):

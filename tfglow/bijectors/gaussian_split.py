@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from tfglow import shapes
 from tfglow.bijectors.coupling import named_network_variables
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.networks import ScaledConv2D
+from tfglow.ops import shapes
 
 
 class GaussianSplit(OnePassBijector):

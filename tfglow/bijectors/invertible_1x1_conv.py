@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from tfglow import pixelwise, shapes
 from tfglow.bijectors.channel_map import ChannelMap
 from tfglow.config import PARAMETERIZATIONS
+from tfglow.ops import pixelwise, shapes
 
 
 class Invertible1x1Conv(ChannelMap):

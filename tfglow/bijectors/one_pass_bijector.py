@@ -6,8 +6,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfglow import shapes
 from tfglow.bijectors.one_pass_cache import OnePassCache
+from tfglow.ops import shapes
 
 tfb = tfp.bijectors
 

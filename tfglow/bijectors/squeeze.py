@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tfglow import shapes
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.ops import shapes
 
 
 class Squeeze(OnePassBijector):

@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from tfglow import pixelwise, shapes
 from tfglow.bijectors.flow_step import FlowStep
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.networks import LOG_SCALE_FACTOR
+from tfglow.ops import pixelwise, shapes
 
 
 class StepChain(OnePassBijector):

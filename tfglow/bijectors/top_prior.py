@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-from tfglow import shapes
 from tfglow.bijectors.coupling import named_network_variables
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
-from tfglow.edge_channel import edge_response
 from tfglow.networks import LOG_SCALE_FACTOR, ScaledDense
+from tfglow.ops import shapes
+from tfglow.ops.edge_channel import edge_response
 
 
 class TopPrior(OnePassBijector):

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tfglow.files import replace_file
 from tfglow.latents.celeba import CELEBA_ATTRIBUTES
+from tfglow.runs.files import replace_file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

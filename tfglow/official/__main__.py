@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfglow import official
-from tfglow.run_folder import RunFolder
+from tfglow.runs.run_folder import RunFolder
 
 _DESCRIPTION = """\
 Writes a run folder of a checkpoint of the official implementation (github.com/openai/glow), which

@@ -1,0 +1,346 @@
+"""One pass a direction, and a cache that mixes up nothing."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tests.tfglow.bijectors.contract import CASES, randomize
+from tfglow import bijectors as tgb
+
+tfb = tfp.bijectors
+tfd = tfp.distributions
+
+
+class Counting(tgb.OnePassBijector):
+    """y = x·exp(a), with a count of its passes."""
+
+    def __init__(self, dtype=tf.float32, validate_args=False, name="counting"):
+        parameters = dict(locals())
+        super().__init__(parameters=parameters, dtype=dtype, validate_args=validate_args, name=name)
+        self.a = tf.Variable(0.5, dtype=dtype)
+        self.passes = []
+
+    def _forward_and_log_det(self, x):
+        self.passes.append("forward")
+        log_det = self.a * tf.cast(tf.size(x[0]), x.dtype)
+        return x * tf.exp(self.a), tf.repeat(log_det, tf.shape(x)[0])
+
+    def _inverse_and_log_det(self, y):
+        self.passes.append("inverse")
+        log_det = -self.a * tf.cast(tf.size(y[0]), y.dtype)
+        return y * tf.exp(-self.a), tf.repeat(log_det, tf.shape(y)[0])
+
+
+@pytest.fixture(name="x")
+def _x():
+    return tf.constant(np.random.default_rng(0).normal(size=[2, 2, 2, 3]), tf.float32)
+
+
+def distribution_of(bijector):
+    base = tfd.Sample(tfd.Normal(0.0, 1.0), [2, 2, 3])
+    return tfd.TransformedDistribution(base, tfb.Invert(bijector))
+
+
+def test_value_and_log_det_take_one_pass(x):
+    bijector = Counting()
+    y = bijector.forward(x)
+    bijector.forward_log_det_jacobian(x)
+    bijector.inverse_log_det_jacobian(y)
+    assert bijector.passes == ["forward"]
+
+
+@pytest.mark.parametrize("where", ["graph", "tape"])
+def test_inverse_of_a_value_takes_no_pass(x, where):
+    bijector = Counting()
+
+    def both_ways(x):
+        with tf.GradientTape():
+            y = bijector.forward(x)
+            return bijector.inverse(y) is x
+
+    if where == "graph":
+        tf.function(lambda x: tf.constant(both_ways(x)))(x)
+    else:
+        assert both_ways(x)
+    assert bijector.passes == ["forward"]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_log_prob_takes_one_pass(x, traced):
+    bijector = Counting()
+    log_prob = distribution_of(bijector).log_prob
+    (tf.function(log_prob) if traced else log_prob)(x)
+    assert bijector.passes == ["forward"]
+
+
+def test_log_prob_of_a_sample_takes_one_pass():
+    bijector = Counting()
+    distribution = distribution_of(bijector)
+    distribution.experimental_sample_and_log_prob(2)
+    assert bijector.passes == ["inverse"]
+    with tf.GradientTape():
+        distribution.log_prob(distribution.sample(2))
+    tf.function(lambda: distribution.log_prob(distribution.sample(2)))()
+    assert bijector.passes == ["inverse"] * 3
+
+
+@pytest.mark.parametrize("where", ["graph", "tape"])
+def test_log_prob_through_a_chain_takes_one_pass(x, where):
+    bijector = Counting()
+    log_prob = distribution_of(
+        tfb.Chain([tfb.Exp(), tfb.Invert(bijector), tfb.Scale(2.0)])
+    ).log_prob
+    if where == "graph":
+        tf.function(log_prob)(tf.exp(x))
+    else:
+        with tf.GradientTape():
+            log_prob(tf.exp(x))
+    assert bijector.passes == ["inverse"]
+
+
+def test_two_instances_of_one_size_are_not_taken_for_each_other(x):
+    first, second = tgb.ActNorm(3), tgb.ActNorm(3)
+    second.logs.assign([1.0, 1.0, 1.0])
+    y = first.forward(x)
+    np.testing.assert_array_equal(y, x)
+    np.testing.assert_allclose(second.forward(x), x * np.exp(3.0), rtol=1e-6)
+    np.testing.assert_allclose(second.forward_log_det_jacobian(x), 4 * 9.0)
+    assert first.forward_log_det_jacobian(x) == 0.0
+
+
+def test_eager_steps_on_the_same_batch_see_changed_variables(x):
+    bijector = Counting()
+    log_prob = distribution_of(bijector).log_prob
+    for _ in range(4):
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(log_prob(x))
+        a = bijector.a.numpy()
+        squares = np.sum(np.square(x), axis=(1, 2, 3)).mean()
+        expected = 0.5 * np.exp(2 * a) * squares + 6 * np.log(2 * np.pi) - 12 * a
+        np.testing.assert_allclose(loss, expected, rtol=1e-5)
+        gradient = tape.gradient(loss, bijector.a)
+        np.testing.assert_allclose(gradient, np.exp(2 * a) * squares - 12, rtol=1e-4)
+        bijector.a.assign_sub(0.01 * gradient)
+
+
+def test_eager_steps_that_keep_their_latents(x):
+    bijector = Counting()
+    latents = []
+    for step in range(3):
+        bijector.a.assign(0.1 * step)
+        with tf.GradientTape() as tape:
+            latents.append(bijector.forward(x))
+            loss = tf.reduce_sum(latents[-1]) - bijector.forward_log_det_jacobian(x)[0]
+        np.testing.assert_allclose(latents[-1], x * np.exp(0.1 * step), rtol=1e-5)
+        expected = np.sum(x * np.exp(0.1 * step)) - 12
+        np.testing.assert_allclose(tape.gradient(loss, bijector.a), expected, rtol=1e-4)
+    assert len(bijector.passes) == 3
+
+
+def test_log_prob_under_a_tape_of_a_sample_drawn_before_it():
+    """Fitting a model to its own samples: TFP answers with the latents, without a gradient."""
+    bijector = Counting()
+    distribution = distribution_of(bijector)
+    sample = distribution.sample(2, seed=1)
+    for run in (lambda f: f(), lambda f: tf.function(f)()):
+
+        def step():
+            with tf.GradientTape() as tape:
+                loss = -tf.reduce_mean(distribution.log_prob(sample))
+            return tape.gradient(loss, bijector.a)
+
+        squares = np.sum(np.square(sample), axis=(1, 2, 3)).mean()
+        np.testing.assert_allclose(run(step), np.exp(1.0) * squares - 12, rtol=1e-4)
+
+
+def test_sampled_and_scored_under_one_tape():
+    """The reparameterised gradient: log p(f⁻¹(ε)) = log N(ε) + a·D, so D."""
+    bijector = Counting()
+    distribution = distribution_of(bijector)
+    with tf.GradientTape() as tape:
+        log_prob = tf.reduce_mean(distribution.log_prob(distribution.sample(2)))
+    np.testing.assert_allclose(tape.gradient(log_prob, bijector.a), 12.0, rtol=1e-5)
+
+
+def test_values_without_a_tape_see_changed_variables(x):
+    bijector = Counting()
+    before = bijector.forward(x)
+    bijector.a.assign(0.25)
+    after = bijector.forward(x)
+    np.testing.assert_allclose(after, x * np.exp(0.25), rtol=1e-6)
+    np.testing.assert_allclose(before, x * np.exp(0.5), rtol=1e-6)
+    # The log-det of the earlier value is still its own.
+    np.testing.assert_allclose(bijector.inverse_log_det_jacobian(before), -6.0)
+    np.testing.assert_allclose(bijector.inverse_log_det_jacobian(after), -3.0)
+    np.testing.assert_allclose(bijector.forward_log_det_jacobian(x), 3.0)
+
+
+def test_frozen_under_a_tape(x):
+    """Nothing to record is nothing to remember: the results are the same."""
+    bijector = Counting()
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = bijector.forward(x)
+        log_det = bijector.forward_log_det_jacobian(x)
+    assert tape.gradient(log_det, x) is None
+    with tf.GradientTape(watch_accessed_variables=False):
+        np.testing.assert_array_equal(bijector.forward(x), y)
+        np.testing.assert_array_equal(bijector.forward_log_det_jacobian(x), log_det)
+        np.testing.assert_array_equal(bijector.inverse_log_det_jacobian(y), -log_det)
+
+
+def test_gradient_of_the_input_with_a_value_from_before(x):
+    bijector = Counting()
+    before = bijector.forward(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = bijector.forward(x)
+    np.testing.assert_allclose(tape.gradient(y, x), np.full(x.shape, np.exp(0.5)), rtol=1e-6)
+    np.testing.assert_array_equal(y, before)
+
+
+def test_log_det_alone_sees_changed_variables(x):
+    bijector = Counting()
+    for a in (0.1, 0.2, 0.3):
+        bijector.a.assign(a)
+        np.testing.assert_allclose(bijector.forward_log_det_jacobian(x), 12 * a, rtol=1e-6)
+        np.testing.assert_allclose(bijector.inverse_log_det_jacobian(x), -12 * a, rtol=1e-6)
+
+
+def test_value_and_log_det_never_come_from_different_variables(x):
+    bijector = Counting()
+    bijector.a.assign(0.1)
+    bijector.forward_log_det_jacobian(x)
+    bijector.a.assign(0.2)
+    y = bijector.forward(x)
+    log_det = bijector.forward_log_det_jacobian(x)
+    np.testing.assert_allclose(y, x * np.exp(0.2), rtol=1e-6)
+    np.testing.assert_allclose(log_det, 12 * 0.2, rtol=1e-6)
+
+
+def test_a_tensor_captured_by_two_functions(x):
+    bijector = Counting()
+
+    @tf.function
+    def first():
+        return bijector.forward(x), bijector.forward_log_det_jacobian(x)
+
+    @tf.function
+    def second():
+        return bijector.forward_log_det_jacobian(x), bijector.forward(x)
+
+    y, log_det = first()
+    log_det_2, y_2 = second()
+    y_3, log_det_3 = bijector.forward(x), bijector.forward_log_det_jacobian(x)
+    np.testing.assert_allclose([log_det_2, log_det_3], [log_det, log_det])
+    np.testing.assert_allclose(y_2, y)
+    np.testing.assert_allclose(y_3, y)
+    bijector.a.assign(0.0)
+    np.testing.assert_allclose(first()[0], x)
+    np.testing.assert_allclose(second()[1], x)
+
+
+def test_a_tensor_captured_by_branches_and_loops(x):
+    bijector = Counting()
+
+    @tf.function
+    def run(x, flag):
+        y = tf.cond(flag, lambda: bijector.forward(x), lambda: bijector.inverse(x))
+        z = bijector.forward(x)
+        total = tf.constant(0.0)
+        for _ in tf.range(3):
+            total += bijector.forward_log_det_jacobian(x)[0]
+        return y, z, total
+
+    y, z, total = run(x, tf.constant(False))
+    np.testing.assert_allclose(y, x * np.exp(-0.5), rtol=1e-6)
+    np.testing.assert_allclose(z, x * np.exp(0.5), rtol=1e-6)
+    np.testing.assert_allclose(total, 18.0, rtol=1e-6)
+
+
+def test_the_same_tensor_given_to_both_replicas_trains(x):
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
+    with strategy.scope():
+        bijector = CASES["glow_affine_lu"].make(dtype=tf.float32, validate_args=False)
+        randomize(bijector)
+    image, _ = CASES["glow_affine_lu"].inputs()
+    base = tfd.Sample(tfd.Normal(0.0, 1.0), [48])
+
+    def step():
+        distribution = tfd.TransformedDistribution(base, tfb.Invert(bijector))
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(distribution.log_prob(image))
+        gradients = tape.gradient(loss, bijector.trainable_variables)
+        assert all(gradient is not None for gradient in gradients)
+        return loss, [tf.reduce_sum(gradient**2) for gradient in gradients]
+
+    one_loss, one_norms = step()
+    for run in (strategy.run, tf.function(strategy.run)):
+        loss, norms = run(step)
+        np.testing.assert_allclose(
+            strategy.experimental_local_results(loss), [one_loss] * 2, rtol=1e-5
+        )
+        for norm, expected in zip(norms, one_norms, strict=True):
+            results = strategy.experimental_local_results(norm)
+            np.testing.assert_allclose(results, [expected] * 2, rtol=1e-3, atol=1e-6)
+
+
+def test_labels_are_part_of_the_key():
+    bijector = CASES["top_labels"].bijector()
+    x, _ = CASES["top_labels"].inputs((1,))
+    first = bijector.forward(x, labels=tf.constant([0]))
+    second = bijector.forward(x, labels=tf.constant([1]))
+    assert np.max(np.abs(first - second)) > 1e-3
+    third = bijector.forward(x, labels=tf.constant([0]))
+    np.testing.assert_array_equal(third, first)
+
+
+@pytest.mark.parametrize("name", ["actnorm", "top_labels", "glow_affine_lu"])
+def test_the_cache_keeps_no_eager_tensor_alive(name):
+    bijector = CASES[name].bijector()
+    gc.collect()
+    before = len(bijector._cache.storage)
+    for seed in range(3):
+        x, kwargs = CASES[name].inputs(seed=seed)
+        y = bijector.forward(x, **kwargs)
+        bijector.forward_log_det_jacobian(x, **kwargs)
+        bijector.inverse_log_det_jacobian(y, **kwargs)
+    assert len(bijector._cache.storage) > before
+    del x, y, kwargs
+    gc.collect()
+    assert len(bijector._cache.storage) == before
+
+
+def test_the_cache_keeps_no_graph_alive(x):
+    bijector = Counting()
+    graphs = []
+    for _ in range(2):
+        log_prob = tf.function(distribution_of(bijector).log_prob)
+        graphs.append(weakref.ref(log_prob.get_concrete_function(x).graph))
+        captures = tf.function(lambda: bijector.forward_log_det_jacobian(x))
+        graphs.append(weakref.ref(captures.get_concrete_function().graph))
+    assert all(graph() is not None for graph in graphs[2:])
+    del log_prob, captures
+    gc.collect()
+    assert all(graph() is None for graph in graphs)
+
+
+@pytest.mark.parametrize("num_channels", [0, -1, 2.5, "3", True, None])
+def test_num_channels_must_be_a_positive_integer(num_channels):
+    with pytest.raises(ValueError, match=f"`num_channels`.*positive integer, got {num_channels!r}"):
+        tgb.ActNorm(num_channels)
+
+
+def test_a_bijector_without_both_maps_cannot_be_made():
+    class Half(tgb.OnePassBijector):
+        def _forward_and_log_det(self, x):
+            return x, tf.zeros([])
+
+    with pytest.raises(TypeError, match="abstract"):
+        Half(parameters={}, dtype=tf.float32, validate_args=False, name="half")

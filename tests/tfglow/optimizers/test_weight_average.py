@@ -1,0 +1,94 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfglow.optimizers.weight_average import WeightAverage
+
+
+def model(width=3, start=1.0):
+    dense = keras.layers.Dense(width, kernel_initializer=keras.initializers.Constant(start))
+    return keras.Sequential([keras.Input((2,)), dense, keras.layers.BatchNormalization()])
+
+
+def test_is_the_weighted_mean_of_all_weights_so_far():
+    trained, average = model(), model(start=7.0)
+    ema = WeightAverage(trained, average, decay=0.9)
+    update = tf.function(ema.update)
+    values = np.random.default_rng(0).normal(size=20)
+    kernel, averaged = trained.weights[0], average.weights[0]
+    for t, value in enumerate(values, start=1):
+        kernel.assign(tf.fill([2, 3], value))
+        update()
+        weights = 0.9 ** np.arange(t - 1, -1, -1)
+        expected = np.sum(weights * values[:t]) / np.sum(weights)
+        np.testing.assert_allclose(averaged.numpy(), expected, atol=1e-6)
+    assert int(ema.count) == 20
+    np.testing.assert_allclose(kernel.numpy(), values[-1], rtol=1e-6)  # Left as it is.
+
+
+def test_is_the_official_average():
+    """tf.train.ExponentialMovingAverage with zero debiasing, worked out: biased / (1 − dᵗ)."""
+    trained, average = model(), model()
+    ema = WeightAverage(trained, average, decay=0.999)
+    biased = 0.0
+    for t in range(1, 51):
+        trained.weights[0].assign(tf.fill([2, 3], float(t)))
+        ema.update()
+        biased = 0.999 * biased + 0.001 * t
+    np.testing.assert_allclose(average.weights[0].numpy(), biased / (1 - 0.999**50), rtol=1e-5)
+
+
+def test_reset_copies_all_weights():
+    trained, average = model(start=2.0), model(start=5.0)
+    trained.weights[-1].assign([3.0, 4.0, 5.0])  # The moving variance, which is not trained.
+    ema = WeightAverage(trained, average, decay=0.9)
+    ema.update()
+    ema.reset()
+    assert int(ema.count) == 0
+    for mine, other in zip(average.weights, trained.weights, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), other.numpy())
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_leaves_out_what_it_is_told_to(first):
+    """Also as the first update, where there is no average yet."""
+    trained, average = model(), model()
+    ema = WeightAverage(trained, average, decay=0.5)
+    update = tf.function(ema.update)
+    taken = []
+    for value in (1.0, 2.0, 3.0, 4.0):
+        trained.weights[0].assign(tf.fill([2, 3], value))
+        before = average.weights[0].numpy()
+        take = (value % 2 == 1) == first
+        update(tf.constant(take))
+        taken += [value] if take else []
+        if not take:
+            np.testing.assert_array_equal(average.weights[0].numpy(), before)
+    assert int(ema.count) == 2
+    expected = (0.5 * taken[0] + taken[1]) / 1.5
+    np.testing.assert_allclose(average.weights[0].numpy(), expected, rtol=1e-6)
+
+
+def test_averages_every_replica_alike():
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
+    with strategy.scope():
+        trained, average = model(), model()
+        ema = WeightAverage(trained, average, decay=0.5)
+    update = tf.function(ema.update)
+    for value in (1.0, 4.0):
+        trained.weights[0].assign(tf.fill([2, 3], value))
+        update()
+    copies = strategy.experimental_local_results(average.weights[0].value)
+    assert len(copies) == 2
+    for copy in copies:
+        np.testing.assert_allclose(copy.numpy(), (0.5 * 1 + 4) / 1.5, rtol=1e-6)
+
+
+def test_refuses_another_model_and_a_decay_of_one():
+    with pytest.raises(ValueError, match="`average` must be another model with the same weights"):
+        WeightAverage(model(), model(width=4), decay=0.9)
+    with pytest.raises(ValueError, match=r"`decay` must be in \[0, 1\), got 1.0"):
+        WeightAverage(model(), model(), decay=1.0)

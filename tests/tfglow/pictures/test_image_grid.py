@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfglow.pictures.image_grid import encode_png, image_grid
+
+
+def test_lays_images_out_row_by_row():
+    images = np.stack([np.full((2, 3, 1), value, np.uint8) for value in (10, 20, 30)])
+    grid = image_grid(images, columns=2, enlarge=1)
+    assert grid.shape == (2 * 4 + 2, 2 * 5 + 2, 1)
+    np.testing.assert_array_equal(grid[2:4, 2:5, 0], 10)
+    np.testing.assert_array_equal(grid[2:4, 7:10, 0], 20)
+    np.testing.assert_array_equal(grid[6:8, 2:5, 0], 30)
+    np.testing.assert_array_equal(grid[6:8, 7:10, 0], 255)  # No fourth image.
+
+
+def test_enlarges_small_images_by_repeating_pixels():
+    image = np.arange(64, dtype=np.uint8).reshape(1, 8, 8, 1)
+    grid = image_grid(image)
+    assert grid.shape == (48 + 4, 48 + 4, 1)
+    np.testing.assert_array_equal(grid[2:-2:6, 2:-2:6], image[0])
+    np.testing.assert_array_equal(grid[7:-2:6, 7:-2:6], image[0])
+
+
+def test_is_about_square_and_keeps_colour():
+    images = np.zeros((10, 32, 32, 3), np.uint8)
+    height, width, channels = image_grid(images, enlarge=1).shape
+    assert (height // 34, width // 34, channels) == (3, 4, 3)
+
+
+def test_png_holds_the_same_pixels():
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    np.testing.assert_array_equal(tf.io.decode_png(encode_png(image)), image)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((0, 8, 8, 1), np.uint8), "at least one image"),
+        (np.zeros((2, 8, 8, 1), np.float32), r"got float32 \[2, 8, 8, 1\]"),
+        (np.zeros((2, 8, 8, 2), np.uint8), r"C of 1 or 3, got uint8 \[2, 8, 8, 2\]"),
+    ],
+)
+def test_refuses_what_is_no_picture(images, message):
+    with pytest.raises(ValueError, match=message):
+        image_grid(images)

@@ -1,0 +1,132 @@
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfglow
+from tfglow.runs.run_folder import CheckpointError, RunFolder, list_checkpoints, restore_checkpoint
+
+CONFIG = tfglow.GlowConfig(image_shape=(8, 8, 1), levels=1, steps=1, width=4)
+
+
+def shifted_glow(amount):
+    glow = tfglow.Glow(CONFIG)
+    for variable in glow.trainable_variables:
+        variable.assign(variable + amount)
+    return glow
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = RunFolder.create(tmp_path / "run", {"model": CONFIG.to_dict()})
+    run.save_glow(shifted_glow(1.0), shifted_glow(2.0), step=7)
+    return run
+
+
+def kernel_sum(glow):
+    return float(tf.reduce_sum(glow.trainable_variables[0]))
+
+
+def test_models_come_back(run):
+    assert kernel_sum(run.load_glow(averaged=False)) == kernel_sum(shifted_glow(1.0))
+    assert kernel_sum(run.load_glow(averaged=True)) == kernel_sum(shifted_glow(2.0))
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)
+    np.testing.assert_array_equal(
+        run.load_glow().log_prob(images, noise=np.full(images.shape, 0.5)),
+        shifted_glow(2.0).log_prob(images, noise=np.full(images.shape, 0.5)),
+    )
+
+
+def test_a_run_without_average_gives_its_weights(tmp_path):
+    run = RunFolder.create(tmp_path, {"model": CONFIG.to_dict()})
+    run.save_glow(shifted_glow(3.0))
+    assert kernel_sum(run.load_glow(averaged=True)) == kernel_sum(shifted_glow(3.0))
+
+
+def test_the_best_checkpoint_goes_before_the_latest(run):
+    assert run.checkpoint() == str(run.checkpoint_dir / "ckpt-7")
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(glow=shifted_glow(9.0)), str(run.best_checkpoint_dir), max_to_keep=1
+    )
+    manager.save(checkpoint_number=3)
+    assert run.checkpoint() == str(run.best_checkpoint_dir / "ckpt-3")
+    assert run.checkpoint("latest") == str(run.checkpoint_dir / "ckpt-7")
+    assert kernel_sum(run.load_glow()) == kernel_sum(shifted_glow(9.0))
+    assert kernel_sum(run.load_glow(which="latest")) == kernel_sum(shifted_glow(2.0))
+
+
+def test_can_be_moved(run, tmp_path):
+    os.rename(run.path, tmp_path / "elsewhere")
+    moved = RunFolder.open(tmp_path / "elsewhere")
+    assert kernel_sum(moved.load_glow()) == kernel_sum(shifted_glow(2.0))
+
+
+@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "missing"])
+def test_a_damaged_checkpoint_is_named_and_nothing_is_loaded(run, suffix, damage):
+    path = f"{run.checkpoint()}.{suffix}"
+    with open(path, "rb") as file:
+        content = bytearray(file.read())
+    os.remove(path)
+    if damage != "missing":
+        middle = len(content) // 2
+        content[middle] ^= 0xFF
+        content = {"cut": content[:middle], "flipped": content, "empty": b""}[damage]
+        with open(path, "wb") as file:
+            file.write(content)
+    glow = shifted_glow(5.0)
+    with pytest.raises(CheckpointError, match=r"ckpt-7' is damaged or not of this model: ."):
+        restore_checkpoint(tf.train.Checkpoint(glow=glow), run.checkpoint())
+    assert kernel_sum(glow) == kernel_sum(shifted_glow(5.0))
+    with pytest.raises(ValueError, match="ckpt-7' is damaged"):
+        run.load_glow()
+
+
+def test_a_checkpoint_of_another_model_is_refused(run):
+    deeper = tfglow.Glow(tfglow.GlowConfig(image_shape=(8, 8, 1), levels=1, steps=2, width=4))
+    with pytest.raises(CheckpointError, match="not of this model"):
+        restore_checkpoint(tf.train.Checkpoint(glow=deeper), run.checkpoint())
+
+
+def test_half_written_files_are_no_checkpoint(run):
+    """What a process that was killed while saving leaves behind."""
+    (run.checkpoint_dir / "ckpt-8.data-00000-of-00001").write_bytes(b"half")
+    (run.checkpoint_dir / "ckpt-8.index").write_bytes(b"half")
+    assert list_checkpoints(run.checkpoint_dir) == [str(run.checkpoint_dir / "ckpt-7")]
+
+
+def test_configuration_and_metrics(run):
+    assert run.model_config() == CONFIG
+    assert run.metrics() == []
+    run.metrics_path.write_text('{"epoch": 1}\n{"epoch": 2}\n{"epo')
+    assert run.metrics() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_refuses_what_is_no_run_folder(tmp_path, run):
+    with pytest.raises(ValueError, match=r"There is no run folder '.*nowhere'"):
+        RunFolder.open(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"is not a run folder: it has no config.json"):
+        RunFolder.open(tmp_path)
+    with pytest.raises(ValueError, match=r"holds files but no config.json"):
+        RunFolder.create(tmp_path, {"model": CONFIG.to_dict()})
+    with pytest.raises(ValueError, match="is a run folder already"):
+        RunFolder.create(run.path, {"model": CONFIG.to_dict()})
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match=r"Cannot make a run folder of '.*file'"):
+        RunFolder.create(tmp_path / "file", {"model": CONFIG.to_dict()})
+    with pytest.raises(ValueError, match="must be one of best, latest; got 'newest'"):
+        run.checkpoint("newest")
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", '{"model": 3}', '{"no_model": {}}'])
+def test_refuses_a_damaged_configuration(run, content):
+    run.config_path.write_text(content)
+    with pytest.raises(ValueError, match=r"config.json' is not the configuration of a run"):
+        run.read_config()
+
+
+def test_a_run_without_checkpoints_says_so(tmp_path):
+    run = RunFolder.create(tmp_path, {"model": CONFIG.to_dict()})
+    with pytest.raises(ValueError, match="has no saved checkpoint"):
+        run.load_glow()

@@ -1,0 +1,75 @@
+"""The channel that shows a convolution the image's edge.
+
+It is 1 in the padding of a SAME convolution and 0 inside the image. The official code appends it,
+last, to the input of every convolution larger than 1×1.
+"""
+
+import tensorflow as tf
+
+from tfglow.ops import pixelwise, shapes
+from tfglow.ops.patches import pad_image, patches, sum_patches
+
+
+def edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
+    """The windows of a SAME convolution, with the edge channel, as `patches` has them.
+
+    `[B, H, W, C] → [B, H, W, k·k·(C + 1)]`: the convolution is then one matrix product. Where C is
+    small that is faster, above all its gradients.
+    """
+
+    # The gradient of tf.gather, of which `patches` is made, is a slow scatter.
+    @tf.custom_gradient
+    def extract(x):
+        windows = patches(append_edge_channel(x, size), size)
+        return windows, lambda upstream: sum_patches(upstream, size)[..., :-1]
+
+    return extract(x)
+
+
+def append_edge_channel(x: tf.Tensor, size: int) -> tf.Tensor:
+    """`x`, padded for a SAME convolution, and the edge channel.
+
+    `[B, H, W, C] → [B, H + k - 1, W + k - 1, C + 1]`.
+    """
+    edge = pad_image(tf.zeros_like(x[..., :1]), *_padding(size), constant_values=1)
+    return tf.concat([pad_image(x, *_padding(size)), edge], axis=-1)
+
+
+def split_edge_kernel(kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """A kernel's part for the image and its part for the edge channel.
+
+    `[k, k, C + 1, filters] → [k, k, C, filters], [k, k, 1, filters]`.
+    """
+
+    # A slice's gradient pads each part to the whole and adds the two. (And tf.split's would hand
+    # its axis from one function to another, so that XLA compiled again for every batch.)
+    @tf.custom_gradient
+    def split(kernel):
+        parts = kernel[:, :, :-1], kernel[:, :, -1:]
+        return parts, lambda *gradients: tf.concat(gradients, axis=2)
+
+    return split(kernel)
+
+
+def edge_response(edge_kernel: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """What the edge channel adds to a SAME convolution.
+
+    Args:
+      edge_kernel: `[k, k, 1, filters]`.
+      x: The convolution's input, `[B, H, W, C]`, of which only the shape matters.
+
+    Returns:
+      `[1, H, W, filters]`.
+    """
+    size, _, _, filters = edge_kernel.shape
+    height, width = shapes.shape_list(x)[1:3]
+    inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
+    # What each pixel's window sees of the edge, a constant where H and W are.
+    windows = patches(pad_image(inside, *_padding(size), constant_values=1), size)  # [1, H, W, k·k]
+    return pixelwise.linear(windows, tf.reshape(edge_kernel, [size * size, filters]))
+
+
+def _padding(size):
+    """Rows before and after the image that SAME adds."""
+    before = (size - 1) // 2
+    return before, size - 1 - before
