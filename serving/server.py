@@ -26,7 +26,7 @@ _log = logging.getLogger("serving")
 def main(argv: list[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status."""
     with quiet_imports():
-        from serving.flags import parse_server_flags
+        from serving.embedded.flags import parse_server_flags
     config = parse_server_flags(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stopping = threading.Event()

@@ -1,7 +1,7 @@
 import pytest
 
 from serving.embedded.config import BatchingConfig, ServerConfig
-from serving.flags import parse_server_flags
+from serving.embedded.flags import parse_server_flags
 
 
 @pytest.mark.parametrize(
