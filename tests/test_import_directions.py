@@ -10,7 +10,8 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"config", "ops", "pictures", "shared_variables"},
+    {"fields"},
+    {"config", "flags", "ops", "pictures", "shared_variables"},
     {"checks", "networks", "optimizers", "datasets"},
     {"bijectors"},
     {"likelihood"},

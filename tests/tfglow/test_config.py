@@ -65,6 +65,15 @@ def test_lists_of_shapes_are_taken():
     assert GlowConfig(image_shape=[8, 8, 3]).image_shape == (8, 8, 3)
 
 
+def test_numbers_of_numpy_are_taken():
+    config = GlowConfig(
+        image_shape=np.array([8, 8, 3]), levels=np.int64(2), num_classes=np.uint8(4), weight_y=1
+    )
+    expected = GlowConfig(image_shape=(8, 8, 3), levels=2, num_classes=4, weight_y=1.0)
+    assert config == expected
+    assert json.dumps(config.to_dict()) == json.dumps(expected.to_dict())
+
+
 @pytest.mark.parametrize(
     "field, value, message",
     [
