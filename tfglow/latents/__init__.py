@@ -1,7 +1,28 @@
 """Ways through the latent space: between images, and along attributes (section 6)."""
 
-from tfglow.latents.attribute_directions import AttributeDirections
-from tfglow.latents.attribute_table import read_attribute_table
-from tfglow.latents.interpolation import interpolate
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfglow.latents.attribute_directions import AttributeDirections
+    from tfglow.latents.attribute_table import read_attribute_table
+    from tfglow.latents.interpolation import interpolate
 
 __all__ = ["AttributeDirections", "interpolate", "read_attribute_table"]
+
+_MODULES = {
+    "AttributeDirections": "attribute_directions",
+    "interpolate": "interpolation",
+    "read_attribute_table": "attribute_table",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a part when it is first asked for: a client interpolates without TensorFlow."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

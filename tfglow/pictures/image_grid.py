@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import tensorflow as tf
 
 # Pictures of small images are enlarged until an image has about so many pixels a side.
 _READABLE_SIZE = 48
@@ -17,8 +16,8 @@ def image_grid(
     """Lays images out in rows, with a white gap between them.
 
     Args:
-      images: uint8 `[N, H, W, C]`, C of 1 or 3; the first row is filled first.
-      columns: Images a row; by default as many as make the grid about square.
+      images: uint8 `[N, H, W, C]`, C from 1 to 4; the first row is filled first.
+      columns: The most images a row; by default as many as make the grid about square.
       enlarge: By how much each pixel is repeated; by default so that small images can be seen.
 
     Returns:
@@ -28,14 +27,14 @@ def image_grid(
       ValueError: If there is no image, or the images are not as described.
     """
     images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in range(1, 5):
         raise ValueError(
-            "A grid needs uint8 images [N, H, W, C] with C of 1 or 3, got "
+            "A grid needs uint8 images [N, H, W, C] with C from 1 to 4, got "
             f"{images.dtype} {list(images.shape)}."
         )
     if not len(images):
         raise ValueError("A grid needs at least one image, got none.")
-    columns = columns or math.ceil(math.sqrt(len(images)))
+    columns = min(len(images), columns or math.ceil(math.sqrt(len(images))))
     enlarge = enlarge or max(1, round(_READABLE_SIZE / max(images.shape[1:3])))
     images = images.repeat(enlarge, axis=1).repeat(enlarge, axis=2)
     num, height, width, channels = images.shape
@@ -53,4 +52,6 @@ def image_grid(
 
 def encode_png(image: np.ndarray) -> bytes:
     """The PNG file of an image, uint8 `[H, W, C]`."""
+    import tensorflow as tf  # Here: the serving client makes grids without it.
+
     return tf.io.encode_png(image).numpy()

@@ -23,10 +23,20 @@ def test_enlarges_small_images_by_repeating_pixels():
     np.testing.assert_array_equal(grid[7:-2:6, 7:-2:6], image[0])
 
 
+def test_leaves_large_images_at_their_size():
+    assert image_grid(np.zeros((1, 40, 64, 3), np.uint8)).shape == (44, 68, 3)
+
+
 def test_is_about_square_and_keeps_colour():
     images = np.zeros((10, 32, 32, 3), np.uint8)
     height, width, channels = image_grid(images, enlarge=1).shape
     assert (height // 34, width // 34, channels) == (3, 4, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_is_no_wider_than_its_images(channels):
+    images = np.zeros((3, 4, 5, channels), np.uint8)
+    assert image_grid(images, columns=9, enlarge=1).shape == (4 + 4, 3 * 7 + 2, channels)
 
 
 def test_png_holds_the_same_pixels():
@@ -39,7 +49,7 @@ def test_png_holds_the_same_pixels():
     [
         (np.zeros((0, 8, 8, 1), np.uint8), "at least one image"),
         (np.zeros((2, 8, 8, 1), np.float32), r"got float32 \[2, 8, 8, 1\]"),
-        (np.zeros((2, 8, 8, 2), np.uint8), r"C of 1 or 3, got uint8 \[2, 8, 8, 2\]"),
+        (np.zeros((2, 8, 8, 5), np.uint8), r"C from 1 to 4, got uint8 \[2, 8, 8, 5\]"),
     ],
 )
 def test_refuses_what_is_no_picture(images, message):
