@@ -12,18 +12,14 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
-
-if __package__ in (None, ""):
-    # Run as a script: the checkout's root makes `serving` a package, as it is for the tests.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+from collections.abc import Sequence
 
 from serving.quiet import quiet_imports, quiet_standard_error
 
 _log = logging.getLogger("serving")
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status."""
     with quiet_imports():
         from serving.embedded.flags import parse_server_flags

@@ -7,6 +7,7 @@ Here the shape and the content are compared before anything is allocated.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
@@ -43,7 +44,11 @@ def dtype_name(enum: int) -> str:
 
 
 def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """`array` as a proto; numbers travel as `tensor_content`, 80 times as fast as typed fields."""
+    """`array` as a proto; numbers travel as `tensor_content`, 80 times as fast as typed fields.
+
+    Raises:
+      ValueError: If the array's type is no tensor's.
+    """
     array = np.asarray(array)
     strings = array.dtype.kind in "OSU"
     enum = types_pb2.DT_STRING if strings else _ENUMS.get(array.dtype)
@@ -62,20 +67,28 @@ def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
 
 
 def declared_shape(proto: tensor_pb2.TensorProto) -> tuple[int, ...]:
-    """The shape that a proto declares, before anything of that size exists."""
+    """The shape that a proto declares, before anything of that size exists.
+
+    Raises:
+      MalformedTensorError: If a dimension is missing or negative.
+    """
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
         raise MalformedTensorError(f"declares the shape {list(shape)}, which is not fully defined")
     return shape
 
 
-def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
+def to_array(proto: tensor_pb2.TensorProto, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """The proto's array; numbers in `tensor_content` are viewed, not copied, and read-only.
 
+    Args:
+      proto: The tensor.
+      shape: What `declared_shape` gave for it, if that is known already.
+
     Raises:
-      MalformedTensorError: content that does not fit the declared type and shape.
+      MalformedTensorError: If the content does not fit the declared type and shape.
     """
-    shape = declared_shape(proto)
+    shape = declared_shape(proto) if shape is None else shape
     if proto.dtype not in _KINDS:
         raise MalformedTensorError(f"has the type {dtype_name(proto.dtype)}, which is unsupported")
     dtype, field = _KINDS[proto.dtype]
@@ -90,7 +103,9 @@ def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
     return _from_values(getattr(proto, field), dtype, shape, elements)
 
 
-def _from_values(values, dtype: np.dtype, shape: tuple[int, ...], elements: int) -> np.ndarray:
+def _from_values(
+    values: Sequence, dtype: np.dtype, shape: tuple[int, ...], elements: int
+) -> np.ndarray:
     if len(values) > elements:
         raise MalformedTensorError(f"declares {list(shape)}, with {len(values)} values")
     if len(values) < elements and elements * dtype.itemsize > MAX_EXPANDED_BYTES:

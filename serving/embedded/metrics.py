@@ -12,7 +12,7 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 class Metrics:
     """Requests by signature and code, latency, batch sizes, versions."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         # A registry of its own: several servers may live in one process, as in the tests.
         self.registry = prometheus_client.CollectorRegistry()
         self._server = None
@@ -58,7 +58,7 @@ class Metrics:
         self._batch_rows.labels(signature).observe(rows)
 
     def observe_versions(self, states: dict[int, int], current: int | None) -> None:
-        """Replaces the versions' states."""
+        """Shows the state of every version, and which one answers (None: none does)."""
         self._versions.clear()
         for version, state in states.items():
             name = get_model_status_pb2.ModelVersionStatus.State.Name(state)
@@ -69,7 +69,7 @@ class Metrics:
         """Serves the metrics over HTTP, at any path, and returns the port.
 
         Raises:
-          ValueError: a port that is taken.
+          ValueError: If the port is taken.
         """
         try:
             self._server, _ = prometheus_client.start_http_server(

@@ -1,9 +1,7 @@
-"""One loaded version of the model."""
+"""One loaded version of the model, and the requests that warm it up."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import math
 import threading
 from collections.abc import Iterator, Mapping
@@ -12,20 +10,21 @@ from pathlib import Path
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from serving.embedded.errors import RequestError, deadline_exceeded, unavailable
+from serving.embedded.request_checks import (
+    RequestError,
+    Signature,
+    check_predict_request,
+    deadline_exceeded,
+)
 
+# Where TF Serving looks in a version's folder, and how many it takes
+# (`saved_model_warmup_util.cc`).
+RECORDED_REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
+_MAX_RECORDS = 1000
 _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
-
-
-@dataclasses.dataclass(frozen=True)
-class Signature:
-    """A signature's name and its tensors by alias."""
-
-    name: str
-    inputs: Mapping[str, meta_graph_pb2.TensorInfo]
-    outputs: Mapping[str, meta_graph_pb2.TensorInfo]
 
 
 class Servable:
@@ -39,10 +38,14 @@ class Servable:
     """
 
     def __init__(self, version: int, path: Path, session_config: tf.compat.v1.ConfigProto):
+        """Loads the SavedModel in the folder `path`.
+
+        Raises:
+          OSError or tf.errors.OpError: If there is none, or it is damaged.
+        """
         self.version = version
-        self._running = 0
-        self._idle = threading.Condition()
-        self._closed = False
+        self._users = 0
+        self._unused = threading.Condition()
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=session_config)
         try:
@@ -60,8 +63,8 @@ class Servable:
         """The signature `name`, `serving_default` if that is empty.
 
         Raises:
-          RequestError: FAILED_PRECONDITION, for a name that the model has not; INTERNAL, as in TF
-            Serving, for the signature of the loader's own initialization.
+          RequestError: FAILED_PRECONDITION, if the model has no such signature; INTERNAL, as in TF
+            Serving, if it is that of the loader's own initialization.
         """
         name = name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
         definition = self.signature_defs.get(name)
@@ -80,48 +83,82 @@ class Servable:
     def run(
         self, signature: Signature, feeds: Mapping[str, np.ndarray], seconds: float | None
     ) -> dict[str, np.ndarray]:
-        """Runs `signature` and returns all of its outputs; `seconds` is the time left, or None.
+        """Runs a signature and returns all of its outputs.
 
         All of them, whatever a client asked for: a session optimizes its graph anew for every
         set of outputs, and the warm-up has paid for this one.
 
+        Args:
+          signature: One of this version's.
+          feeds: Its inputs by name.
+          seconds: The time left until the deadline; None without one.
+
         Raises:
-          RequestError: the graph's own refusal, or DEADLINE_EXCEEDED.
+          RequestError: The graph's own refusal, or DEADLINE_EXCEEDED.
         """
         options = tf.compat.v1.RunOptions()
         if seconds is not None:
             if seconds <= 0:
                 raise deadline_exceeded("the deadline passed before the computation")
             options.timeout_in_ms = math.ceil(seconds * 1000)
-        with self.lease():
-            try:
-                return self._session.run(
-                    {alias: info.name for alias, info in signature.outputs.items()},
-                    {signature.inputs[alias].name: value for alias, value in feeds.items()},
-                    options=options,
-                )
-            except tf.errors.OpError as error:
-                message = error.message.removeprefix("Graph execution error:").strip()
-                code = _STATUS_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)
-                raise RequestError(code, message) from error
-
-    @contextlib.contextmanager
-    def lease(self) -> Iterator[Servable]:
-        """Keeps the version open while a request uses it."""
-        with self._idle:
-            if self._closed:
-                raise unavailable(f"version {self.version} is no longer loaded")
-            self._running += 1
         try:
-            yield self
-        finally:
-            with self._idle:
-                self._running -= 1
-                self._idle.notify_all()
+            return self._session.run(
+                {alias: info.name for alias, info in signature.outputs.items()},
+                {signature.inputs[alias].name: value for alias, value in feeds.items()},
+                options=options,
+            )
+        except tf.errors.OpError as error:
+            message = error.message.removeprefix("Graph execution error:").strip()
+            code = _STATUS_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)
+            raise RequestError(code, message) from error
+
+    def acquire(self) -> None:
+        """Keeps the version open until the `release` that belongs to this call."""
+        with self._unused:
+            self._users += 1
+
+    def release(self) -> None:
+        """Ends what `acquire` began."""
+        with self._unused:
+            self._users -= 1
+            self._unused.notify_all()
 
     def close(self, seconds: float | None = None) -> None:
         """Waits until nobody uses the version (`seconds` at most), then gives it back."""
-        with self._idle:
-            self._idle.wait_for(lambda: not self._running, seconds)
-            self._closed = True
+        with self._unused:
+            self._unused.wait_for(lambda: not self._users, seconds)
         self._session.close()
+
+
+def warm_up(servable: Servable, version_folder: Path, max_rows: int) -> int:
+    """Runs every recorded request once, and returns how many there were.
+
+    Raises:
+      ValueError: If the file is not one of PredictionLogs, has more than 1,000 of them, or has a
+        request that the model refuses: as in TF Serving, the version then does not load.
+    """
+    count = 0
+    for count, request in enumerate(_recorded_requests(version_folder / RECORDED_REQUESTS), 1):
+        if count > _MAX_RECORDS:
+            raise ValueError(f"{RECORDED_REQUESTS} has more than {_MAX_RECORDS} records")
+        try:
+            signature = servable.signature(request.model_spec.signature_name)
+            checked = check_predict_request(request, signature, max_rows)
+            servable.run(signature, checked.feeds, None)
+        except RequestError as error:
+            raise ValueError(f"warm-up request {count} failed: {error.message}") from error
+    return count
+
+
+def _recorded_requests(path: Path) -> Iterator[predict_pb2.PredictRequest]:
+    if not path.exists():
+        return
+    try:
+        for record in tf.data.TFRecordDataset(str(path)):
+            log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+            if not log.HasField("predict_log"):
+                kind = log.WhichOneof("log_type")
+                raise ValueError(f"{RECORDED_REQUESTS} has a {kind}, only predict_log is replayed")
+            yield log.predict_log.request
+    except (tf.errors.OpError, DecodeError) as error:
+        raise ValueError(f"{RECORDED_REQUESTS} is not a file of PredictionLog records") from error

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import grpc
 import tensorflow as tf
@@ -21,16 +22,15 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.embedded.batching import Scheduler
 from serving.embedded.config import ServerConfig
-from serving.embedded.credentials import server_credentials
 from serving.embedded.metrics import Metrics
-from serving.embedded.model_service import ModelService
-from serving.embedded.prediction_service import PredictionService
-from serving.embedded.scheduler import Scheduler
-from serving.embedded.servable import Servable
+from serving.embedded.servable import Servable, warm_up
+from serving.embedded.service import ModelService, PredictionService
+from serving.embedded.text_protos import server_credentials
 from serving.embedded.versions import VersionManager
-from serving.embedded.warmup import warm_up
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _SERVICES = [
     service.full_name
@@ -55,7 +55,7 @@ class EmbeddedServer:
         """Binds the ports; nothing is loaded or answered before `start`.
 
         Raises:
-          ValueError: a port that is taken, or TLS files that are no such.
+          ValueError: If a port is taken, or the TLS files are not what they should be.
         """
         self._config = config
         self._stopped = False
@@ -76,7 +76,7 @@ class EmbeddedServer:
             target=self._loop.run_forever, name="grpc", daemon=True
         )
         self._loop_thread.start()
-        self.metrics_port = None
+        self.metrics_port: int | None = None
         with contextlib.ExitStack() as stack:
             stack.callback(self.stop, 0.0)
             self.port = self._await(self._build())
@@ -112,7 +112,7 @@ class EmbeddedServer:
             self._loop.close()
         return done
 
-    def _await(self, coroutine: Coroutine):
+    def _await(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _build(self) -> int:
@@ -130,11 +130,7 @@ class EmbeddedServer:
             ],
         )
         predictions = PredictionService(
-            config.model_name,
-            self._versions,
-            self._scheduler,
-            self.metrics,
-            config.max_request_rows,
+            self._versions, self._scheduler, self.metrics, config.max_request_rows
         )
         models = ModelService(config.model_name, self._versions, self.metrics)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)

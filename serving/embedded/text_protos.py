@@ -1,4 +1,4 @@
-"""TF Serving's text protos that `tensorflow-serving-api` has no message for.
+"""TF Serving's text protos for batching and TLS, which `tensorflow-serving-api` has no message for.
 
 The fields are those of tensorflow/serving's public files `config/ssl_config.proto` (SSLConfig) and
 `servables/tensorflow/session_bundle_config.proto` (BatchingParameters). They live in a pool of
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import grpc
 from google.protobuf import (
     descriptor_pb2,
     descriptor_pool,
@@ -42,7 +43,7 @@ _MESSAGES = {
 
 
 def message_classes(messages: dict[str, list[tuple]]) -> dict[str, type[message.Message]]:
-    """Message classes of package `tensorflow.serving` from a table of their fields."""
+    """Message classes of the package `tensorflow.serving`, from a table of their fields."""
     file = descriptor_pb2.FileDescriptorProto(
         name="serving/embedded/text_protos.proto",
         package="tensorflow.serving",
@@ -75,10 +76,10 @@ SSLConfig = _CLASSES["SSLConfig"]
 
 
 def read_text_proto(path: Path, kind: type[message.Message]) -> message.Message:
-    """Reads a text proto of `kind` from `path`.
+    """Reads a text proto of the message class `kind`.
 
     Raises:
-      ValueError: a file that cannot be read, or that is no such message.
+      ValueError: If the file cannot be read, or is not such a message.
     """
     try:
         return text_format.Parse(path.read_text(), kind())
@@ -87,3 +88,23 @@ def read_text_proto(path: Path, kind: type[message.Message]) -> message.Message:
     except text_format.ParseError as error:
         name = kind.DESCRIPTOR.name
         raise ValueError(f"{path} is not a {name} text proto: {error}") from error
+
+
+def server_credentials(path: Path) -> grpc.ServerCredentials:
+    """TLS for the server, from an SSLConfig whose fields hold PEM texts as in TF Serving.
+
+    Raises:
+      ValueError: If the file is no SSLConfig, or lacks the key, the certificate or the authority
+        that `client_verify` needs.
+    """
+    config = read_text_proto(path, SSLConfig)
+    for name in ("server_key", "server_cert"):
+        if "-----BEGIN" not in getattr(config, name):
+            raise ValueError(f"`{name}` in {path} must be the PEM text itself, not a path to it")
+    if config.client_verify and not config.custom_ca:
+        raise ValueError(f"`client_verify` in {path} needs `custom_ca`, the clients' authority")
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        root_certificates=config.custom_ca.encode() or None,
+        require_client_auth=config.client_verify,
+    )

@@ -12,14 +12,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.embedded.errors import RequestError
+from serving.embedded.request_checks import RequestError, not_found
 from serving.embedded.servable import Servable
-from serving.embedded.version_status import State, VersionStatus, explain_failure
 
 _log = logging.getLogger(__name__)
 # Versions that have ended and are still reported.
 _LONGEST_HISTORY = 100
+
+# START, LOADING, AVAILABLE, UNLOADING, END.
+State = get_model_status_pb2.ModelVersionStatus
+
+
+@dataclasses.dataclass
+class VersionStatus:
+    """A version's state, its error if it has one, and when a failed load is tried again."""
+
+    state: int
+    error_code: int = 0
+    error_message: str = ""
+    failures: int = 0
+    try_again_at: float = 0.0
 
 
 class VersionManager:
@@ -38,6 +53,16 @@ class VersionManager:
         retry_seconds: float,
         on_change: Callable[[dict[int, int], int | None], None] = lambda states, current: None,
     ):
+        """Looks at nothing before `start`.
+
+        Args:
+          name: The model's name.
+          base_path: The folder with a numbered folder a version.
+          load: Loads a version from its folder, or raises.
+          max_retries: How often a version that failed to load is tried again.
+          retry_seconds: The time between those tries.
+          on_change: Is told the state of every version, and which one answers.
+        """
         self._name = name
         self._base_path = base_path
         self._load = load
@@ -72,26 +97,26 @@ class VersionManager:
         return True
 
     @contextlib.contextmanager
-    def lease(self, version: int | None) -> Iterator[Servable]:
+    def lease(self, name: str, version: int | None) -> Iterator[Servable]:
         """The version that answers, kept open inside the `with`.
 
+        Args:
+          name: The model that a request asks for.
+          version: The version that it asks for; None for the latest.
+
         Raises:
-          RequestError: NOT_FOUND, for a version that is not available.
+          RequestError: NOT_FOUND, if that is not the version that is loaded.
         """
-        with contextlib.ExitStack() as stack:
-            with self._lock:
-                current = self._current
-                if current is None or version not in (None, current.version):
-                    wanted = (
-                        f"Latest({self._name})"
-                        if version is None
-                        else f"Specific({self._name}, {version})"
-                    )
-                    raise RequestError(
-                        grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}"
-                    )
-                stack.enter_context(current.lease())
+        with self._lock:
+            current = self._current
+            if current is None or name != self._name or version not in (None, current.version):
+                asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+                raise not_found(f"Servable not found for request: {asked}")
+            current.acquire()
+        try:
             yield current
+        finally:
+            current.release()
 
     def statuses(self) -> dict[int, VersionStatus]:
         """A copy of all versions' states, the latest version first."""
@@ -149,7 +174,7 @@ class VersionManager:
         try:
             servable = self._load(version, folder)
         except Exception as error:
-            code, message = explain_failure(error)
+            code, message = _explain_failure(error)
             message = f"version {version} in {folder} cannot be loaded: {message}"
             _log.error("%s", message)
             status = VersionStatus(State.END, code, message, failures + 1)
@@ -204,3 +229,16 @@ class VersionManager:
 
 def _is_version(name: str) -> bool:
     return name.isascii() and name.isdigit() and int(name) < 2**63
+
+
+def _explain_failure(error: Exception) -> tuple[int, str]:
+    """A load's failure as a status code and one line."""
+    if isinstance(error, RequestError):
+        return error.code.value[0], error.message
+    if isinstance(error, tf.errors.OpError):
+        code, message = error.error_code, str(error.message)
+    elif isinstance(error, OSError):
+        code, message = grpc.StatusCode.NOT_FOUND.value[0], str(error)
+    else:
+        code, message = grpc.StatusCode.UNKNOWN.value[0], f"{type(error).__name__}: {error}"
+    return code, message.strip().splitlines()[0]

@@ -8,14 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from export.exporting import export_run
 from serving.client import GlowClient
 from serving.embedded.config import ServerConfig
 from serving.embedded.server import EmbeddedServer
 from tests.serving.server_process import ServerProcess
 from tests.serving.toy_glow import ToyGlow
-from train.presets import PRESETS
-from train.train import train_and_evaluate
 
 TF_SERVING_VARIABLE = "TFGLOW_TF_SERVING"
 
@@ -79,6 +76,11 @@ def client(server):
 @pytest.fixture(scope="session")
 def trained_address(tmp_path_factory) -> str:
     """A server process on the export of a trained run, all by what the commands run."""
+    # Here, so that the tests of the toys need neither of them.
+    from export.exporting import export_run
+    from train.presets import PRESETS
+    from train.train import train_and_evaluate
+
     folder = tmp_path_factory.mktemp("trained")
     train_and_evaluate(PRESETS["tiny"], str(folder / "run"))
     export_run(folder / "run", folder / "exports")

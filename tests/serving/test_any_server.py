@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.client import GlowClient, InvalidRowError, main
+from serving.client import GlowClient, InvalidRowError
+from serving.client.cli import main
 
 
 @pytest.fixture

@@ -178,6 +178,9 @@ def test_status(stubs):
     request.model_spec.name = "glow"
     request.model_spec.version.value = 77
     assert refusal(call, request) == (missing, "Could not find version 77 of model glow")
+    # A label chooses what answers a prediction; a status request's is ignored.
+    request.model_spec.version_label = "nightly"
+    assert call(request).model_version_status
 
 
 def test_the_answer_names_version_and_signature(stubs, good, any_client):

@@ -21,19 +21,75 @@ from tests.export.models import random_config, random_glow, random_images
 from tests.serving.raw_calls import RawStubs, sample_request
 from tests.serving.server_process import ROOT, ServerProcess
 from tests.serving.toy_glow import ToyGlow
+from tests.source_imports import imports, modules
 from tfglow.runs.run_folder import RunFolder
 
-# The client's script where nothing but its own needs can be imported.
+# The client's script where nothing but its own needs can be imported, and of tfglow only what is
+# NumPy alone.
 CLIENT_ALONE = """
 import runpy, sys
-for name in ("tfglow train export tensorflow_probability tf_keras tensorflow_datasets "
+for name in ("train export tensorflow_probability tf_keras tensorflow_datasets "
              "prometheus_client grpc_health grpc_reflection").split():
     sys.modules[name] = None
-runpy.run_path("serving/client.py", run_name="__main__")
+try:
+    runpy.run_path("serving/client.py", run_name="__main__")
+finally:
+    print(sorted(name for name in sys.modules if name.partition(".")[0] == "tfglow"))
 """
+CLIENTS_PART_OF_TFGLOW = [
+    "tfglow",
+    "tfglow.latents",
+    "tfglow.latents.interpolation",
+    "tfglow.pictures",
+    "tfglow.pictures.image_grid",
+]
 # Wide enough for the product of patches, and for oneDNN to prefer layouts of its own.
 CONFIG = random_config(levels=2, steps=1, width=256)
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 4, 4, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("script", ["client", "server"])
+def test_the_scripts_run_from_any_folder(script, tmp_path):
+    path = ROOT / "serving" / f"{script}.py"
+    # As a user starts it, without the tests' own paths.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, path, "--help"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: serving/{script}.py")
+
+
+def test_the_client_imports_tensorflow_for_its_messages_alone():
+    """`tensorflow_serving` brings all of TensorFlow; nothing else of the client does."""
+    code = """
+import sys
+sys.modules["tensorflow"] = sys.modules["tensorflow_serving"] = None
+import tfglow.latents.interpolation, tfglow.pictures.image_grid
+from serving.client import ServingError, TlsConfig, cli, connection, files, pieces
+cli.client_parser()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    known = modules(ROOT, "serving")
+    targets = {
+        line.target
+        for name in known
+        if name.startswith(("serving.client", "serving.tensors", "serving.quiet"))
+        for line in imports(name, known)
+        if line.target.startswith("tensorflow")
+    }
+    assert targets and all(
+        target == "tensorflow_serving.apis" or target.startswith("tensorflow.core.")
+        for target in targets
+    )
 
 
 def test_serves_a_command_and_stops_under_load(toy_base, tmp_path):
@@ -48,6 +104,7 @@ def test_serves_a_command_and_stops_under_load(toy_base, tmp_path):
             timeout=60,
         )
         assert (done.returncode, done.stderr) == (0, "") and out.exists()
+        assert done.stdout.splitlines()[-1] == str(CLIENTS_PART_OF_TFGLOW)
 
         answers, ends, wrong = [], set(), []
 

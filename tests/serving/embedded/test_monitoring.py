@@ -55,7 +55,8 @@ def test_metrics(serve, toy_base, tmp_path):
     with RawStubs(server.address) as stubs:
         stubs.predict(sample_request())
         stubs.predict(sample_request(range(8)))
-        refusal(stubs.predict, sample_request([1], [-1.0]))
+        stubs.predict(sample_request([1], [-1.0]))
+        refusal(stubs.predict, sample_request([1], [0.5, 0.5]))
         refusal(stubs.predict, predict_request("invented by a stranger"))
     with GlowClient(server.address) as client:
         client.status()
@@ -63,12 +64,12 @@ def test_metrics(serve, toy_base, tmp_path):
     with urllib.request.urlopen(url, timeout=5) as response:
         lines = response.read().decode().splitlines()
     for line in (
-        'glow_serving_requests_total{code="OK",signature="sample"} 2.0',
+        'glow_serving_requests_total{code="OK",signature="sample"} 3.0',
         'glow_serving_requests_total{code="INVALID_ARGUMENT",signature="sample"} 1.0',
         'glow_serving_requests_total{code="FAILED_PRECONDITION",signature="unknown"} 1.0',
         'glow_serving_requests_total{code="OK",signature="GetModelStatus"} 1.0',
-        'glow_serving_request_seconds_count{signature="sample"} 3.0',
-        # The bad row ran too: only the graph knows that it is bad.
+        'glow_serving_request_seconds_count{signature="sample"} 4.0',
+        # The bad row ran too, and was answered: only the graph knows that it is bad.
         'glow_serving_batch_rows_sum{signature="sample"} 12.0',
         'glow_serving_version_state{state="AVAILABLE",version="1"} 1.0',
         "glow_serving_version 1.0",

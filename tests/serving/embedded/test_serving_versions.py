@@ -15,8 +15,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.client import GlowClient, ServingError
 from serving.embedded.config import BatchingConfig, ServerConfig
+from serving.embedded.servable import RECORDED_REQUESTS
 from serving.embedded.server import EmbeddedServer
-from serving.embedded.warmup import WARMUP_FILE
 from tests.serving.raw_calls import predict_request, sample_request
 from tests.serving.toy_glow import ToyGlow, toy_latent
 
@@ -132,7 +132,7 @@ def test_waits_for_a_first_version(serve, tmp_path):
 
 
 def write_warmup(folder, *requests):
-    path = folder / WARMUP_FILE
+    path = folder / RECORDED_REQUESTS
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests:
@@ -170,8 +170,8 @@ def test_warmup_runs_before_a_version_is_available(serve, tmp_path):
         assert "more than 1000 records" in client.status()[0].error
 
         folder = ToyGlow().save(tmp_path / "unpublished", 5)
-        (folder / WARMUP_FILE).parent.mkdir()
-        (folder / WARMUP_FILE).write_bytes(b"no record at all")
+        (folder / RECORDED_REQUESTS).parent.mkdir()
+        (folder / RECORDED_REQUESTS).write_bytes(b"no record at all")
         os.rename(folder, base / "5")
         wait_until(lambda: client.status()[0].version == 5 and client.status()[0].error)
         assert "not a file of PredictionLog records" in client.status()[0].error

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import shutil
 import threading
 import time
@@ -9,9 +8,8 @@ import grpc
 import pytest
 
 from serving.embedded import versions
-from serving.embedded.errors import RequestError, invalid_argument
-from serving.embedded.version_status import State
-from serving.embedded.versions import VersionManager
+from serving.embedded.request_checks import RequestError, invalid_argument
+from serving.embedded.versions import State, VersionManager
 
 
 class FakeServable:
@@ -19,12 +17,16 @@ class FakeServable:
 
     def __init__(self, version):
         self.version = version
+        self.users = 0
         self.closed = threading.Event()
         self.idle = threading.Event()
         self.idle.set()
 
-    def lease(self):
-        return contextlib.nullcontext(self)
+    def acquire(self):
+        self.users += 1
+
+    def release(self):
+        self.users -= 1
 
     def close(self, seconds=None):
         assert self.idle.wait(5)
@@ -77,7 +79,7 @@ def add(base, *versions):
 
 
 def current(manager):
-    with manager.lease(None) as servable:
+    with manager.lease("glow", None) as servable:
         return servable.version
 
 
@@ -86,14 +88,29 @@ def test_the_largest_integer_is_served_and_all_else_ignored(manager, base, load)
     manager.poll()
     assert current(manager) == 10
     assert load.tries == [10]
-    with pytest.raises(RequestError, match=r"Specific\(glow, 2\)") as caught, manager.lease(2):
-        pass
-    assert caught.value.code is grpc.StatusCode.NOT_FOUND
+    for name, version in (("glow", 2), ("other", 10)):
+        sentence = rf"Servable not found for request: Specific\({name}, {version}\)"
+        with (
+            pytest.raises(RequestError, match=sentence) as caught,
+            manager.lease(name, version),
+        ):
+            pass
+        assert caught.value.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_lease_keeps_the_version_until_it_ends(manager, base, load):
+    add(base, 3)
+    manager.poll()
+    with manager.lease("glow", 3) as servable:
+        assert servable.users == 1
+    with pytest.raises(KeyError), manager.lease("glow", None):
+        raise KeyError
+    assert load.loaded[3].users == 0
 
 
 def test_nothing_to_serve(manager, base, changes):
     manager.poll()
-    with pytest.raises(RequestError, match=r"Latest\(glow\)"), manager.lease(None):
+    with pytest.raises(RequestError, match=r"Latest\(glow\)"), manager.lease("glow", None):
         pass
     assert manager.statuses() == {}
 
@@ -177,7 +194,7 @@ def test_an_emptied_folder_serves_nothing_a_missing_one_serves_on(manager, base,
     shutil.rmtree(base / "1")
     manager.poll()
     assert load.loaded[1].closed.is_set()
-    with pytest.raises(RequestError), manager.lease(None):
+    with pytest.raises(RequestError), manager.lease("glow", None):
         pass
 
 

@@ -15,9 +15,9 @@ import yaml
 from google.protobuf import descriptor_pb2, text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from serving.client.cli import client_parser
 from serving.embedded.config import BatchingConfig
 from serving.embedded.text_protos import message_classes
-from serving.remote.parser import client_parser
 
 FOLDER = Path(__file__).resolve().parents[3] / "serving" / "tf_serving"
 TEXT_PROTOS = ("models.config", "batching_parameters.txt", "monitoring.config")

@@ -1,14 +1,11 @@
+"""Which value of a row the client names."""
+
 import numpy as np
 import pytest
 
-from serving.bad_rows import describe, first_bad_row
+from serving.client.answers import describe
 
 SEEDS = np.arange(3)
-
-
-def test_finds_the_first_bad_row():
-    assert first_bad_row(np.array([True, True])) is None
-    assert first_bad_row(np.array([True, False, False])) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,23 @@
-"""The client's command line; importing it does not import TensorFlow's protocol buffers."""
+"""The client's command line: its flags, and what is done with them.
+
+Importing this imports no TensorFlow, so that `--help` and a wrong flag are answered at once.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from serving.client import (
+    DEFAULT_ADDRESS,
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_MODEL_NAME,
+    DEFAULT_TIMEOUT,
+    MAX_RETRIES,
+)
+from serving.quiet import quiet_imports
 
 _EPILOG = """\
 examples:
@@ -14,8 +28,36 @@ examples:
 """
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    flags = client_parser().parse_args(argv)
+    # The protocol buffers bring all of TensorFlow, 3 seconds: after the flags were understood.
+    with quiet_imports():
+        from serving.client import GlowClient, ServingError, TlsConfig, commands
+    files = (flags.ca_certificate, flags.client_certificate, flags.client_key, flags.server_name)
+    try:
+        tls = TlsConfig(*files) if flags.tls or any(files) else None
+        with GlowClient(
+            flags.server,
+            flags.model_name,
+            version=flags.version,
+            version_label=flags.version_label,
+            timeout=flags.timeout,
+            retries=flags.retries,
+            tls=tls,
+            batch_size=flags.batch_size,
+            progress=sys.stderr.isatty() and not flags.no_progress,
+        ) as client:
+            return getattr(commands, flags.command)(client, flags)
+    except (ValueError, ServingError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
 def client_parser() -> argparse.ArgumentParser:
-    """The parser; `command` names a function of `serving.remote.commands`."""
+    """The parser; `command` is the name of a function in `serving.client.commands`."""
     parser = argparse.ArgumentParser(
         prog="serving/client.py",
         description="Asks a served Glow for samples, latents and images (gRPC).",
@@ -66,14 +108,29 @@ def client_parser() -> argparse.ArgumentParser:
 def _server_flags() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(add_help=False)
     group = flags.add_argument_group("server")
-    group.add_argument("--server", default="localhost:8500", metavar="HOST:PORT")
-    group.add_argument("--model_name", default="glow")
+    group.add_argument("--server", default=DEFAULT_ADDRESS, metavar="HOST:PORT")
+    group.add_argument("--model_name", default=DEFAULT_MODEL_NAME)
     which = group.add_mutually_exclusive_group()
     which.add_argument("--version", type=int, help="default: the latest")
     which.add_argument("--version_label", help="a label of the server's configuration")
-    group.add_argument("--timeout", type=float, default=60.0, help="seconds a call (default 60)")
-    group.add_argument("--retries", type=int, default=4, help="while UNAVAILABLE (default 4)")
-    group.add_argument("--batch_size", type=_positive, default=64, help="rows a request, at most")
+    group.add_argument(
+        "--timeout",
+        type=float,
+        default=DEFAULT_TIMEOUT,
+        help=f"seconds a call (default {DEFAULT_TIMEOUT:g})",
+    )
+    group.add_argument(
+        "--retries",
+        type=int,
+        default=MAX_RETRIES,
+        help=f"while UNAVAILABLE (default {MAX_RETRIES}, the most that gRPC allows)",
+    )
+    group.add_argument(
+        "--batch_size",
+        type=_positive,
+        default=DEFAULT_BATCH_SIZE,
+        help=f"rows a request, at most (default {DEFAULT_BATCH_SIZE})",
+    )
     group.add_argument("--no_progress", action="store_true", help="draw no progress bar")
     tls = flags.add_argument_group("TLS (any of these switches it on)")
     tls.add_argument("--tls", action="store_true", help="trust the system's authorities")

@@ -3,16 +3,60 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent import futures
 
 import grpc
 import numpy as np
 
 from serving.embedded.config import BatchingConfig
-from serving.embedded.errors import RequestError, unavailable
-from serving.embedded.task import Task
+from serving.embedded.request_checks import (
+    RequestError,
+    Signature,
+    deadline_exceeded,
+    unavailable,
+)
+from serving.embedded.servable import Servable
+
+
+@dataclasses.dataclass(eq=False)
+class Task:
+    """One request's rows, and the future that will hold their outputs or their error."""
+
+    servable: Servable
+    signature: Signature
+    feeds: Mapping[str, np.ndarray]
+    rows: int
+    # When the client stops waiting, in `time.monotonic()`; None for never.
+    deadline: float | None
+    enqueued: float = dataclasses.field(default_factory=time.monotonic)
+    # Outputs or a RequestError; cancelled by whoever stops waiting before the task is taken.
+    result: futures.Future[dict[str, np.ndarray]] = dataclasses.field(
+        default_factory=futures.Future
+    )
+
+    def seconds_left(self) -> float | None:
+        """The time until the deadline; None without one."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+    def claim(self) -> bool:
+        """Whether somebody still waits; from then on the result cannot be cancelled."""
+        if not self.result.set_running_or_notify_cancel():
+            return False
+        return not self.expire()
+
+    def expire(self) -> bool:
+        """Whether the deadline has passed, which is then the result."""
+        left = self.seconds_left()
+        if left is None or left > 0:
+            return False
+        self.result.set_exception(
+            deadline_exceeded("the deadline passed while the request waited in the queue")
+        )
+        return True
 
 
 class Scheduler:
@@ -28,6 +72,13 @@ class Scheduler:
         max_tasks: int,
         observe_batch: Callable[[str, int], None] = lambda signature, rows: None,
     ):
+        """Starts the threads.
+
+        Args:
+          batching: How requests are merged; None runs each by itself.
+          max_tasks: The most tasks that wait or run at the same time.
+          observe_batch: Is told the signature and the rows of every batch that ran.
+        """
         self._merge = batching is not None
         self._config = batching or BatchingConfig(batch_timeout_micros=0)
         self._max_tasks = max_tasks
@@ -47,14 +98,14 @@ class Scheduler:
 
     @property
     def max_rows(self) -> int | None:
-        """The most rows that one task may have, None without batching."""
+        """The most rows that one task may have; None without batching, which sets no limit."""
         return self._config.max_batch_size if self._merge else None
 
     def submit(self, task: Task) -> None:
         """Queues `task`; its `result` will hold the outputs or a RequestError.
 
         Raises:
-          RequestError: UNAVAILABLE, when the queue is full or the server stops.
+          RequestError: UNAVAILABLE, if the queue is full or the server is stopping.
         """
         with self._changed:
             if self._stopping:
@@ -99,9 +150,13 @@ class Scheduler:
                 self._tasks -= len(tasks)
 
     def _ready(self) -> tuple[tuple[int, str] | None, float | None]:
-        """The queue to serve now (the longest waiting), or how long until there may be one."""
+        """The queue to serve now (whose first task waits longest), or how long until there is one.
+
+        Without any queue there is neither.
+        """
         now = time.monotonic()
-        best, soonest = None, None
+        best: tuple[int, str] | None = None
+        soonest: float | None = None
         for key, queue in self._queues.items():
             due = queue[0].enqueued + self._config.batch_timeout_micros / 1e6
             if self._stopping or sum(t.rows for t in queue) >= self._config.max_batch_size:

@@ -140,10 +140,10 @@ def test_nobody_there():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"version": 1, "version_label": "x"}, "either a version or a label, got 1 and 'x'"),
-        ({"retries": 5}, "between 0 and 4, got 5"),
-        ({"timeout": 0}, "`timeout` is more than 0, got 0"),
-        ({"batch_size": -1}, "`batch_size` is more than 0, got -1"),
+        ({"version": 1, "version_label": "x"}, "must not be given together, got 1 and 'x'"),
+        ({"retries": 5}, "`retries` must be between 0 and 4, got 5"),
+        ({"timeout": 0}, "`timeout` must be more than 0, got 0"),
+        ({"batch_size": -1}, "`batch_size` must be more than 0, got -1"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -233,7 +233,7 @@ def test_tls(serve, toy_base, certificates, tmp_path, verify_clients):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("server_key: '/etc/key.pem'", "`server_key` in .* is the PEM text itself"),
+        ("server_key: '/etc/key.pem'", "`server_key` in .* must be the PEM text itself"),
         ("server_key: '-----BEGIN' server_cert: '-----BEGIN' client_verify: true", "custom_ca"),
         ("certificate: ''", "not a SSLConfig text proto"),
     ],
@@ -246,7 +246,7 @@ def test_a_wrong_ssl_config_is_refused(serve, toy_base, tmp_path, text, message)
 
 
 def test_tls_files_are_checked(tmp_path):
-    with pytest.raises(ValueError, match="come together"):
+    with pytest.raises(ValueError, match="must be given together"):
         TlsConfig(client_key=tmp_path)
     with pytest.raises(ValueError, match="cannot read /nowhere"):
         GlowClient(tls=TlsConfig(Path("/nowhere")))

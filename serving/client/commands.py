@@ -7,17 +7,18 @@ import secrets
 
 import numpy as np
 
-from serving.remote.glow_client import GlowClient
-from serving.remote.latent_files import read_latents, save_latents
-from serving.remote.pictures import (
+from serving.client.files import (
+    check_channels,
     check_folder,
     check_picture_path,
-    enlarged,
-    grid,
     read_images,
+    read_latents,
+    save_latents,
     save_picture,
     write_whole,
 )
+from serving.client.glow_client import GlowClient
+from tfglow.pictures.image_grid import image_grid
 
 
 def sample(client: GlowClient, flags: argparse.Namespace) -> int:
@@ -26,8 +27,9 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
     request = {"temperature": flags.temperature, "labels": flags.labels, "seed": seed}
     if flags.out_dir is None:
         check_picture_path(flags.out)
+        check_channels(client.metadata().image_shape[-1])
         images = client.sample(flags.num, **request)
-        save_picture(grid(enlarged(images), flags.columns), flags.out)
+        save_picture(image_grid(images, flags.columns), flags.out)
         where = flags.out
     else:
         pngs = client.sample_png(flags.num, **request)
@@ -61,8 +63,9 @@ def decode(client: GlowClient, flags: argparse.Namespace) -> int:
     """Writes the images of latents."""
     check_picture_path(flags.out)
     latents, labels = read_latents(flags.latents)
+    check_channels(client.metadata().image_shape[-1])
     images = client.decode(latents, labels if flags.labels is None else flags.labels)
-    save_picture(grid(images, flags.columns), flags.out)
+    save_picture(image_grid(images, flags.columns, enlarge=1), flags.out)
     print(f"{flags.out}: {len(images)} images")
     return 0
 
@@ -72,7 +75,8 @@ def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
     check_picture_path(flags.out)
     images = read_images(flags.images, client.metadata().image_shape, flags.resize)
     back = client.reconstruct(images, flags.labels)
-    save_picture(grid(np.concatenate([images, back]), len(images)), flags.out)
+    both = np.concatenate([images, back])
+    save_picture(image_grid(both, len(images), enlarge=1), flags.out)
     differences = np.abs(images.astype(int) - back).reshape(len(images), -1).max(1)
     exact = int((differences == 0).sum())
     print(
@@ -88,7 +92,7 @@ def interpolate(client: GlowClient, flags: argparse.Namespace) -> int:
     ends = [flags.first, flags.second]
     first, second = read_images(ends, client.metadata().image_shape, flags.resize)
     images = client.interpolate(first, second, flags.steps, flags.labels, flags.path)
-    save_picture(grid(enlarged(images), flags.steps), flags.out)
+    save_picture(image_grid(images, flags.steps), flags.out)
     print(f"{flags.out}: {flags.steps} images from {flags.first} to {flags.second}")
     return 0
 

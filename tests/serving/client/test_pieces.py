@@ -4,7 +4,7 @@ import grpc
 import numpy as np
 import pytest
 
-from serving.remote.pieces import Pieces
+from serving.client.pieces import Pieces
 
 
 class TooLarge(grpc.RpcError):
@@ -29,7 +29,7 @@ class FakeServer:
         )
         self.sizes, self.under_way, self.most, self.cancelled = [], 0, 0, 0
 
-    def send(self, part, first_row):
+    def send(self, part):
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         self.sizes.append(len(part["x"]))

@@ -1,28 +1,34 @@
-"""Image files in, grids and arrays out; what is written is complete or not there."""
+"""Image files and latent files, read and written; what is written is whole or not there."""
 
 from __future__ import annotations
 
-import math
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
-# About so many pixels a side has an image in a grid of samples, unless it has more.
-_READABLE_SIZE = 48
-
 
 def read_images(paths: Sequence[Path], shape: Sequence[int], resize: bool) -> np.ndarray:
-    """The files as uint8 [N, H, W, C] of the model's `shape`.
+    """Reads image files.
 
-    `resize` cuts the largest centred part of the right proportions and scales it.
+    Args:
+      paths: N files.
+      shape: Height, width and channels of the model's images; colours are converted.
+      resize: Whether images of other sizes are fitted: the largest centred part of the right
+        proportions is cut out and scaled.
+
+    Returns:
+      uint8 [N, H, W, C].
 
     Raises:
-      ValueError: a file that is no image, or has another size without `resize`.
+      ValueError: If a file is not an image, has another size without `resize`, or if no image
+        file has the model's number of channels.
     """
     height, width, channels = shape
     images = []
@@ -43,54 +49,63 @@ def read_images(paths: Sequence[Path], shape: Sequence[int], resize: bool) -> np
     return np.stack(images)
 
 
-def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """One picture [rows·(H + 1) − 1, columns·(W + 1) − 1, C] of `images`, row by row.
-
-    As square as can be without `columns`; a line of white between images, black where one lacks.
-    """
-    number, height, width, channels = images.shape
-    columns = min(number, columns or math.ceil(math.sqrt(number)))
-    rows = math.ceil(number / columns)
-    picture = np.full((rows * (height + 1), columns * (width + 1), channels), 255, np.uint8)
-    for place in range(rows * columns):
-        top, left = place // columns * (height + 1), place % columns * (width + 1)
-        image = images[place] if place < number else 0
-        picture[top : top + height, left : left + width] = image
-    return picture[:-1, :-1]
-
-
-def enlarged(images: np.ndarray) -> np.ndarray:
-    """Images with each pixel repeated, so that small ones can be seen: to about 48 pixels."""
-    times = max(1, round(_READABLE_SIZE / max(images.shape[1:3])))
-    return images.repeat(times, axis=1).repeat(times, axis=2)
-
-
 def check_picture_path(path: Path) -> None:
-    """Refuses a path that a picture cannot be written to, before any work is done for it."""
+    """Refuses a path that no picture can be written to, before any work is done for it."""
     if path.suffix.lower() not in Image.registered_extensions():
         raise ValueError(f"{path} does not end in an image format's name, such as .png")
     check_folder(path)
 
 
+def check_channels(channels: int) -> None:
+    """Refuses images that no image file holds."""
+    _mode(channels)
+
+
 def check_folder(path: Path) -> None:
-    """Refuses a path in a folder that does not exist."""
+    """Refuses a path whose folder does not exist."""
     if not path.parent.is_dir():
         raise ValueError(f"the folder of {path} does not exist")
 
 
 def save_picture(picture: np.ndarray, path: Path) -> None:
-    """Writes a picture [H, W, C] in the format that the name ends in."""
+    """Writes a picture, uint8 [H, W, C], in the format that the path's ending names."""
     channels = picture.shape[-1]
     image = Image.fromarray(picture[..., 0] if channels == 1 else picture, _mode(channels))
     image_format = Image.registered_extensions()[path.suffix.lower()]
     write_whole(path, lambda file: image.save(file, image_format))
 
 
-def write_whole(path: Path, write: Callable) -> None:
+def read_latents(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Reads a `.npz` file with `latent` [N, D] and perhaps `label` [N], or a `.npy` of latents.
+
+    Returns:
+      The latents, and the labels or None.
+
+    Raises:
+      ValueError: If the file is neither of the two, or has no `latent`.
+    """
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded, None
+            return loaded["latent"], loaded.get("label")
+    except KeyError as error:
+        raise ValueError(f"{path} has no array `latent`") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"cannot read {path} as .npz or .npy: {error}") from error
+
+
+def save_latents(path: Path, **arrays: np.ndarray) -> None:
+    """Writes a `.npz` file of the arrays, by their names."""
+    write_whole(path, lambda file: np.savez(file, **arrays))
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Lets `write` fill a file beside `path`, then moves it there.
 
     Raises:
-      ValueError: a place where nothing can be written.
+      ValueError: If nothing can be written there.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -105,5 +120,5 @@ def write_whole(path: Path, write: Callable) -> None:
 
 def _mode(channels: int) -> str:
     if channels not in _MODES:
-        raise ValueError(f"pictures have 1 to 4 channels, the model's have {channels}")
+        raise ValueError(f"an image file holds 1 to 4 channels, the model's images have {channels}")
     return _MODES[channels]

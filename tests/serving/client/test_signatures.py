@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from serving.remote.inputs import check_inputs, sampling_inputs
-from serving.remote.model_signatures import (
+from serving.client.signatures import (
     ModelDescription,
     SignatureDescription,
     TensorDescription,
+    check_inputs,
+    sampling_inputs,
 )
 
 
@@ -44,12 +45,24 @@ def test_types_are_the_signatures():
 @pytest.mark.parametrize(
     ("model", "signature", "inputs", "labels", "message"),
     [
-        (PLAIN, "paint", {}, None, "encode, decode, sample, not 'paint'"),
+        (PLAIN, "paint", {}, None, "must be one of encode, decode, sample, got 'paint'"),
         (PLAIN, "encode", {"image": IMAGES}, 1, "not conditional: it takes no labels, got 1"),
         (CONDITIONAL, "encode", {"image": IMAGES}, None, "it needs labels"),
         (CONDITIONAL, "encode", {"image": IMAGES}, [1, 2], r"each of 3 rows, got \[1 2\]"),
-        (CONDITIONAL, "encode", {"image": IMAGES}, 0.5, r"`label` is int32 \[N\], got float64"),
-        (PLAIN, "encode", {"latent": IMAGES}, None, "'encode' takes image, got latent"),
+        (
+            CONDITIONAL,
+            "encode",
+            {"image": IMAGES},
+            0.5,
+            r"`label` must be int32 \[N\], got fl",
+        ),
+        (
+            PLAIN,
+            "encode",
+            {"latent": IMAGES},
+            None,
+            "of 'encode' must be image, got latent",
+        ),
         (PLAIN, "encode", {"image": IMAGES[0]}, None, r"uint8 \[N, 2, 2, 1\], got uint8 \[2, 2"),
         (PLAIN, "encode", {"image": IMAGES / 255}, None, "got float64"),
         (PLAIN, "encode", {"image": IMAGES - np.int64(1)}, None, "between 0 and 255, got .* -1"),
@@ -74,10 +87,10 @@ def test_seeds_count_up():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 1, 0), "`num` is at least 1, got 0"),
+        ((0, 1, 0), "`num` must be at least 1, got 0"),
         ((2, 1, 2**63 - 1), "64-bit"),
         ((2, 1, -(2**63) - 1), "64-bit"),
-        ((3, [1, 2], 0), r"one number or 3, got \(2,\)"),
+        ((3, [1, 2], 0), r"one number or 3, got the shape \[2\]"),
     ],
 )
 def test_bad_sampling_arguments(arguments, message):

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import grpc
 
-from serving.remote.errors import ServingError
 
-# gRPC counts the first try too, and allows five in all.
-MAX_RETRIES = 4
+class ServingError(Exception):
+    """A call that failed: gRPC's status code, and a sentence."""
+
+    def __init__(self, message: str, code: grpc.StatusCode):
+        super().__init__(message)
+        self.code = code
 
 
 @dataclasses.dataclass(frozen=True)
 class TlsConfig:
-    """How to trust the server and, where it asks, to be known to it; all files are PEM."""
+    """Whom to trust as the server, and how to be known to one that asks; all files are PEM."""
 
     # The authority that signed the server's certificate; None for the system's own.
     ca_certificate: Path | None = None
@@ -26,15 +29,18 @@ class TlsConfig:
     # The name on the server's certificate, where it is not the address's own.
     server_name: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.client_certificate is None) != (self.client_key is None):
-            raise ValueError("`client_certificate` and `client_key` come together")
+            raise ValueError(
+                "`client_certificate` and `client_key` must be given together, got "
+                f"{self.client_certificate} and {self.client_key}"
+            )
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Reads the files.
+        """What gRPC takes, read from the files.
 
         Raises:
-          ValueError: a file that cannot be read.
+          ValueError: If a file cannot be read.
         """
         return grpc.ssl_channel_credentials(
             _read(self.ca_certificate), _read(self.client_key), _read(self.client_certificate)
@@ -42,18 +48,18 @@ class TlsConfig:
 
 
 def open_channel(address: str, tls: TlsConfig | None, retries: int) -> grpc.Channel:
-    """A channel to `address` (host:port).
+    """Opens a channel to `address` (host:port); nothing is sent before the first call.
 
     gRPC's own retries repeat a call that was UNAVAILABLE, and no other: the server did not run it.
     They wait 0.5, 1.25, 3.1 and 7.8 seconds, give or take a fifth: long enough for a server that
     was started just before.
     """
-    options = [
+    options: list[tuple[str, str | int]] = [
         # grpcio's default is 4 MiB; 64 images of 256 x 256 with their latents are 63.
         ("grpc.max_receive_message_length", -1),
         ("grpc.max_send_message_length", -1),
         ("grpc.enable_retries", int(retries > 0)),
-        # A connection that was refused is tried again before the next of those.
+        # A refused connection is tried again before the next of those calls.
         ("grpc.initial_reconnect_backoff_ms", 500),
         ("grpc.max_reconnect_backoff_ms", 1000),
         # Larger requests than this buffer would not be repeated.

@@ -2,40 +2,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.remote.latent_files import read_latents, save_latents
-from serving.remote.pictures import (
+from serving.client.files import (
+    check_channels,
     check_picture_path,
-    enlarged,
-    grid,
     read_images,
+    read_latents,
+    save_latents,
     save_picture,
     write_whole,
 )
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 2, 3, 3), dtype=np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("columns", "shape"),
-    [(None, (5, 11, 3)), (5, (2, 19, 3)), (9, (2, 19, 3)), (1, (14, 3, 3))],
-)
-def test_grid(columns, shape):
-    picture = grid(IMAGES, columns)
-    assert picture.shape == shape
-    np.testing.assert_array_equal(picture[:2, :3], IMAGES[0])
-
-
-def test_grid_places_images_row_by_row():
-    picture = grid(IMAGES, 3)
-    np.testing.assert_array_equal(picture[3:5, 4:7], IMAGES[4])
-    assert (picture[2] == 255).all() and (picture[3:5, 8:] == 0).all()
-
-
-def test_small_images_are_enlarged_to_be_seen():
-    large = enlarged(IMAGES)  # 2×3 pixels
-    assert large.shape == (5, 32, 48, 3)
-    np.testing.assert_array_equal(large[:, 8::16, 8::16], IMAGES)
-    assert enlarged(large).shape == large.shape
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -74,8 +51,12 @@ def test_what_is_no_image_is_refused(tmp_path, content):
 
 def test_two_channels_are_no_problem_five_are(tmp_path):
     save_picture(IMAGES[0, ..., :2], tmp_path / "image.png")
-    with pytest.raises(ValueError, match="1 to 4 channels, the model's have 5"):
+    check_channels(2)
+    message = "1 to 4 channels, the model's images have 5"
+    with pytest.raises(ValueError, match=message):
         read_images([tmp_path / "image.png"], (2, 3, 5), resize=False)
+    with pytest.raises(ValueError, match=message):
+        check_channels(5)
 
 
 def test_places_that_cannot_be_written(tmp_path):

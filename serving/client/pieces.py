@@ -12,15 +12,25 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Pieces:
-    """Runs of rows, sent a few at a time; a piece that the server finds too large is halved.
-
-    `send(arrays, first_row)` starts a call and returns its gRPC future; `receive(future, arrays,
-    first_row)` turns the answer into arrays, or raises.
-    """
+    """Sends a request's rows in pieces, and halves a piece that the server finds too large."""
 
     def __init__(
-        self, send: Callable, receive: Callable, max_rows: int, max_bytes: int, window: int
+        self,
+        send: Callable[[Arrays], grpc.Future],
+        receive: Callable[[grpc.Future, Arrays, int], Arrays],
+        max_rows: int,
+        max_bytes: int,
+        window: int,
     ):
+        """Sends nothing yet.
+
+        Args:
+          send: Starts the call for a piece's arrays, and returns its gRPC future.
+          receive: Turns a future, its piece and the piece's first row into arrays, or raises.
+          max_rows: The most rows in a piece.
+          max_bytes: The most bytes in a piece; one row is sent whatever its size.
+          window: The most calls under way at the same time.
+        """
         self._send = send
         self._receive = receive
         self._max_rows = max_rows
@@ -28,21 +38,21 @@ class Pieces:
         self._window = window
 
     def run(self, inputs: Arrays, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
-        """All rows' outputs, in the order of the rows; `progress` is told rows as they arrive."""
+        """The outputs of all rows, in their order; `progress` hears how many rows have arrived."""
         total = len(next(iter(inputs.values())))
         row_bytes = sum(value.nbytes for value in inputs.values()) / total
         rows = max(1, min(self._max_rows, int(self._max_bytes / max(1, row_bytes))))
         waiting = collections.deque(
             (start, min(start + rows, total)) for start in range(0, total, rows)
         )
-        under_way: collections.deque = collections.deque()
-        answers = {}
+        under_way: collections.deque[tuple[int, int, Arrays, grpc.Future]] = collections.deque()
+        answers: dict[int, Arrays] = {}
         try:
             while waiting or under_way:
                 while waiting and len(under_way) < self._window:
                     start, stop = waiting.popleft()
                     part = {name: value[start:stop] for name, value in inputs.items()}
-                    under_way.append((start, stop, part, self._send(part, start)))
+                    under_way.append((start, stop, part, self._send(part)))
                 start, stop, part, future = under_way.popleft()
                 try:
                     answers[start] = self._receive(future, part, start)

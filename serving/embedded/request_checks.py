@@ -1,4 +1,4 @@
-"""A PredictRequest checked against its signature: everything that can be known without running.
+"""What is known of a request without running it: its refusals, or the arrays to run.
 
 The messages are TF Serving's (`servables/tensorflow/predict_util.cc`, `batching_session.cc`, and
 the session's own for types). Shapes, which TF Serving leaves to the graph, are compared here too:
@@ -8,14 +8,58 @@ a request that the graph would refuse must not be merged with others'.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
+import grpc
 import numpy as np
 from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from serving.embedded.errors import invalid_argument
-from serving.embedded.servable import Signature
 from serving.tensors import MalformedTensorError, declared_shape, dtype_name, to_array
+
+# TF Serving's limit: status messages travel in HTTP/2 headers, which are small.
+_LONGEST_MESSAGE = 1024
+
+
+class RequestError(Exception):
+    """The one exception that becomes a gRPC status: its code, and a sentence."""
+
+    def __init__(self, code: grpc.StatusCode, message: str):
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[:_LONGEST_MESSAGE] + "...TRUNCATED"
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def invalid_argument(message: str) -> RequestError:
+    """INVALID_ARGUMENT, by far the commonest refusal."""
+    return RequestError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def deadline_exceeded(message: str) -> RequestError:
+    """DEADLINE_EXCEEDED."""
+    return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, message)
+
+
+def not_found(message: str) -> RequestError:
+    """NOT_FOUND, for a model or a version."""
+    return RequestError(grpc.StatusCode.NOT_FOUND, message)
+
+
+def unavailable(message: str) -> RequestError:
+    """UNAVAILABLE: the one refusal that a client may repeat."""
+    return RequestError(grpc.StatusCode.UNAVAILABLE, message)
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """A signature of the model: its name, and its tensors by their names in requests."""
+
+    name: str
+    inputs: Mapping[str, meta_graph_pb2.TensorInfo]
+    outputs: Mapping[str, meta_graph_pb2.TensorInfo]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,18 +74,24 @@ class CheckedRequest:
 def check_predict_request(
     request: predict_pb2.PredictRequest, signature: Signature, max_rows: int
 ) -> CheckedRequest:
-    """Checks `request`; nothing that it declares is allocated before its size is known to be right.
+    """Checks a request; nothing that it declares is allocated before the size is known to be right.
+
+    Args:
+      request: The request.
+      signature: The signature that it asks for.
+      max_rows: The most rows that it may have.
 
     Raises:
-      RequestError: INVALID_ARGUMENT.
+      RequestError: INVALID_ARGUMENT, if it does not fit the signature.
     """
     _check_names(request, signature)
     outputs = _check_filter(request, signature)
-    rows = _check_tensors(request, signature, max_rows)
+    shapes = _check_tensors(request, signature)
+    rows = _check_rows({alias: shape[0] for alias, shape in shapes.items()}, max_rows)
     feeds = {}
     for alias in signature.inputs:
         try:
-            feeds[alias] = to_array(request.inputs[alias])
+            feeds[alias] = to_array(request.inputs[alias], shapes[alias])
         except MalformedTensorError as error:
             raise invalid_argument(f"tensor parsing error: {alias} ({error})") from error
     return CheckedRequest(feeds, rows, outputs)
@@ -79,9 +129,11 @@ def _check_filter(request: predict_pb2.PredictRequest, signature: Signature) -> 
     return list(request.output_filter) or list(signature.outputs)
 
 
-def _check_tensors(request: predict_pb2.PredictRequest, signature: Signature, max_rows: int) -> int:
-    """Compares what the protos declare with the signature, and returns the number of rows."""
-    rows = {}
+def _check_tensors(
+    request: predict_pb2.PredictRequest, signature: Signature
+) -> dict[str, tuple[int, ...]]:
+    """Compares what the protos declare with the signature; returns their shapes."""
+    shapes = {}
     # The session numbers its arguments by the names of its feeds.
     order = sorted(signature.inputs, key=lambda alias: signature.inputs[alias].name)
     for index, alias in enumerate(order):
@@ -93,21 +145,13 @@ def _check_tensors(request: predict_pb2.PredictRequest, signature: Signature, ma
                 f"Expects arg[{index}] to be {dtype_name(info.dtype)} "
                 f"but {dtype_name(proto.dtype)} is provided"
             )
-        rows[alias] = _check_shape(alias, proto, info)
-    if len(set(rows.values())) > 1:
-        sizes = ", ".join(f"{alias} has {count}" for alias, count in rows.items())
-        raise invalid_argument(
-            f"Batching Run() input tensors must have equal 0th-dimension size ({sizes})"
-        )
-    count = next(iter(rows.values()), 0)
-    if count > max_rows:
-        raise invalid_argument(
-            f"Task size {count} is larger than maximum input batch size {max_rows}"
-        )
-    return count
+        shapes[alias] = _check_shape(alias, proto, info)
+    return shapes
 
 
-def _check_shape(alias: str, proto: tensor_pb2.TensorProto, info) -> int:
+def _check_shape(
+    alias: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorInfo
+) -> tuple[int, ...]:
     try:
         shape = declared_shape(proto)
     except MalformedTensorError as error:
@@ -124,4 +168,19 @@ def _check_shape(alias: str, proto: tensor_pb2.TensorProto, info) -> int:
             f"Shape of tensor {alias} [{','.join(map(str, shape))}] is not compatible with "
             f"expected shape [{expected}]."
         )
-    return shape[0]
+    return shape
+
+
+def _check_rows(rows: dict[str, int], max_rows: int) -> int:
+    """The number of rows that all inputs have."""
+    if len(set(rows.values())) > 1:
+        sizes = ", ".join(f"{alias} has {count}" for alias, count in rows.items())
+        raise invalid_argument(
+            f"Batching Run() input tensors must have equal 0th-dimension size ({sizes})"
+        )
+    count = next(iter(rows.values()), 0)
+    if count > max_rows:
+        raise invalid_argument(
+            f"Task size {count} is larger than maximum input batch size {max_rows}"
+        )
+    return count

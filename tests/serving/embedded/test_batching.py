@@ -7,11 +7,9 @@ import grpc
 import numpy as np
 import pytest
 
+from serving.embedded.batching import Scheduler, Task
 from serving.embedded.config import BatchingConfig
-from serving.embedded.errors import RequestError, invalid_argument
-from serving.embedded.scheduler import Scheduler
-from serving.embedded.servable import Signature
-from serving.embedded.task import Task
+from serving.embedded.request_checks import RequestError, Signature, invalid_argument
 
 DOUBLE = Signature("double", {"x": None}, {"y": None})
 OTHER = Signature("other", {"x": None}, {"y": None})

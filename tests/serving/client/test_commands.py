@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.client import main
+from serving.client.cli import main
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def run(server, monkeypatch, tmp_path, capsys):
         (["sample", "--model_name=other"], "NOT_FOUND: Servable not found"),
         (["sample", "--version=7"], "Specific(glow, 7)"),
         (["sample", "--ca_certificate=none.pem"], "cannot read none.pem"),
-        (["sample", "--retries=9"], "between 0 and 4, got 9"),
-        (["sample", "--timeout=0"], "`timeout` is more than 0, got 0"),
+        (["sample", "--retries=9"], "must be between 0 and 4, got 9"),
+        (["sample", "--timeout=0"], "`timeout` must be more than 0, got 0"),
         (["encode", "none.png"], "cannot read none.png as an image"),
         (["encode", "large.png"], "large.png is 40x30, the model's images are 4x4"),
         (["encode", "small.png", "--out=none/a.npz"], "does not exist"),
         (["decode", "small.png"], "cannot read small.png as .npz or .npy"),
-        (["decode", "wrong.npz"], "`latent` is float [N, 48], got float32 [1, 3]"),
+        (["decode", "wrong.npz"], "`latent` must be float [N, 48], got float32 [1, 3]"),
         (["interpolate", "small.png", "none.png"], "cannot read none.png"),
         (["interpolate", "small.png", "small.png", "--steps=1"], "at least 2"),
         (["status", "--model_name=other"], "Could not find any versions of model other"),
@@ -99,8 +99,9 @@ def test_labels_travel_with_latents(run, conditional_server, tmp_path):
         assert not np.array_equal(*saved["latent"])
     run("decode", "latents.npz", "--columns=2", address=address)
     with Image.open("decoded.png") as picture:
-        assert picture.size == (9, 4)
-        assert picture.getpixel((0, 0)) == picture.getpixel((5, 0)) == (255, 0, 0)
+        # A frame of two white pixels is around and between the two images.
+        assert picture.size == (14, 8)
+        assert picture.getpixel((2, 2)) == picture.getpixel((8, 2)) == (255, 0, 0)
     error = run("decode", "latents.npz", "--labels=7", address=address)[2]
     assert "row 0: `label` = 7" in error
     assert "needs labels" in run("sample", address=address)[2]

@@ -1,0 +1,73 @@
+"""A server's answer as arrays, once every row of it is known to be valid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import grpc
+import numpy as np
+
+from serving.client.connection import ServingError
+from serving.tensors import to_array
+
+
+class InvalidRowError(ServingError, ValueError):
+    """A row with a value that the model does not accept.
+
+    `row` is its number in the caller's own arrays, and `reason` names the value.
+    """
+
+    def __init__(self, row: int, reason: str):
+        super().__init__(f"row {row}: {reason}", grpc.StatusCode.INVALID_ARGUMENT)
+        self.row = row
+        self.reason = reason
+
+
+def read_answer(
+    future: grpc.Future, part: Mapping[str, np.ndarray], first_row: int
+) -> dict[str, np.ndarray]:
+    """The outputs that a call was answered with, without `valid`, which is checked.
+
+    Args:
+      future: The call, under way or done.
+      part: The inputs that it sent.
+      first_row: The number of the part's first row in the whole request.
+
+    Raises:
+      InvalidRowError: If a row is not valid; it is named by its number in the whole request.
+      ServingError: If an output has not as many rows as were sent.
+      MalformedTensorError: If an output is not a whole tensor.
+      grpc.RpcError: If the call failed.
+    """
+    outputs = {name: to_array(proto) for name, proto in future.result().outputs.items()}
+    rows = len(next(iter(part.values())))
+    sizes = {name: value.shape[:1] for name, value in outputs.items()}
+    if "valid" not in outputs or set(sizes.values()) != {(rows,)}:
+        message = f"{rows} rows were answered with {sizes}; every output, and `valid`, has as many"
+        raise ServingError(message, grpc.StatusCode.INTERNAL)
+    valid = outputs.pop("valid")
+    if not valid.all():
+        row = int(np.argmin(valid))  # The first that is not.
+        raise InvalidRowError(first_row + row, describe(part, row))
+    return outputs
+
+
+def describe(inputs: Mapping[str, np.ndarray], row: int) -> str:
+    """The value of `row` that the model does not accept, such as `temperature = -1.0 (…)`.
+
+    The graph only answers that the row is not valid: which value it is, is read from the inputs.
+    """
+    suspects = {name: value[row] for name, value in inputs.items() if value.ndim}
+    for name, value in suspects.items():
+        if value.dtype.kind != "f":
+            continue
+        finite = np.isfinite(value)
+        if not finite.all():
+            place = [int(i) for i in np.argwhere(~finite)[0]] or ""
+            return f"`{name}`{place} = {value[~finite].flat[0]}, which is not finite"
+        if name == "temperature" and value < 0:
+            return f"`temperature` = {value}, which is negative"
+    if "label" in suspects:
+        return f"`label` = {suspects['label']}, which is not one of the model's classes"
+    scalars = [f"`{name}` = {value}" for name, value in suspects.items() if not value.ndim]
+    return ", ".join(scalars) or "a value that the model does not accept"

@@ -1,0 +1,214 @@
+"""The two services of TF Serving's protocol that this server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import AsyncIterator
+
+import grpc
+import numpy as np
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.embedded.batching import Scheduler, Task
+from serving.embedded.metrics import Metrics
+from serving.embedded.request_checks import (
+    RequestError,
+    check_predict_request,
+    deadline_exceeded,
+    invalid_argument,
+    not_found,
+)
+from serving.embedded.servable import Servable
+from serving.embedded.versions import VersionManager
+from serving.tensors import to_proto
+
+_log = logging.getLogger(__name__)
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Answers Predict through the scheduler, and GetModelMetadata from the loaded version."""
+
+    def __init__(
+        self, versions: VersionManager, scheduler: Scheduler, metrics: Metrics, max_rows: int
+    ):
+        """Answers for what the other parts hold.
+
+        Args:
+          versions: The versions to answer from.
+          scheduler: Runs the requests.
+          metrics: Counts them.
+          max_rows: The most rows in one request, if the scheduler allows as many.
+        """
+        self._versions = versions
+        self._scheduler = scheduler
+        self._metrics = metrics
+        self._max_rows = min(max_rows, scheduler.max_rows or max_rows)
+
+    async def Predict(
+        self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
+    ) -> predict_pb2.PredictResponse:
+        """Runs one signature on the request's rows; a bad one is answered with `valid` false."""
+        started = time.monotonic()
+        left = context.time_remaining()
+        deadline = None if left is None else started + left
+        async with _answering(context, self._metrics, started) as call:
+            spec = _checked_spec(request)
+            with contextlib.ExitStack() as stack:
+                servable = stack.enter_context(self._versions.lease(spec.name, _version(spec)))
+                signature = servable.signature(spec.signature_name)
+                call.signature = signature.name
+                checked = check_predict_request(request, signature, self._max_rows)
+                task = Task(servable, signature, checked.feeds, checked.rows, deadline)
+                self._scheduler.submit(task)
+                # The graph may run on when the client has left: the version is kept until then.
+                release = stack.pop_all().close
+            task.result.add_done_callback(lambda _: release())
+            outputs = await _outputs(task)
+            response = predict_pb2.PredictResponse(model_spec=_answered_spec(spec, servable))
+            response.model_spec.signature_name = signature.name
+            for alias in checked.outputs:
+                response.outputs[alias].CopyFrom(to_proto(outputs[alias]))
+            return response
+
+    async def GetModelMetadata(
+        self,
+        request: get_model_metadata_pb2.GetModelMetadataRequest,
+        context: grpc.aio.ServicerContext,
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """The signatures of the version that answers."""
+        async with _answering(context, self._metrics, time.monotonic(), "GetModelMetadata"):
+            spec = _checked_spec(request)
+            if not request.metadata_field:
+                raise invalid_argument(
+                    "GetModelMetadataRequest must specify at least one metadata_field"
+                )
+            for field in request.metadata_field:
+                if field != "signature_def":
+                    raise invalid_argument(f"Metadata field {field} is not supported")
+            with self._versions.lease(spec.name, _version(spec)) as servable:
+                response = get_model_metadata_pb2.GetModelMetadataResponse(
+                    model_spec=_answered_spec(spec, servable)
+                )
+                signatures = get_model_metadata_pb2.SignatureDefMap(
+                    signature_def=servable.signature_defs
+                )
+            response.metadata["signature_def"].Pack(signatures)
+            return response
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """Reports the state of the model's versions."""
+
+    def __init__(self, model_name: str, versions: VersionManager, metrics: Metrics):
+        self._model_name = model_name
+        self._versions = versions
+        self._metrics = metrics
+
+    async def GetModelStatus(
+        self,
+        request: get_model_status_pb2.GetModelStatusRequest,
+        context: grpc.aio.ServicerContext,
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        """The state of one version, or of all, the latest first; a label is ignored."""
+        async with _answering(context, self._metrics, time.monotonic(), "GetModelStatus"):
+            spec = _model_spec(request)
+            version = _version(spec)
+            statuses = self._versions.statuses() if spec.name == self._model_name else {}
+            if version is not None:
+                statuses = {v: status for v, status in statuses.items() if v == version}
+            if not statuses:
+                sought = "any versions" if version is None else f"version {version}"
+                raise not_found(f"Could not find {sought} of model {spec.name}")
+            response = get_model_status_pb2.GetModelStatusResponse()
+            for number, status in statuses.items():
+                entry = response.model_version_status.add(version=number, state=status.state)
+                entry.status.error_code = status.error_code
+                entry.status.error_message = status.error_message
+            return response
+
+
+@dataclasses.dataclass
+class _Call:
+    # What the metrics count a call under: a name that the model has, since a client's own would
+    # let strangers invent metrics.
+    signature: str
+
+
+@contextlib.asynccontextmanager
+async def _answering(
+    context: grpc.aio.ServicerContext, metrics: Metrics, started: float, name: str = "unknown"
+) -> AsyncIterator[_Call]:
+    """Turns what happens inside the `with` into a status, and counts it.
+
+    A RequestError is the status that it holds; any other error is logged, and INTERNAL.
+    """
+    call = _Call(name)
+    code, message = grpc.StatusCode.OK, ""
+    try:
+        yield call
+    except RequestError as error:
+        code, message = error.code, error.message
+    except asyncio.CancelledError:
+        # The client left, or its deadline passed: nobody reads an answer.
+        metrics.observe_request(call.signature, "CANCELLED", time.monotonic() - started)
+        raise
+    except Exception as error:
+        _log.exception("a request failed")
+        code, message = grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the server"
+    metrics.observe_request(call.signature, code.name, time.monotonic() - started)
+    if code is not grpc.StatusCode.OK:
+        await context.abort(code, message)
+
+
+async def _outputs(task: Task) -> dict[str, np.ndarray]:
+    try:
+        # A client that leaves cancels this coroutine, and with it a task that still waits.
+        return await asyncio.wait_for(asyncio.wrap_future(task.result), task.seconds_left())
+    except TimeoutError:
+        raise deadline_exceeded("the deadline passed during the computation") from None
+
+
+def _model_spec(
+    request: predict_pb2.PredictRequest
+    | get_model_metadata_pb2.GetModelMetadataRequest
+    | get_model_status_pb2.GetModelStatusRequest,
+) -> model_pb2.ModelSpec:
+    if not request.HasField("model_spec"):
+        raise invalid_argument("Missing ModelSpec")
+    return request.model_spec
+
+
+def _checked_spec(
+    request: predict_pb2.PredictRequest | get_model_metadata_pb2.GetModelMetadataRequest,
+) -> model_pb2.ModelSpec:
+    """The request's model_spec, with the refusals of TF Serving's `server_core.cc`.
+
+    Labels come from a model configuration file, which this server does not have: any is unknown.
+    """
+    spec = _model_spec(request)
+    if not spec.name:
+        raise invalid_argument("ModelSpec has no name specified.")
+    if spec.WhichOneof("version_choice") == "version_label":
+        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
+    return spec
+
+
+def _version(spec: model_pb2.ModelSpec) -> int | None:
+    return spec.version.value if spec.HasField("version") else None
+
+
+def _answered_spec(spec: model_pb2.ModelSpec, servable: Servable) -> model_pb2.ModelSpec:
+    answered = model_pb2.ModelSpec(name=spec.name)
+    answered.version.value = servable.version
+    return answered

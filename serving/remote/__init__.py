@@ -1,1 +1,0 @@
-"""The client's parts: connection, splitting, pictures, commands."""
