@@ -9,16 +9,15 @@ and the bits per dimension that they get.
 """
 
 import argparse
-import dataclasses
 
 import numpy as np
 import tensorflow as tf
 
 import tfglow
 from tfglow import datasets, likelihood
-from tfglow.runs.run_folder import AVERAGE, MODEL, RunFolder, has_average, restore_checkpoint
+from tfglow.runs import RunFolder
 
-PRECISIONS = ("float32", "mixed_bfloat16")
+COMPARED = ("float32", "mixed_bfloat16")
 
 
 def main() -> None:
@@ -33,18 +32,16 @@ def main() -> None:
     args = parser.parse_args()
 
     run = RunFolder.open(args.run_dir)
-    prefix = run.checkpoint(None)
-    weights = AVERAGE if has_average(prefix) else MODEL
+    weights = run.find_weights()
     dataset = run.read_config()["dataset"]
-    config = run.model_config()
-    images = load_images(dataset, args, config.image_shape)
-    print(f"{len(images)} images of {dataset}, {args.split}; {weights} of {prefix}")
+    images = load_images(dataset, args, weights.config.image_shape)
+    print(f"{len(images)} images of {dataset}, {args.split}")
+    print(f"The {weights.kind} weights of {weights.prefix}")
     columns = ("differing by the flow", "by encode and decode", "largest error, bins", "mean")
     print(f"\n| precision | {' | '.join(columns)} | bits/dim |")
     print("|---|---:|---:|---:|---:|---:|")
-    for precision in PRECISIONS:
-        glow = tfglow.Glow(dataclasses.replace(config, precision=precision))
-        restore_checkpoint(tf.train.Checkpoint(**{weights: glow}), prefix)
+    for precision in COMPARED:
+        glow = weights.load(precision)
         differing, errors, bits = round_trips(glow, images, args.batch_size)
         print(
             f"| {precision} | {differing[0]} | {differing[1]} | {errors.max():.2e} "

@@ -12,17 +12,10 @@ import tfglow
 from export.publishing import check_base, publish
 from export.signatures import Signatures
 from export.warmup import WARMUP_FILE, smallest_inputs, write_warmup_requests
-from tfglow.runs.run_folder import (
-    AVERAGE,
-    MODEL,
-    RunFolder,
-    checkpoint_step,
-    has_average,
-    restore_checkpoint,
-)
+from tfglow.runs import RunFolder
 
 # The arithmetic of the coupling networks' convolutions, by the names of `GlowConfig.precision`.
-PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
+NETWORK_DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,31 +68,33 @@ def export_run(
       ValueError: If `run_dir` is no run folder, holds no such checkpoint or weights, or a model
         that cannot be inverted; or if nothing can be published in `export_dir`.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"`precision` must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
+    if precision not in NETWORK_DTYPES:
+        raise ValueError(
+            f"`precision` must be one of {', '.join(NETWORK_DTYPES)}; got {precision!r}."
+        )
     run = RunFolder.open(run_dir)
     check_base(export_dir, version)
-    prefix = run.checkpoint(checkpoint)
-    if not raw_weights and not has_average(prefix):
+    found = run.saved_weights(checkpoint)
+    weights = found.get("raw" if raw_weights else "averaged")
+    if weights is None:
         raise ValueError(
-            f"The checkpoint {prefix!r} holds no moving average of the weights: --raw_weights "
-            "exports the weights themselves."
+            f"The checkpoint {found['raw'].prefix!r} holds no moving average of the weights: "
+            "--raw_weights exports the weights themselves."
         )
-    glow = tfglow.Glow(run.model_config())
-    restore_checkpoint(tf.train.Checkpoint(**{MODEL if raw_weights else AVERAGE: glow}), prefix)
+    glow = weights.load()
     source = {
         "run": run.path.resolve().name,
         # From the folder of all versions, so that nothing of this machine travels along.
         "run_dir": os.path.relpath(run.path.resolve(), Path(export_dir).resolve()),
-        "checkpoint": os.path.relpath(prefix, run.path),
-        "step": checkpoint_step(prefix),
-        "weights": "raw" if raw_weights else "averaged",
+        "checkpoint": os.path.relpath(weights.prefix, run.path),
+        "step": weights.step,
+        "weights": weights.kind,
         "precision": precision,
         "tfglow": tfglow.__version__,
         "tensorflow": tf.__version__,
     }
     evaluation = _evaluation(run, source["step"])
-    signatures = Signatures(glow, network_dtype=PRECISIONS[precision])
+    signatures = Signatures(glow, network_dtype=NETWORK_DTYPES[precision])
     functions = signatures.concrete_functions()
     _check_answers(functions)
 

@@ -4,13 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfglow.runs.run_folder import (
-    CheckpointError,
-    RunFolder,
-    checkpoint_step,
-    list_checkpoints,
-    restore_checkpoint,
-)
+from tfglow.runs import CheckpointError, RunFolder
+from tfglow.runs.checkpoints import checkpoint_step, list_checkpoints, restore_checkpoint
 from train.state import TrainState
 
 

@@ -99,7 +99,7 @@ def compare_depth_and_bits(
             )
         )
         labels = np.arange(columns) % model.num_classes if model.num_classes else None
-        rows.append(run.load_glow(which="latest").sample(columns, temperature, labels, seed=0))
+        rows.append(run.load_glow(checkpoint="latest").sample(columns, temperature, labels, seed=0))
     write_png(
         folder / "depth_and_bits.png", image_grid(visible(np.concatenate(rows)), columns=columns)
     )

@@ -11,18 +11,8 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import tensorflow as tf
-
-from tfglow import Glow
+from tfglow.runs import RunFolder
 from tfglow.runs.files import replace_file
-from tfglow.runs.run_folder import (
-    AVERAGE,
-    MODEL,
-    RunFolder,
-    checkpoint_step,
-    has_average,
-    restore_checkpoint,
-)
 from train import strategies
 from train.config import STRATEGIES, TrainConfig
 from train.data import load_split
@@ -84,20 +74,18 @@ def evaluate_run(
         raise ValueError(f"`strategy` must be one of {', '.join(_STRATEGIES)}; got {strategy!r}.")
     run = RunFolder.open(run_dir)
     config = _config(run, dataset, data_dir, split, batch_size)
-    prefix = run.checkpoint(checkpoint)
+    found = run.saved_weights(checkpoint)
     where = strategies.make_strategy(strategy)
     data = load_split(config, config.eval_split)
     result = {
-        "checkpoint": prefix,
-        "step": checkpoint_step(prefix),
+        "checkpoint": found["raw"].prefix,
+        "step": found["raw"].step,
         "dataset": config.dataset,
         "split": data.split,
     }
-    models = {"raw": MODEL} | ({"averaged": AVERAGE} if has_average(prefix) else {})
-    for weights, name in models.items():
+    for weights, saved in found.items():
         with where.scope():
-            glow = Glow(config.model)
-        restore_checkpoint(tf.train.Checkpoint(**{name: glow}), prefix)
+            glow = saved.load()
         evaluator = Evaluator(
             glow,
             where,

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfglow import Glow
 from tfglow.optimizers import FusedAdam, FusedOptimizer, OfficialAdamax
 from tfglow.optimizers.weight_average import WeightAverage
-from tfglow.runs.run_folder import AVERAGE, MODEL
+from tfglow.runs.checkpoints import AVERAGE, MODEL
 from train import strategies
 from train.config import TrainConfig
 from train.schedule import LinearWarmup

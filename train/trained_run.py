@@ -41,7 +41,7 @@ class TrainedRun:
           ValueError: If it is no run folder, or has no such checkpoint.
         """
         folder = RunFolder.open(run_dir)
-        glow = folder.load_glow(which=checkpoint)
+        glow = folder.load_glow(checkpoint=checkpoint)
         return cls(folder, TrainConfig.from_dict(folder.read_config()), glow)
 
     def load_split(self, split: str | None = None, data_dir: str | None = None) -> ImageData:

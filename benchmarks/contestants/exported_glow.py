@@ -63,14 +63,14 @@ class ExportedGlow(Contestant):
 def _export(size_name: str, precision: str, folder: str) -> None:
     """Writes an untrained model; its values do not change the time that it takes."""
     import tfglow
-    from export.exporting import PRECISIONS
+    from export.exporting import NETWORK_DTYPES
     from export.signatures import Signatures
 
     size = SIZES[size_name]
     config = tfglow.GlowConfig(
         image_shape=size.image_shape, levels=size.levels, steps=size.steps, width=size.width
     )
-    signatures = Signatures(tfglow.Glow(config), network_dtype=PRECISIONS[precision])
+    signatures = Signatures(tfglow.Glow(config), network_dtype=NETWORK_DTYPES[precision])
     tf.saved_model.save(signatures, folder, signatures=signatures.concrete_functions())
 
 

@@ -4,7 +4,8 @@ import os
 import numpy as np
 import pytest
 
-from tfglow.runs.run_folder import CheckpointError, RunFolder, list_checkpoints
+from tfglow.runs import CheckpointError, RunFolder
+from tfglow.runs.checkpoints import list_checkpoints
 from train.checkpoints import Checkpoints
 from train.data import TrainingBatches, init_batch
 from train.state import TrainState

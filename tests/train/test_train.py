@@ -96,8 +96,8 @@ def test_evaluation_uses_the_averaged_weights(finished, config):
     last = run.metrics()[-1]
     split = data.load_split(config, "test")
     batch = next(iter(split.batches(40, shuffle=False)))
-    for averaged, name in ((True, "eval_bits_per_dim"), (False, "eval_bits_per_dim_raw")):
-        glow = run.load_glow(averaged, "latest")
+    for weights, name in (("averaged", "eval_bits_per_dim"), ("raw", "eval_bits_per_dim_raw")):
+        glow = run.load_glow(weights, "latest")
         bits = glow.bits_per_dim(batch["image"], batch["label"], batch["noise"])
         assert float(tf.reduce_mean(bits)) == pytest.approx(last[name], abs=0.02)
     assert last["eval_bits_per_dim"] != last["eval_bits_per_dim_raw"]
@@ -198,7 +198,7 @@ def test_training_stops_after_several_in_a_row(config, tmp_path, monkeypatch):
     with pytest.raises(TrainingDiverged, match="stopped at step 14: 3 steps in a row"):
         train_and_evaluate(dataclasses.replace(config, max_skipped_steps=3), run.path)
     assert run.checkpoint("latest").endswith("ckpt-10")
-    assert all(np.isfinite(v.numpy()).all() for v in run.load_glow(which="latest").weights)
+    assert all(np.isfinite(v.numpy()).all() for v in run.load_glow(checkpoint="latest").weights)
 
 
 @pytest.mark.parametrize(

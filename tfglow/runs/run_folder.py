@@ -1,36 +1,33 @@
 """The folder that a training run writes, and that evaluation and export read."""
 
-import contextlib
 import dataclasses
 import json
 import os
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from tfglow.config import GlowConfig
-from tfglow.runs.files import replace_file
 from tfglow.glow import Glow
+from tfglow.runs.checkpoints import AVERAGE, MODEL, has_average, list_checkpoints
+from tfglow.runs.files import replace_file
+from tfglow.runs.saved_weights import SavedWeights
 
-# Names in a checkpoint: the model that was trained, and the average of its weights.
-MODEL, AVERAGE = "glow", "average"
+# Of the run folder: what is in it, and the names in its checkpoints. 1 is that of tfglow 0.1.
+FORMAT = 2
 BEST, LATEST = "best", "latest"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that is damaged, or not one of this model."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunFolder:
     """Where everything in a run folder is.
 
-    `config.json` holds the run's configuration, the model's under the key "model". Checkpoints
-    are written by `tf.train.Checkpoint(glow=…, average=…, …)`, the last ones in `checkpoints/` and
-    the best one by evaluation in `checkpoints/best/`.
+    `config.json` holds the run's configuration, the model's under the key "model", and the folder's
+    format. Checkpoints are written by `tf.train.Checkpoint(glow=…, average=…, …)`, the last ones in
+    `checkpoints/` and the best one by evaluation in `checkpoints/best/`.
+
+        glow = RunFolder.open("runs/digits").load_glow()
     """
 
     path: Path
@@ -106,23 +103,35 @@ class RunFolder:
         return self.path / "curves.png"
 
     def write_config(self, config: dict[str, Any]) -> None:
-        """Writes `config.json`."""
-        replace_file(self.config_path, json.dumps(config, indent=2) + "\n")
+        """Writes `config.json`: the configuration, and the folder's format."""
+        values = {"format": FORMAT, **config}
+        replace_file(self.config_path, json.dumps(values, indent=2) + "\n")
 
     def read_config(self) -> dict[str, Any]:
         """The run's configuration.
 
         Raises:
-          ValueError: If `config.json` is damaged, or has no model in it.
+          ValueError: If `config.json` is damaged, has no model in it, or is of another format.
         """
         try:
             config = json.loads(self.config_path.read_text(encoding="utf-8"))
             if not isinstance(config["model"], dict):
                 raise TypeError
+            found = int(config.pop("format", 1))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{str(self.config_path)!r} is not the configuration of a run."
             ) from error
+        if found != FORMAT:
+            age, remedy = (
+                ("an older", "train again, or use tfglow 0.1")
+                if found < FORMAT
+                else ("a newer", "use a newer one")
+            )
+            raise ValueError(
+                f"{str(self.config_path)!r} was written by {age} tfglow (format {found}); this one "
+                f"reads format {FORMAT}: {remedy}."
+            )
         return config
 
     def model_config(self) -> GlowConfig:
@@ -156,88 +165,63 @@ class RunFolder:
                 return found[-1]
         raise ValueError(f"The run {str(self.path)!r} has no {which or 'saved'} checkpoint.")
 
-    def load_glow(self, averaged: bool = True, which: str | None = None) -> Glow:
-        """The run's model with its weights.
+    def saved_weights(self, checkpoint: str | None = None) -> dict[str, SavedWeights]:
+        """All weights of the model that a checkpoint holds, by their kind.
 
         Args:
-          averaged: Whether to take the moving average of the weights, where the run kept one, in
-            place of the weights themselves.
-          which: As for `checkpoint`.
+          checkpoint: "best", "latest" or None, as for `checkpoint`.
+
+        Returns:
+          "averaged", the moving average of the weights, first and only where the run kept one; and
+          "raw", the weights themselves.
 
         Raises:
           ValueError: If there is no such checkpoint, or it is damaged.
         """
-        prefix = self.checkpoint(which)
-        glow = Glow(self.model_config())
-        name = AVERAGE if averaged and has_average(prefix) else MODEL
-        restore_checkpoint(tf.train.Checkpoint(**{name: glow}), prefix)
-        return glow
+        prefix = self.checkpoint(checkpoint)
+        kinds = ("averaged", "raw") if has_average(prefix) else ("raw",)
+        config = self.model_config()
+        return {kind: SavedWeights(config, prefix, kind) for kind in kinds}
+
+    def find_weights(
+        self, weights: str | None = None, checkpoint: str | None = None
+    ) -> SavedWeights:
+        """The weights that are asked for.
+
+        Args:
+          weights: "averaged", "raw", or None: the averaged, or where the run kept no average the
+            raw.
+          checkpoint: "best", "latest" or None, as for `checkpoint`.
+
+        Raises:
+          ValueError: If there are none, or the checkpoint is damaged.
+        """
+        if weights not in (None, "averaged", "raw"):
+            raise ValueError(f"`weights` must be one of averaged, raw; got {weights!r}.")
+        found = self.saved_weights(checkpoint)
+        if weights is None:
+            return next(iter(found.values()))
+        if weights not in found:
+            raise ValueError(
+                f"The checkpoint {found['raw'].prefix!r} holds no moving average of the weights, "
+                "only the weights themselves, the raw ones."
+            )
+        return found[weights]
+
+    def load_glow(self, weights: str | None = None, checkpoint: str | None = None) -> Glow:
+        """The run's model with its weights: `find_weights(...).load()`."""
+        return self.find_weights(weights, checkpoint).load()
 
     def save_glow(self, glow: Glow, average: Glow | None = None, step: int = 0) -> None:
-        """Saves a model that was not trained here, as the run's only checkpoint."""
+        """Saves a model that was not trained here, as the run's only checkpoint.
+
+        Args:
+          glow: The model.
+          average: The same model with the moving average of its weights, if there is one.
+          step: The training step that the checkpoint is named after.
+        """
         models = {MODEL: glow} if average is None else {MODEL: glow, AVERAGE: average}
         manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(**models), str(self.checkpoint_dir), max_to_keep=1
         )
         manager.save(checkpoint_number=step)
-
-
-def list_checkpoints(folder: str | os.PathLike) -> list[str]:
-    """The prefixes of the complete checkpoints in a folder, oldest first.
-
-    A checkpoint counts from the moment that TensorFlow's list names it, which happens at once and
-    after all of its files are written.
-    """
-    state = tf.train.get_checkpoint_state(os.fspath(folder))
-    if state is None:
-        return []
-    # Under this folder, even if the run was moved.
-    names = [Path(path).name for path in state.all_model_checkpoint_paths]
-    return [str(Path(folder) / name) for name in names]
-
-
-def checkpoint_step(prefix: str) -> int:
-    """The training step in a checkpoint's name, `…/ckpt-1200`."""
-    found = re.search(r"-(\d+)$", prefix)
-    if found is None:
-        raise ValueError(f"{prefix!r} is not the name of a run's checkpoint.")
-    return int(found.group(1))
-
-
-def has_average(prefix: str) -> bool:
-    """Whether a checkpoint holds the average of the weights too.
-
-    Raises:
-      CheckpointError: If it cannot be read.
-    """
-    with _naming(prefix):
-        names = [name for name, _ in tf.train.list_variables(prefix)]
-    return any(name.startswith(f"{AVERAGE}/") for name in names)
-
-
-def restore_checkpoint(checkpoint: tf.train.Checkpoint, prefix: str) -> None:
-    """Restores everything in `checkpoint`, or nothing.
-
-    All of the file is checked against its checksums before anything is assigned.
-
-    Raises:
-      CheckpointError: If a file is missing or damaged, or does not hold what is to be restored.
-    """
-    with _naming(prefix):
-        reader = tf.train.load_checkpoint(prefix)
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-        status = checkpoint.read(prefix).expect_partial()
-        status.assert_existing_objects_matched()
-
-
-@contextlib.contextmanager
-def _naming(prefix: str) -> Iterator[None]:
-    """Turns TensorFlow's errors, of many types, into one sentence that names the checkpoint."""
-    try:
-        yield
-    except Exception as error:
-        reason = str(getattr(error, "message", error)).strip().splitlines()[0].rstrip(".")
-        raise CheckpointError(
-            f"The checkpoint {prefix!r} is damaged or not of this model: {reason}."
-        ) from error

@@ -287,7 +287,7 @@ def test_command_writes_a_run_folder(checkpoint, name, tmp_path, expected):
     given = [f"--{key}={value}" for key, value in GIVEN[name].items()]
     main([checkpoint, "--out", str(tmp_path / "run"), *given])
     run = RunFolder.open(tmp_path / "run")
-    raw, average = (run.load_glow(averaged=averaged) for averaged in (False, True))
+    raw, average = (run.load_glow(weights) for weights in ("raw", "averaged"))
     config = official.infer_config(checkpoint, **GIVEN[name])
     labels = labels_of(raw, expected)
     for glow, averaged in ((raw, False), (average, True)):

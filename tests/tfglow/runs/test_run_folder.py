@@ -1,3 +1,4 @@
+import json
 import os
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import tfglow
-from tfglow.runs.run_folder import CheckpointError, RunFolder, list_checkpoints, restore_checkpoint
+from tfglow.runs import CheckpointError, RunFolder
+from tfglow.runs.checkpoints import list_checkpoints, restore_checkpoint
 
 CONFIG = tfglow.GlowConfig(image_shape=(8, 8, 1), levels=1, steps=1, width=4)
 
@@ -29,8 +31,8 @@ def kernel_sum(glow):
 
 
 def test_models_come_back(run):
-    assert kernel_sum(run.load_glow(averaged=False)) == kernel_sum(shifted_glow(1.0))
-    assert kernel_sum(run.load_glow(averaged=True)) == kernel_sum(shifted_glow(2.0))
+    assert kernel_sum(run.load_glow("raw")) == kernel_sum(shifted_glow(1.0))
+    assert kernel_sum(run.load_glow("averaged")) == kernel_sum(shifted_glow(2.0))
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)
     np.testing.assert_array_equal(
         run.load_glow().log_prob(images, noise=np.full(images.shape, 0.5)),
@@ -41,7 +43,11 @@ def test_models_come_back(run):
 def test_a_run_without_average_gives_its_weights(tmp_path):
     run = RunFolder.create(tmp_path, {"model": CONFIG.to_dict()})
     run.save_glow(shifted_glow(3.0))
-    assert kernel_sum(run.load_glow(averaged=True)) == kernel_sum(shifted_glow(3.0))
+    assert kernel_sum(run.load_glow()) == kernel_sum(shifted_glow(3.0))
+    assert run.find_weights().kind == "raw"
+    assert list(run.saved_weights()) == ["raw"]
+    with pytest.raises(ValueError, match="ckpt-0' holds no moving average of the weights, only"):
+        run.load_glow("averaged")
 
 
 def test_the_best_checkpoint_goes_before_the_latest(run):
@@ -53,7 +59,33 @@ def test_the_best_checkpoint_goes_before_the_latest(run):
     assert run.checkpoint() == str(run.best_checkpoint_dir / "ckpt-3")
     assert run.checkpoint("latest") == str(run.checkpoint_dir / "ckpt-7")
     assert kernel_sum(run.load_glow()) == kernel_sum(shifted_glow(9.0))
-    assert kernel_sum(run.load_glow(which="latest")) == kernel_sum(shifted_glow(2.0))
+    assert kernel_sum(run.load_glow(checkpoint="latest")) == kernel_sum(shifted_glow(2.0))
+
+
+def test_saved_weights_say_which_they_are(run):
+    found = run.saved_weights()
+    assert list(found) == ["averaged", "raw"]
+    for kind, saved in found.items():
+        assert (saved.kind, saved.step, saved.config) == (kind, 7, CONFIG)
+        assert saved.prefix == run.checkpoint()
+    assert run.find_weights() == found["averaged"]
+    assert run.find_weights("raw", "latest") == found["raw"]
+    with pytest.raises(ValueError, match="`weights` must be one of averaged, raw; got 'mean'"):
+        run.find_weights("mean")
+
+
+def test_the_same_weights_load_in_another_precision(run):
+    glow = run.find_weights("raw").load(precision="mixed_bfloat16")
+    assert glow.config.precision == "mixed_bfloat16"
+    assert kernel_sum(glow) == kernel_sum(shifted_glow(1.0))
+
+
+def test_loads_under_a_distribution_strategy(run):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        glow = run.load_glow()
+    assert all(hasattr(v.value, "values") for v in glow.trainable_variables)  # Mirrored.
+    assert kernel_sum(glow) == kernel_sum(shifted_glow(2.0))
 
 
 def test_can_be_moved(run, tmp_path):
@@ -119,11 +151,32 @@ def test_refuses_what_is_no_run_folder(tmp_path, run):
         run.checkpoint("newest")
 
 
-@pytest.mark.parametrize("content", ["", "[1, 2]", '{"model": 3}', '{"no_model": {}}'])
+@pytest.mark.parametrize(
+    "content", ["", "[1, 2]", '{"model": 3}', '{"model": {}, "format": []}', '{"no_model": {}}']
+)
 def test_refuses_a_damaged_configuration(run, content):
     run.config_path.write_text(content)
     with pytest.raises(ValueError, match=r"config.json' is not the configuration of a run"):
         run.read_config()
+
+
+def test_the_format_is_written_and_another_one_refused(run):
+    written = json.loads(run.config_path.read_text())
+    assert written == {"format": 2, "model": CONFIG.to_dict()}
+    assert run.read_config() == {"model": CONFIG.to_dict()}
+    del written["format"]  # As tfglow 0.1 wrote it.
+    run.config_path.write_text(json.dumps(written))
+    with pytest.raises(
+        ValueError,
+        match=r"config.json' was written by an older tfglow \(format 1\); this one reads format 2: "
+        r"train again, or use tfglow 0\.1\.$",
+    ):
+        run.load_glow()
+    run.config_path.write_text(json.dumps({**written, "format": 3}))
+    with pytest.raises(
+        ValueError, match=r"by a newer tfglow \(format 3\); this one reads format 2"
+    ):
+        RunFolder.open(run.path).load_glow()
 
 
 def test_a_run_without_checkpoints_says_so(tmp_path):

@@ -1,0 +1,46 @@
+"""Weights of a model in a checkpoint."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfglow.config import GlowConfig
+from tfglow.glow import Glow
+from tfglow.runs.checkpoints import AVERAGE, MODEL, checkpoint_step, restore_checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedWeights:
+    """Weights that a run saved, found but not read yet.
+
+    Made by `RunFolder.saved_weights` and `RunFolder.find_weights`.
+    """
+
+    # The model's.
+    config: GlowConfig
+    # Of the checkpoint's files.
+    prefix: str
+    # "averaged" or "raw".
+    kind: str
+
+    @property
+    def step(self) -> int:
+        """The training step after which they were saved."""
+        return checkpoint_step(self.prefix)
+
+    def load(self, precision: str | None = None) -> Glow:
+        """A model with these weights, made under the distribution strategy that is current.
+
+        Args:
+          precision: One of `GlowConfig.precision`'s for the same weights; by default the run's.
+
+        Raises:
+          CheckpointError: If the checkpoint is damaged, or of another model.
+        """
+        config = self.config
+        if precision is not None:
+            config = dataclasses.replace(config, precision=precision)
+        glow = Glow(config)
+        name = {"averaged": AVERAGE, "raw": MODEL}[self.kind]
+        restore_checkpoint(tf.train.Checkpoint(**{name: glow}), self.prefix)
+        return glow
