@@ -2,11 +2,11 @@
 
 import dataclasses
 import math
-import typing
 from typing import Any
 
-from tfglow import GlowConfig
+from tfglow import GlowConfig, fields
 from tfglow.datasets import RESIZES
+from tfglow.fields import field
 
 STRATEGIES = ("mirrored", "one_device", "cpu_mirrored", "multi_worker_mirrored")
 OPTIMIZERS = ("adamax", "adam")
@@ -32,122 +32,107 @@ class TrainConfig:
       ValueError: If a field is of another type or out of range.
     """
 
-    # The model; its `seed` is also that of the data's order, augmentation and noise.
-    model: GlowConfig = dataclasses.field(default_factory=GlowConfig)
+    model: GlowConfig = field(
+        default_factory=GlowConfig,
+        help="The model; its `seed` is also that of the data's order, augmentation and noise.",
+        words="a tfglow.GlowConfig",
+    )
 
-    # The images: "digits" (embedded), "folder", or the name of a TFDS data set.
-    dataset: str = "cifar10"
-    # Folder of the data set: TFDS's, or with --dataset=folder that of the images.
-    data_dir: str | None = None
-    # Split to train on.
-    train_split: str = "train"
-    # Split to evaluate on; never trained on.
-    eval_split: str = "test"
-    # How images come to the model's size: "resize", "center_crop" or "random_crop".
-    resize: str = "resize"
-    # Whether training images are mirrored left to right at random.
-    flip: bool = False
-    # Training images are shifted at random by up to so many pixels.
-    shift: int = 0
+    dataset: str = field(
+        "cifar10", help='The images: "digits" (embedded), "folder", or the name of a TFDS data set.'
+    )
+    data_dir: str | None = field(
+        None, help="Folder of the data set: TFDS's, or with --dataset=folder that of the images."
+    )
+    train_split: str = field("train", help="Split to train on.")
+    eval_split: str = field("test", help="Split to evaluate on; never trained on.")
+    resize: str = field("resize", help="How images come to the model's size.", choices=RESIZES)
+    flip: bool = field(False, help="Whether training images are mirrored left to right at random.")
+    shift: int = field(
+        0, help="The most pixels by which training images are shifted at random.", low=0
+    )
 
-    # Images a step, over all replicas (GPUs) and workers together.
-    batch_size: int = 512
-    # Epochs to train.
-    epochs: int = 1000
-    # Images an epoch, after which the run evaluates, saves and reports; default: the whole split.
-    epoch_images: int | None = None
-    # "adamax", with the official code's factor sqrt(1 - beta_2^t), or "adam".
-    optimizer: str = "adamax"
-    # Step size after the warm-up.
-    learning_rate: float = 1e-3
-    # Steps over which the step size grows from 0; default: ten of the official code's epochs.
-    warmup_steps: int | None = None
-    # Decay of the gradient's first moment.
-    beta_1: float = 0.9
-    # Decay of its second moment; default: 1 - 1/(steps of one of the official code's epochs).
-    beta_2: float | None = None
-    # Largest norm of the whole gradient, to which a larger one is scaled; default: no clipping.
-    clip_norm: float | None = None
-    # Decay of the moving average of the weights; 0 keeps none; default: as beta_2's.
-    average_decay: float | None = None
-    # Images for the data-dependent initialisation.
-    init_images: int = 256
-    # Steps in a row whose loss or gradient is not finite, after which training stops.
-    max_skipped_steps: int = 10
+    batch_size: int = field(
+        512, help="Images a step, over all replicas (GPUs) and workers together.", low=1
+    )
+    epochs: int = field(1000, help="Epochs to train.", low=1)
+    epoch_images: int | None = field(
+        None,
+        help="Images an epoch, after which the run evaluates, saves and reports; none: the whole "
+        "split.",
+        low=1,
+    )
+    optimizer: str = field(
+        "adamax",
+        help="The optimizer; adamax has the official code's factor sqrt(1 - beta_2^t).",
+        choices=OPTIMIZERS,
+    )
+    learning_rate: float = field(1e-3, help="Step size after the warm-up.", above=0)
+    warmup_steps: int | None = field(
+        None,
+        help="Steps over which the step size grows from 0; none: ten of the official code's "
+        "epochs.",
+        low=0,
+    )
+    beta_1: float = field(0.9, help="Decay of the gradient's first moment.", low=0, below=1)
+    beta_2: float | None = field(
+        None,
+        help="Decay of its second moment; none: 1 - 1/(steps of one of the official code's "
+        "epochs).",
+        low=0,
+        below=1,
+    )
+    clip_norm: float | None = field(
+        None,
+        help="Largest norm of the whole gradient, to which a larger one is scaled; none: no "
+        "clipping.",
+        above=0,
+    )
+    average_decay: float | None = field(
+        None,
+        help="Decay of the moving average of the weights; 0 keeps no average; none: as beta_2's.",
+        low=0,
+        below=1,
+    )
+    init_images: int = field(256, help="Images for the data-dependent initialisation.", low=1)
+    max_skipped_steps: int = field(
+        10,
+        help="Steps in a row whose loss or gradient is not finite, after which training stops.",
+        low=1,
+    )
 
-    # Evaluate every so many epochs, and after the last.
-    eval_every: int = 1
-    # Images of the split to evaluate on during training; default: all.
-    eval_images: int | None = None
-    # Write samples every so many epochs, and after the last.
-    sample_every: int = 1
-    # Samples of a grid.
-    sample_images: int = 64
-    # Temperatures of the grids.
-    sample_temperatures: tuple[float, ...] = (0.25, 0.5, 0.7, 1.0)
-    # Save every so many steps too, not only after each epoch.
-    checkpoint_every: int = 1000
-    # How many of the last checkpoints stay.
-    keep_checkpoints: int = 3
-    # Write a step's numbers for TensorBoard every so many steps.
-    log_every: int = 50
+    eval_every: int = field(1, help="Evaluate every so many epochs, and after the last.", low=1)
+    eval_images: int | None = field(
+        None, help="Images of the split to evaluate on during training; none: all.", low=1
+    )
+    sample_every: int = field(
+        1, help="Write samples every so many epochs, and after the last.", low=1
+    )
+    sample_images: int = field(64, help="Samples of a grid.", low=1)
+    sample_temperatures: tuple[float, ...] = field(
+        (0.25, 0.5, 0.7, 1.0), help="Temperatures of the grids.", low=0
+    )
+    checkpoint_every: int = field(
+        1000, help="Save every so many steps too, not only after each epoch.", low=1
+    )
+    keep_checkpoints: int = field(3, help="How many of the last checkpoints stay.", low=1)
+    log_every: int = field(
+        50, help="Write a step's numbers for TensorBoard every so many steps.", low=1
+    )
 
-    # "mirrored" (all GPUs, or the CPU), "one_device", "cpu_mirrored" (two replicas on the CPU) or
-    # "multi_worker_mirrored" (workers of TF_CONFIG).
-    strategy: str = "mirrored"
-    # Whether XLA compiles the step; default: on GPUs, and not on CPUs, where it was slower.
-    jit_compile: bool | None = None
+    strategy: str = field(
+        "mirrored",
+        help="Where to train: mirrored (all GPUs, or the CPU), one_device, cpu_mirrored (two "
+        "replicas on the CPU) or multi_worker_mirrored (workers of TF_CONFIG).",
+        choices=STRATEGIES,
+    )
+    jit_compile: bool | None = field(
+        None,
+        help="Whether XLA compiles the step; none: on GPUs, and not on CPUs, where it was slower.",
+    )
 
     def __post_init__(self) -> None:
-        for name, kind in typing.get_type_hints(type(self)).items():
-            value = getattr(self, name)
-            if kind == tuple[float, ...] and isinstance(value, (list, tuple)):
-                value = tuple(float(v) if _is_a(v, float) else v for v in value)
-            elif _is_a(value, float) and _allows(kind, float) and not _allows(kind, int):
-                value = float(value)
-            object.__setattr__(self, name, value)
-            if not _is_a(value, kind):
-                raise ValueError(f"`{name}` must be {_describe(kind)}, got {value!r}.")
-        _check_choice("resize", self.resize, RESIZES)
-        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        _check_choice("strategy", self.strategy, STRATEGIES)
-        for name in (
-            "batch_size",
-            "epochs",
-            "epoch_images",
-            "init_images",
-            "max_skipped_steps",
-            "eval_every",
-            "eval_images",
-            "sample_every",
-            "sample_images",
-            "checkpoint_every",
-            "keep_checkpoints",
-            "log_every",
-        ):
-            self._check(name, 1)
-        for name in ("shift", "warmup_steps"):
-            self._check(name, 0)
-        for name in ("beta_1", "beta_2", "average_decay"):
-            self._check(name, 0, below=1)
-        for name in ("learning_rate", "clip_norm"):
-            self._check(name, 0, below=math.inf, open_low=True)
-        for temperature in self.sample_temperatures:
-            if not 0 <= temperature < math.inf:
-                raise ValueError(
-                    f"`sample_temperatures` must be finite and at least 0, got {temperature}."
-                )
-
-    def _check(self, name, low, below=None, open_low=False):
-        value = getattr(self, name)
-        if value is None:
-            return
-        above_low = value > low if open_low else value >= low
-        if not above_low or (below is not None and not value < below):
-            expected = f"more than {low}" if open_low else f"at least {low}"
-            if below is not None:
-                expected += " and finite" if below == math.inf else f" and less than {below}"
-            raise ValueError(f"`{name}` must be {expected}, got {value}.")
+        fields.check(self)
 
     @property
     def official_epoch_steps(self) -> int:
@@ -169,10 +154,7 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-serialisable values, the model's under "model"."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        values["model"] = self.model.to_dict()
-        values["sample_temperatures"] = list(self.sample_temperatures)
-        return values
+        return fields.to_dict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
@@ -181,14 +163,7 @@ class TrainConfig:
         Raises:
           ValueError: If a key is no field, or a value is out of range.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ValueError(f"TrainConfig has no field {unknown}; its fields are {sorted(known)}.")
-        values = dict(values)
-        if "model" in values:
-            values["model"] = GlowConfig.from_dict(values["model"])
-        return cls(**values)
+        return fields.from_dict(cls, values)
 
 
 def differing_fields(
@@ -203,34 +178,6 @@ def differing_fields(
     ]
 
 
-def _flat(config):
+def _flat(config: TrainConfig) -> dict[str, Any]:
     values = config.to_dict()
     return {**values.pop("model"), **values}
-
-
-def _allows(kind, wanted):
-    return kind is wanted or wanted in typing.get_args(kind)
-
-
-def _is_a(value, kind):
-    """Whether a value is of an annotated type; an int is also a float, a bool is neither."""
-    if typing.get_origin(kind) is tuple:
-        element = typing.get_args(kind)[0]
-        return isinstance(value, tuple) and all(_is_a(v, element) for v in value)
-    kinds = typing.get_args(kind) or (kind,)
-    if isinstance(value, bool):
-        return bool in kinds
-    return isinstance(value, tuple(kinds) + ((int,) if float in kinds else ()))
-
-
-def _describe(kind):
-    if typing.get_origin(kind) is tuple:
-        return "a sequence of numbers"
-    names = {int: "an integer", float: "a number", str: "a string", bool: "True or False"}
-    names |= {type(None): "None", GlowConfig: "a tfglow.GlowConfig"}
-    return " or ".join(names[k] for k in typing.get_args(kind) or (kind,))
-
-
-def _check_choice(name, value, choices):
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}.")

@@ -3,12 +3,11 @@
 import argparse
 import dataclasses
 import difflib
-import inspect
-import re
-import typing
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from tfglow import GlowConfig
+from tfglow.flags import add_flags, given
 from train.config import TrainConfig
 from train.presets import DEFAULT_PRESET, PRESETS
 
@@ -24,7 +23,10 @@ class OneSentenceParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
-    def parse_args(self, args=None, namespace=None):
+    # As argparse has it, apart from the sentence.
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             name = unknown[0].partition("=")[0]
@@ -43,11 +45,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds `--preset` and a flag for every field of the training and the model configuration.
-
-    A field's flag is its name, its help the comment above it, and its value parsed by its type; so
-    a new field is a flag at once.
-    """
+    """Adds `--preset` and a flag for every field of the training and the model configuration."""
     parser.add_argument(
         "--preset",
         default=argparse.SUPPRESS,
@@ -55,13 +53,12 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         help=f"The configuration that the other flags change: {', '.join(PRESETS)} "
         f"(default: {DEFAULT_PRESET}).",
     )
-    for title, config_class in (("training", TrainConfig), ("model", GlowConfig)):
-        group = parser.add_argument_group(f"{title} (default: the preset's)")
-        comments = field_comments(config_class)
-        types = typing.get_type_hints(config_class)
-        for field in dataclasses.fields(config_class):
-            if field.name != "model":
-                _add_flag(group, field.name, types[field.name], comments[field.name])
+    for title, cls, exclude, presets in (
+        ("training", TrainConfig, ("model",), list(PRESETS.values())),
+        ("model", GlowConfig, (), [preset.model for preset in PRESETS.values()]),
+    ):
+        group = parser.add_argument_group(f"{title} (where no default is shown: the preset's)")
+        add_flags(group, cls, exclude=exclude, defaults=_common(presets))
 
 
 def config_from_flags(flags: argparse.Namespace) -> TrainConfig:
@@ -74,71 +71,15 @@ def config_from_flags(flags: argparse.Namespace) -> TrainConfig:
     if preset not in PRESETS:
         raise ValueError(f"Unknown preset {preset!r}{did_you_mean(preset, list(PRESETS))}")
     config = PRESETS[preset]
-    model = dataclasses.replace(config.model, **_given(flags, GlowConfig))
-    return dataclasses.replace(config, model=model, **_given(flags, TrainConfig))
+    model = dataclasses.replace(config.model, **given(flags, GlowConfig))
+    return dataclasses.replace(config, model=model, **given(flags, TrainConfig))
 
 
-def field_comments(config_class: type) -> dict[str, str]:
-    """The comment above each field of a dataclass, as one line."""
-    comments, lines = {}, []
-    for line in inspect.getsource(config_class).splitlines():
-        comment = re.match(r"    # (.*)", line)
-        field = re.match(r"    (\w+): ", line)
-        if comment:
-            lines.append(comment.group(1))
-            continue
-        if field:
-            comments[field.group(1)] = " ".join(lines)
-        lines = []
-    return {field.name: comments[field.name] for field in dataclasses.fields(config_class)}
-
-
-def _given(flags, config_class):
-    given = vars(flags)
-    names = [field.name for field in dataclasses.fields(config_class)]
-    return {name: given[name] for name in names if name in given}
-
-
-def _add_flag(group, name, kind, help_text):
-    options = {
-        "default": argparse.SUPPRESS,  # Absent from the result unless it was given.
-        "help": help_text.replace("%", "%%"),
-        "metavar": _metavar(kind),
-        "type": _parser(kind),
+def _common(configs: Sequence[Any]) -> dict[str, Any]:
+    """The fields, with their values, that all of these configurations share."""
+    first, *others = (vars(config) for config in configs)
+    return {
+        name: value
+        for name, value in first.items()
+        if all(other[name] == value for other in others)
     }
-    if kind in (bool, bool | None):
-        options |= {"nargs": "?", "const": True}
-    group.add_argument(f"--{name}", **options)
-
-
-def _metavar(kind):
-    if typing.get_origin(kind) is tuple:
-        return "X,X,..."
-    kinds = [k for k in typing.get_args(kind) or (kind,) if k is not type(None)]
-    return {int: "N", float: "X", bool: "true|false"}.get(kinds[0], "NAME")
-
-
-def _parser(kind):
-    """A function from a flag's text to a value of an annotated type."""
-    elements = typing.get_args(kind) if typing.get_origin(kind) is tuple else None
-    optional = elements is None and type(None) in typing.get_args(kind)
-    plain = next(k for k in (elements or typing.get_args(kind) or (kind,)) if k is not type(None))
-
-    def parse(text):
-        if optional and text.lower() == "none":
-            return None
-        if elements is not None:
-            return tuple(_parse_one(plain, part) for part in text.strip("()[]").split(","))
-        return _parse_one(plain, text)
-
-    parse.__name__ = {int: "integer", float: "number", bool: "true or false"}.get(plain, "text")
-    return parse
-
-
-def _parse_one(kind, text):
-    if kind is not bool:
-        return kind(text)
-    values = {"true": True, "1": True, "false": False, "0": False}
-    if text.lower() not in values:
-        raise ValueError
-    return values[text.lower()]

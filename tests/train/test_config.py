@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from tfglow import GlowConfig
@@ -17,6 +18,19 @@ def test_comes_back_from_json():
     assert again == config
     assert isinstance(again.clip_norm, float)
     assert again.sample_temperatures == (0.5, 1.0)
+
+
+def test_numbers_of_numpy_are_taken():
+    config = TrainConfig(
+        batch_size=np.int64(7),
+        learning_rate=np.float64(0.5),
+        flip=np.False_,
+        sample_temperatures=np.array([0.5, 1.0]),
+    )
+    assert config == TrainConfig(
+        batch_size=7, learning_rate=0.5, flip=False, sample_temperatures=(0.5, 1.0)
+    )
+    json.dumps(config.to_dict())
 
 
 def test_fields_that_are_missing_have_defaults():
@@ -42,22 +56,30 @@ def test_what_is_given_is_kept():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("batch_size", 0, "`batch_size` must be at least 1, got 0"),
-        ("batch_size", 2.0, "`batch_size` must be an integer, got 2.0"),
-        ("batch_size", True, "`batch_size` must be an integer, got True"),
-        ("epoch_images", 0, "`epoch_images` must be at least 1, got 0"),
-        ("shift", -1, "`shift` must be at least 0, got -1"),
+        ("batch_size", 0, "`batch_size` must be an integer >= 1, got 0"),
+        ("batch_size", 2.0, "`batch_size` must be an integer >= 1, got 2.0"),
+        ("batch_size", True, "`batch_size` must be an integer >= 1, got True"),
+        ("epoch_images", 0, "`epoch_images` must be an integer >= 1 or None, got 0"),
+        ("shift", -1, "`shift` must be an integer >= 0, got -1"),
         ("flip", 1, "`flip` must be True or False, got 1"),
-        ("learning_rate", 0.0, "`learning_rate` must be more than 0 and finite, got 0.0"),
-        ("learning_rate", float("inf"), "`learning_rate` must be more than 0 and finite"),
-        ("clip_norm", float("nan"), "`clip_norm` must be more than 0 and finite, got nan"),
-        ("beta_2", 1.0, "`beta_2` must be at least 0 and less than 1, got 1.0"),
+        ("learning_rate", 0.0, "`learning_rate` must be a finite number > 0, got 0.0"),
+        ("learning_rate", float("inf"), "`learning_rate` must be a finite number > 0, got inf"),
+        ("clip_norm", float("nan"), "`clip_norm` must be a finite number > 0 or None, got nan"),
+        ("beta_2", 1.0, "`beta_2` must be a finite number >= 0 and < 1 or None, got 1.0"),
         ("dataset", 3, "`dataset` must be a string, got 3"),
         ("resize", "stretch", "`resize` must be one of resize, .*got 'stretch'"),
         ("optimizer", "sgd", "`optimizer` must be one of adamax, adam; got 'sgd'"),
         ("strategy", "tpu", "`strategy` must be one of mirrored, .*got 'tpu'"),
-        ("sample_temperatures", (0.5, -1.0), "`sample_temperatures` must be finite .*got -1.0"),
-        ("sample_temperatures", ("hot",), "`sample_temperatures` must be a sequence of numbers"),
+        (
+            "sample_temperatures",
+            (0.5, -1.0),
+            "`sample_temperatures` must be a sequence of finite numbers >= 0, .*-1.0",
+        ),
+        (
+            "sample_temperatures",
+            ("hot",),
+            "`sample_temperatures` must be a sequence of finite numbers",
+        ),
         ("model", {}, "`model` must be a tfglow.GlowConfig"),
     ],
 )

@@ -74,7 +74,7 @@ def test_bad_input_is_one_sentence(run, tmp_path):
     assert "must be one of best, latest; got 'x'" in failure(here, "--checkpoint=x")
     assert "`num_draws` must be at least 1, got 0" in failure(here, "--draws=0")
     assert "`num_images` must be at least 1, got -1" in failure(here, "--images=-1")
-    assert "`batch_size` must be at least 1, got 0" in failure(here, "--batch_size=0")
+    assert "`batch_size` must be an integer >= 1, got 0" in failure(here, "--batch_size=0")
     assert "`strategy` must be one of mirrored" in failure(here, "--strategy=x")
     assert "Unknown data set 'cifra10'" in failure(here, "--dataset=cifra10")
 

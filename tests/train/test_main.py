@@ -62,7 +62,7 @@ def test_a_wrong_run_is_one_sentence_and_no_stack_trace(tmp_path):
         (["--preset=tiny", "--batch_size=5000"], "A batch of 5000 images needs 5000 images"),
         (["--preset=tiny", "--num_classes=3"], "`num_classes` = 3 does not fit the data set"),
         (["--preset=tiny", "--strategy=multi_worker_mirrored"], "TF_CONFIG"),
-        (["--preset=tiny", "--learning_rate=-1"], "`learning_rate` must be more than 0"),
+        (["--preset=tiny", "--learning_rate=-1"], "`learning_rate` must be a finite number > 0"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, message, tmp_path, monkeypatch):
