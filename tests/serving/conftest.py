@@ -43,6 +43,14 @@ def conditional_base(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def five_channel_base(tmp_path_factory) -> Path:
+    """The same of images that no PNG holds."""
+    base = tmp_path_factory.mktemp("five_channels")
+    ToyGlow(image_shape=(4, 4, 5)).save(base, 1)
+    return base
+
+
+@pytest.fixture(scope="session")
 def serve_forever():
     """Starts embedded servers in this process: `serve_forever(base, **ServerConfig's fields)`."""
     yield from _servers()
@@ -79,7 +87,7 @@ def trained_address(tmp_path_factory) -> str:
     # Here, so that the tests of the toys need neither of them.
     from export.exporting import export_run
     from train.presets import PRESETS
-    from train.train import train_and_evaluate
+    from train.run import train_and_evaluate
 
     folder = tmp_path_factory.mktemp("trained")
     train_and_evaluate(PRESETS["tiny"], str(folder / "run"))

@@ -155,7 +155,11 @@ def test_a_new_version_is_computed_with_its_own_weights(tmp_path):
         for num in (5, 1, 3):
             latents = client.encode(images[:num].numpy()).latent
             np.testing.assert_allclose(latents, expected[1][:num], atol=1e-4)
+        _, log = server.stop(signal.SIGTERM)
     assert np.abs(expected[0] - expected[1]).max() > 0.1
+    # The server finds what export/ recorded, by a path that each of them states.
+    for version in (1, 2):
+        assert f"version {version} is warm after 5 recorded requests" in log
 
 
 def test_what_is_under_way_is_finished_within_the_grace_period(tmp_path):

@@ -78,7 +78,8 @@ class ToyGlow(tf.Module):
                 "temperature": tf.TensorSpec([None], tf.float32, "temperature"),
             },
         }
-        specs["sample_png"] = specs["sample"]
+        if self.image_shape[-1] <= 4:  # What a PNG holds, as in the exporter.
+            specs["sample_png"] = specs["sample"]
         signatures = {
             name: tf.function(getattr(self, name)).get_concrete_function(**spec, **label)
             for name, spec in specs.items()

@@ -91,6 +91,24 @@ def test_status_fails_without_an_available_version(run, serve, tmp_path):
     assert status == 1 and out.startswith("version 1: END: version 1 in ")
 
 
+def test_a_model_whose_images_no_file_holds(run, serve, five_channel_base, tmp_path):
+    address = serve(five_channel_base).address
+    np.savez("latents.npz", latent=np.zeros((1, 80), np.float32))
+    before = sorted(tmp_path.iterdir())
+    sentences = {
+        ("sample", "--out_dir=samples"): "error: the model 'glow' has no `sample_png`: a PNG holds",
+        ("sample",): "error: an image file holds 1 to 4 channels, the model's images have 5",
+        ("decode", "latents.npz"): "error: an image file holds 1 to 4 channels",
+        ("encode", "small.png"): "error: an image file holds 1 to 4 channels",
+    }
+    for arguments, sentence in sentences.items():
+        status, out, err = run(*arguments, address=address)
+        assert status == 1 and not out and err.startswith(sentence) and err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert run("status", address=address)[:2] == (0, "version 1: AVAILABLE\n")
+    assert "-> image: uint8 [N, 4, 4, 5]" in run("metadata", address=address)[1]
+
+
 def test_labels_travel_with_latents(run, conditional_server, tmp_path):
     address = conditional_server.address
     assert run("encode", "small.png", "small.png", "--labels=1,2", address=address)[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import time
@@ -19,10 +20,13 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from export.exporting import export_run
 from serving.client import GlowClient, ServingError, TlsConfig
 from serving.embedded.config import BatchingConfig
 from serving.embedded.text_protos import SSLConfig
-from tests.serving.toy_glow import ToyGlow
+from tests.export.models import random_config, random_glow
+from tests.serving.toy_glow import ToyGlow, toy_latent
+from tfglow.runs.run_folder import RunFolder
 
 
 class Moody(
@@ -176,6 +180,47 @@ def test_large_images_and_many_rows(serve, tmp_path):
     small = serve(tmp_path, grpc_channel_arguments=(("grpc.max_receive_message_length", 300_000),))
     with GlowClient(small.address) as client:
         assert client.encode(images).latent.shape == (80, 49152)
+
+
+@pytest.fixture(scope="module")
+def exported_base(tmp_path_factory):
+    """The export of a Glow of five channels, as `export/main.py` writes it."""
+    folder = tmp_path_factory.mktemp("exported")
+    config = random_config(image_shape=(8, 4, 5), levels=2, steps=1)
+    run = RunFolder.create(folder / "run", {"model": config.to_dict(), "dataset": "digits"})
+    run.save_glow(random_glow(config), None, step=1)
+    export_run(run.path, folder / "exports", raw_weights=True)
+    return folder / "exports"
+
+
+@pytest.mark.parametrize("kind", ["toy", "exported"])
+def test_without_sample_png_all_else_works(serve, five_channel_base, request, kind):
+    """Images of five channels, which no PNG holds: such a model is exported without it."""
+    toy = kind == "toy"
+    base = five_channel_base if toy else request.getfixturevalue("exported_base")
+    with GlowClient(serve(base).address, batch_size=4) as client:
+        model = client.metadata()
+        assert "sample_png" not in model.signatures and model.image_shape[-1] == 5
+        shape = (6, *model.image_shape)
+        images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        encoding = client.encode(images)
+        assert encoding.latent.shape == (6, model.dimensions)
+        if toy:
+            np.testing.assert_array_equal(encoding.latent, toy_latent(images))
+        np.testing.assert_array_equal(client.decode(encoding.latent), images)
+        np.testing.assert_array_equal(client.reconstruct(images), images)
+        samples = client.sample(6, 0.7, seed=3)
+        assert samples.shape == shape and samples.dtype == np.uint8
+        difference = samples[5].astype(int) - client.sample(1, 0.7, seed=8)[0]
+        assert np.abs(difference).max() <= 1
+        strip = client.interpolate(images[0], images[1], 3)
+        np.testing.assert_array_equal(strip[[0, -1]], images[:2])
+        sentence = (
+            "the model 'glow' has no `sample_png`: a PNG holds 1 to 4 channels, its images have 5; "
+            "`sample` draws them as arrays"
+        )
+        with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+            client.sample_png(1)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
-"""The client and what TF Serving answers where the embedded server does more.
+"""The client and answers that the embedded server does not give.
 
-TF Serving knows nothing of `valid` and returns it, and it writes values into typed fields rather
-than `tensor_content`.
+TF Serving writes values into typed fields rather than `tensor_content`, and some answers are wrong.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from serving.client import GlowClient, ServingError
 from serving.embedded.config import BatchingConfig, ServerConfig
 from serving.embedded.servable import RECORDED_REQUESTS
 from serving.embedded.server import EmbeddedServer
-from tests.serving.raw_calls import predict_request, sample_request
+from tests.serving.raw_calls import RawStubs, predict_request, sample_request
 from tests.serving.toy_glow import ToyGlow, toy_latent
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
@@ -65,6 +65,28 @@ def test_a_hot_swap_loses_and_mixes_nothing(serve, tmp_path, batching):
         wait_until(lambda: client.status()[1].state == "END")
         states = {state.version: state.state for state in client.status()}
     assert states == {4: "AVAILABLE", 3: "END", 2: "END", 1: "END"}
+
+
+def test_a_version_outlives_the_client_that_left(serve, tmp_path):
+    """Nobody waits for its graph any more; it is unloaded when that has run, and not before."""
+    base = tmp_path / "base"
+    ToyGlow(work=500).save(base, 1)  # Two seconds of work for eight rows.
+    second = ToyGlow(tint=2).save(tmp_path / "unpublished", 2)
+    server = serve(base)
+    registry = server.metrics.registry
+    with RawStubs(server.address) as stubs, GlowClient(server.address) as client:
+        call = stubs.predictions.Predict.future(sample_request(range(8)))
+        time.sleep(0.1)  # The graph runs.
+        os.rename(second, base / "2")
+        wait_until(lambda: client.metadata().version == 2)
+        states = {state.version: state.state for state in client.status()}
+        assert states == {2: "AVAILABLE", 1: "UNLOADING"}
+        call.cancel()
+        np.testing.assert_array_equal(client.encode(IMAGES).latent, toy_latent(IMAGES, 2))
+        wait_until(lambda: client.status()[1].state == "END", 30)
+    # Only a batch that ran to its end is counted.
+    labels = {"signature": "sample"}
+    assert registry.get_sample_value("glow_serving_batch_rows_sum", labels) == 8
 
 
 def test_half_written_versions_leave_the_old_one(serve, tmp_path):

@@ -40,7 +40,7 @@ def test_spherical_path_keeps_the_norm_and_turns_by_equal_angles():
     assert middle < 0.8 * norms[0]
 
 
-@pytest.mark.parametrize("factor", [0.0, 0.5, -1.0])
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0, 2.0, -1.0])
 def test_without_an_arc_the_spherical_path_is_the_line(factor):
     a, _ = _latents(np.float64)
     straight = interpolate(a, factor * a, 5)
