@@ -1,13 +1,11 @@
 """What a served Glow answers."""
 
-import math
-
 import tensorflow as tf
 
-from export.folded_flow import FoldedFlow
-from export.folding import fold
 from tfglow import likelihood
+from tfglow.frozen_flow import FrozenFlow
 from tfglow.glow import Glow
+from tfglow.ops import shapes
 
 # Channels that a PNG can hold: grey, grey and alpha, RGB, RGB and alpha.
 PNG_CHANNELS = (1, 2, 3, 4)
@@ -28,8 +26,8 @@ class Signatures(tf.Module):
 
     Args:
       glow: The model; its weights are copied, folded.
-      network_dtype: Of the coupling networks' convolutions.
-      name: Of the module.
+      network_dtype: Dtype of the coupling networks' convolutions.
+      name: Name of the module.
 
     Raises:
       ValueError: If a weight is not finite or a 1×1 convolution has no inverse.
@@ -42,7 +40,7 @@ class Signatures(tf.Module):
         self._num_dims = config.num_dims
         self._num_bits = config.num_bits
         self._num_classes = config.num_classes
-        self.flow = FoldedFlow(fold(glow.flow), network_dtype=network_dtype)
+        self.flow = FrozenFlow(glow.flow, network_dtype=network_dtype)
 
         image = tf.TensorSpec([None, *self._image_shape], tf.uint8, "image")
         latent = tf.TensorSpec([None, self._num_dims], tf.float32, "latent")
@@ -80,10 +78,8 @@ class Signatures(tf.Module):
         valid, label = self._checked_label(image, label)
         x = likelihood.dequantize(image, self._num_bits, 0.5)  # The centre of each bin.
         latent, log_det = self._forward(x, *label)
-        gaussian = -0.5 * (
-            tf.reduce_sum(tf.square(latent), axis=-1) + self._num_dims * math.log(2.0 * math.pi)
-        )
-        log_prob = likelihood.discrete_log_prob(gaussian + log_det, self._num_dims, self._num_bits)
+        density = likelihood.standard_normal_log_prob(latent) + log_det
+        log_prob = likelihood.discrete_log_prob(density, self._num_dims, self._num_bits)
         valid &= _is_finite(latent) & tf.math.is_finite(log_prob)
         bits_per_dim = likelihood.bits_per_dim(log_prob, self._num_dims)
         return _answer(valid, latent=latent, log_prob=log_prob, bits_per_dim=bits_per_dim)
@@ -138,15 +134,13 @@ class Signatures(tf.Module):
 def _for_any_number_of_rows(function):
     """`function` of tensors with one row an image, also for 0 rows.
 
-    TensorFlow's oneDNN convolution answers 0 rows with a wrong shape (as many channels as its
-    input has), so that `function` gets a row of zeros then.
+    See `shapes.at_least_one_row`.
     """
 
     def padded(*tensors):
         num_rows = tf.shape(tensors[0])[0]
-        missing = tf.cast(num_rows == 0, tf.int32)
-        tensors = [tf.pad(t, [[0, missing]] + [[0, 0]] * (t.shape.rank - 1)) for t in tensors]
-        return tf.nest.map_structure(lambda output: output[:num_rows], function(*tensors))
+        outputs = function(*shapes.at_least_one_row(*tensors))
+        return tf.nest.map_structure(lambda output: output[:num_rows], outputs)
 
     return padded
 

@@ -1,6 +1,5 @@
 """The Keras model around the flow."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -8,7 +7,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfglow import likelihood, shared_variables
+from tfglow import likelihood
 from tfglow.bijectors import GlowFlow
 from tfglow.checks import (
     check_environment,
@@ -19,6 +18,8 @@ from tfglow.checks import (
     check_temperature,
 )
 from tfglow.config import GlowConfig
+from tfglow.flow_distribution import FlowDistribution
+from tfglow.keras_variable import AdoptedVariable
 from tfglow.networks import ScaledDense
 
 tfb = tfp.bijectors
@@ -41,7 +42,7 @@ class Glow(keras.Model):
 
     Args:
       config: A `GlowConfig`.
-      **kwargs: Of `keras.Model`, such as `name`.
+      **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Raises:
       ValueError: If `config` is no `GlowConfig`, or the environment makes TensorFlow take weights
@@ -56,36 +57,31 @@ class Glow(keras.Model):
         kwargs.setdefault("dtype", config.dtype)
         super().__init__(**kwargs)
         self.config = config
-        with shared_variables.recording() as variables:
-            self.flow = GlowFlow(config)
-        exact_flow = self.flow
-        if config.precision == "mixed_bfloat16":
-            # Rounding to bfloat16 makes a difference of a last bit in a network's input, as there
-            # is between the two directions, one of half a percent: bytes would not come back.
-            with shared_variables.reusing(variables):
-                exact_flow = GlowFlow(dataclasses.replace(config, precision="float32"))
-        # Not tracked, nor saved: it has no variables of its own.
-        object.__setattr__(self, "_exact_flow", exact_flow)
+        self.flow = GlowFlow(config)
         self.classifier = None
+        named = self.flow.named_variables
         if config.weight_y:
             top_channels = self.flow.latent_shapes[-1][-1]
             self.classifier = ScaledDense(
                 top_channels, config.num_classes, dtype=config.dtype, name="classifier"
             )
-        # Keras sees the flow's own variables, not copies of them.
-        self._flow_variables = [
-            _FlowVariable(variable, name) for name, variable in self.flow.named_variables.items()
-        ]
+            for name, variable in self.classifier.named_variables.items():
+                named[f"classifier/{name}"] = variable
+        # Keras sees the model's own variables, not copies of them.
+        self._adopted_variables = {
+            name: AdoptedVariable(variable, name.replace("/", "."))
+            for name, variable in named.items()
+        }
         self._bits_per_dim_tracker = keras.metrics.Mean(name="bits_per_dim")
         self.built = True
 
     @property
-    def distribution(self) -> tfd.TransformedDistribution:
+    def distribution(self) -> FlowDistribution:
         """p over continuous images `[H, W, C]`; labels go in `bijector_kwargs`."""
         base = tfd.Sample(
             tfd.Normal(tf.zeros([], self.config.dtype), 1.0), sample_shape=[self.config.num_dims]
         )
-        return tfd.TransformedDistribution(base, tfb.Invert(self.flow), name="glow")
+        return FlowDistribution(base, tfb.Invert(self.flow), name="glow")
 
     def initialize(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> None:
         """Sets all data-dependent weights from one batch (section 3.1). Call it once.
@@ -117,7 +113,8 @@ class Glow(keras.Model):
           noise: The dequantisation noise in [0, 1), of the shape of `images`; None draws it.
         """
         images, labels = self._checked(images, labels)
-        latent, log_det, _ = self.flow.forward_to_top(self._dequantize(images, noise), labels)
+        x = self._dequantize(images, noise)
+        latent, log_det = self.flow.forward_and_log_det(x, labels=labels)
         return self._log_prob_from_latent(latent, log_det)
 
     def bits_per_dim(
@@ -162,15 +159,22 @@ class Glow(keras.Model):
     def encode(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Latents `[B, D]` of images, dequantised at the centre of each bin."""
         images, labels = self._checked(images, labels)
-        return self._exact_flow.forward_to_top(self._dequantize(images, 0.5), labels)[0]
+        x = self._dequantize(images, 0.5)
+        return self.flow.forward_and_log_det(x, labels=labels, network_dtype=self._exact)[0]
 
     def decode(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Images uint8 `[B, H, W, C]` of latents `[B, D]`."""
+        return likelihood.quantize(self.decode_continuous(latents, labels), self.config.num_bits)
+
+    def decode_continuous(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Continuous images `[B, H, W, C]`, which `decode` quantises, of latents `[B, D]`.
+
+        Those of data lie in [−0.5, 0.5). Far from all data's latents they may be out of it, or
+        not finite.
+        """
         latents = check_latents(latents, self.config.num_dims, self.config.dtype)
         labels = check_labels(labels, self.config.num_classes, tf.shape(latents)[0])
-        kwargs = {} if labels is None else {"labels": labels}
-        continuous, _ = self._exact_flow.inverse_and_log_det(latents, **kwargs)
-        return likelihood.quantize(continuous, self.config.num_bits)
+        return self.flow.inverse_and_log_det(latents, labels=labels, network_dtype=self._exact)[0]
 
     def sample(
         self,
@@ -247,11 +251,11 @@ class Glow(keras.Model):
         return cls(GlowConfig.from_dict(config["config"]), name=config["name"])
 
     def save_own_variables(self, store: Any) -> None:
-        for variable in self._flow_variables:
-            store[variable.store_key] = variable.numpy()
+        for variable in self._adopted_variables.values():
+            store[variable.name] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
-        expected = {variable.store_key: variable for variable in self._flow_variables}
+        expected = {variable.name: variable for variable in self._adopted_variables.values()}
         if set(store.keys()) != set(expected):
             missing = sorted(set(expected) - set(store.keys()))
             unknown = sorted(set(store.keys()) - set(expected))
@@ -269,6 +273,11 @@ class Glow(keras.Model):
         for key, variable in expected.items():
             variable.assign(store[key])
 
+    @property
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Every variable by its name: those of the flow, and `classifier/kernel`."""
+        return {name: variable.value for name, variable in self._adopted_variables.items()}
+
     # Between images and the flow.
 
     def _checked(self, images, labels):
@@ -284,27 +293,14 @@ class Glow(keras.Model):
         return likelihood.dequantize(images, self.config.num_bits, noise, dtype)
 
     def _log_prob_from_latent(self, latent, log_det):
-        num_dims = self.config.num_dims
-        gaussian = -0.5 * (
-            tf.reduce_sum(tf.square(latent), axis=-1) + num_dims * math.log(2.0 * math.pi)
-        )
-        return likelihood.discrete_log_prob(gaussian + log_det, num_dims, self.config.num_bits)
+        density = likelihood.standard_normal_log_prob(latent) + log_det
+        return likelihood.discrete_log_prob(density, self.config.num_dims, self.config.num_bits)
 
+    @property
+    def _exact(self):
+        """The dtype of networks for what must come back to the byte.
 
-class _FlowVariable(keras.Variable):
-    """A Keras variable around a `tf.Variable` that a bijector owns."""
-
-    def __init__(self, variable: tf.Variable, path: str):
-        self._owned = variable
-        self.store_key = path.replace("/", ".")
-        super().__init__(
-            initializer=lambda shape, dtype: None,
-            shape=variable.shape,
-            dtype=variable.dtype.name,
-            trainable=variable.trainable,
-            autocast=False,
-            name=self.store_key,
-        )
-
-    def _initialize_with_initializer(self, initializer):
-        self._value = self._owned
+        Rounding to bfloat16 makes a difference of a last bit in a network's input, as there is
+        between the two directions, one of half a percent: images would not come back.
+        """
+        return tf.as_dtype(self.config.dtype)

@@ -36,6 +36,12 @@ def quantize(continuous: tf.Tensor, num_bits: int) -> tf.Tensor:
     return tf.cast(levels * 2 ** (8 - num_bits), tf.uint8)
 
 
+def standard_normal_log_prob(latent: tf.Tensor) -> tf.Tensor:
+    """log N(latent; 0, I) = −½(‖latent‖² + D·ln 2π) (nats), `[..., D] → [...]`."""
+    num_dims = latent.shape[-1]
+    return -0.5 * (tf.reduce_sum(tf.square(latent), axis=-1) + num_dims * math.log(2.0 * math.pi))
+
+
 def discrete_log_prob(density_log_prob: tf.Tensor, num_dims: int, num_bits: int) -> tf.Tensor:
     """log P of a discrete image from the log density of its dequantised one (nats).
 

@@ -18,6 +18,7 @@ from export import exporting, main
 from export.exporting import export_run
 from tests.export.conftest import CONFIG, averaged_glow, make_run, raw_glow
 from tests.export.models import random_images
+from tests.random_glow import assign_step
 from tfglow.runs.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,8 +86,9 @@ def test_networks_in_bfloat16(run, base):
     export = export_run(run.path, base, precision="mixed_bfloat16")
     assert export.source["precision"] == "mixed_bfloat16"
     loaded = tf.saved_model.load(str(export.path))
-    kernel = loaded.flow.steps[0][0].network.kernel_2
-    assert kernel.dtype == tf.bfloat16 and loaded.flow.steps[0][0].kernel.dtype == tf.float32
+    step = loaded.flow.levels[0].steps.steps[0]
+    assert step.network.conv_2.kernel.dtype == tf.bfloat16
+    assert step.forward.weight.dtype == tf.float32
 
 
 def test_a_run_that_was_never_evaluated_has_no_evaluation(run, base, tmp_path):
@@ -175,19 +177,19 @@ def test_a_damaged_checkpoint(base, run, tmp_path, capsys):
 
 def test_a_model_that_diverged(base, tmp_path, capsys):
     glow = raw_glow()
-    glow.flow.steps[0][1].coupling.network.conv_2.b.assign([np.nan] * CONFIG.width)
+    assign_step(glow.flow.steps[0], 1, "network/conv_2/b", np.nan)
     run = RunFolder.create(tmp_path / "run", {"model": CONFIG.to_dict()})
     run.save_glow(glow, step=1)
     flags = [f"--run_dir={run.path}", f"--export_dir={base}", "--raw_weights"]
     assert "level0_step1" in complaint(capsys, *flags)
     # Weights that are finite, and whose scales are not.
-    glow.flow.steps[0][1].coupling.network.conv_2.b.assign([1.0] * CONFIG.width)
-    glow.flow.steps[0][1].coupling.network.conv_2.logs.assign([100.0] * CONFIG.width)
+    assign_step(glow.flow.steps[0], 1, "network/conv_2/b", 1.0)
+    assign_step(glow.flow.steps[0], 1, "network/conv_2/logs", 100.0)
     run.save_glow(glow, step=2)
     assert "level0_step1 is not finite" in complaint(capsys, *flags)
     # Scales that are finite, and whose results are not.
-    glow.flow.steps[0][1].coupling.network.conv_2.logs.assign([10.0] * CONFIG.width)
-    glow.flow.steps[0][1].coupling.network.conv_last.logs.assign([28.0] * 12)
+    assign_step(glow.flow.steps[0], 1, "network/conv_2/logs", 10.0)
+    assign_step(glow.flow.steps[0], 1, "network/conv_last/logs", 28.0)
     run.save_glow(glow, step=3)
     assert "is not finite even for an input of zeros" in complaint(capsys, *flags)
     assert not base.exists()

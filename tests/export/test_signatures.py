@@ -166,8 +166,8 @@ def test_networks_in_bfloat16_are_as_invertible():
     bits = exact.encode(images)["bits_per_dim"]
     np.testing.assert_allclose(answer["bits_per_dim"], bits, rtol=0, atol=0.01)
     assert not np.array_equal(answer["bits_per_dim"], bits)
-    kernel = signatures.flow.steps[0][0].network.kernel_1
-    assert kernel.dtype == tf.bfloat16
+    step = signatures.flow.levels[0].steps.steps[0]
+    assert step.network.conv_1.kernel.dtype == tf.bfloat16
 
 
 # Each row by itself.

@@ -4,6 +4,7 @@ from tfglow.bijectors.actnorm import ActNorm
 from tfglow.bijectors.additive_coupling import AdditiveCoupling
 from tfglow.bijectors.affine_coupling import AffineCoupling
 from tfglow.bijectors.flow_step import FlowStep
+from tfglow.bijectors.flow_steps import FlowSteps
 from tfglow.bijectors.gaussian_split import GaussianSplit
 from tfglow.bijectors.glow_flow import GlowFlow
 from tfglow.bijectors.invertible_1x1_conv import Invertible1x1Conv
@@ -18,6 +19,7 @@ __all__ = [
     "AdditiveCoupling",
     "AffineCoupling",
     "FlowStep",
+    "FlowSteps",
     "GaussianSplit",
     "GlowFlow",
     "Invertible1x1Conv",

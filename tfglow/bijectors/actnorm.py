@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
+from tfglow.bijectors.channel_map import ActNormWeights
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
-from tfglow.networks import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
+from tfglow.networks.scale import data_dependent_shift_and_log_scale
 from tfglow.ops import shapes
 
 
@@ -16,16 +17,24 @@ class ActNorm(OnePassBijector):
     It starts as the identity; `initialize` sets b and logs from a batch.
 
     Args:
-      num_channels: C.
-      dtype: Of the variables and of the event.
+      num_channels: C, the channels of an event.
+      dtype: Dtype of the variables and of the event.
       validate_args: Whether to check at run time that inputs are finite.
-      name: Of the bijector.
+      name: Name of the bijector.
+      weights: What to compute with in place of variables of its own.
 
     Raises:
       ValueError: If `num_channels` is not positive, or an input has another number of channels.
     """
 
-    def __init__(self, num_channels, dtype=tf.float32, validate_args=False, name="actnorm"):
+    def __init__(
+        self,
+        num_channels: int,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "actnorm",
+        weights: ActNormWeights | None = None,
+    ):
         parameters = dict(locals())
         super().__init__(
             parameters=parameters,
@@ -35,8 +44,17 @@ class ActNorm(OnePassBijector):
             is_constant_jacobian=True,
             name=name,
         )
-        self.b = tf.Variable(tf.zeros([num_channels], dtype), name="b")
-        self.logs = tf.Variable(tf.zeros([num_channels], dtype), name="logs")
+        if weights is None:
+            weights = ActNormWeights(
+                b=tf.Variable(tf.zeros([num_channels], dtype), name="b"),
+                logs=tf.Variable(tf.zeros([num_channels], dtype), name="logs"),
+            )
+        self.b, self.logs = weights
+
+    @property
+    def weights(self) -> ActNormWeights:
+        """What it learns."""
+        return ActNormWeights(self.b, self.logs)
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Sets b and logs so that each channel of `x` gets mean 0 and variance 1.
@@ -55,11 +73,11 @@ class ActNorm(OnePassBijector):
         return self.forward_and_log_det(x)[0]
 
     def _forward_and_log_det(self, x):
-        log_scale = LOG_SCALE_FACTOR * self.logs
+        log_scale = self.weights.log_scale
         y = (x + self.b) * tf.exp(log_scale)
         return y, shapes.num_positions(x) * tf.reduce_sum(log_scale)
 
     def _inverse_and_log_det(self, y):
-        log_scale = LOG_SCALE_FACTOR * self.logs
+        log_scale = self.weights.log_scale
         x = y * tf.exp(-log_scale) - self.b
         return x, -shapes.num_positions(y) * tf.reduce_sum(log_scale)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors.coupling import Coupling
+from tfglow.bijectors.coupling import Coupling, Network
 from tfglow.ops import shapes
 
 
@@ -14,11 +14,11 @@ class AffineCoupling(Coupling):
     log |det| = Σ log s over H, W and C/2 (nats).
 
     Args:
-      network: From `[B, H, W, C/2]` to `[B, H, W, C]`: a built Keras layer or model, a
+      network: A map from `[B, H, W, C/2]` to `[B, H, W, C]`: a built Keras layer or model, a
         `tf.Module`, or any callable. Both directions call it on the same x₁.
-      dtype: Of the event; the network's output is cast to it.
+      dtype: Dtype of the event; the network's output is cast to it.
       validate_args: Whether to check at run time that inputs are finite.
-      name: Of the bijector.
+      name: Name of the bijector.
 
     Raises:
       ValueError: If `network` is not callable or not built, returns another number of channels,
@@ -27,30 +27,37 @@ class AffineCoupling(Coupling):
 
     outputs_per_channel = 2
 
-    def __init__(self, network, dtype=tf.float32, validate_args=False, name="affine_coupling"):
+    def __init__(
+        self,
+        network: Network,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "affine_coupling",
+    ):
         parameters = dict(locals())
         super().__init__(
-            network,
-            parameters=parameters,
-            dtype=dtype,
-            validate_args=validate_args,
-            is_constant_jacobian=False,
-            name=name,
+            network, parameters=parameters, dtype=dtype, validate_args=validate_args, name=name
         )
 
     def shift_and_log_scale(self, x1: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """t and log s for x₁, each `[B, H, W, C/2]`."""
-        shift, logit = shapes.split_pairs(self._run_network(x1))
-        return shift, tf.math.log_sigmoid(logit + 2.0)
+        shift, logit = _shift_and_logit(tf.cast(self.run_network(x1), self.dtype))
+        return shift, tf.math.log_sigmoid(logit)
 
-    def _forward_and_log_det(self, x):
-        x1, x2 = shapes.split_channels(x)
-        shift, log_scale = self.shift_and_log_scale(x1)
-        y2 = (x2 + shift) * tf.exp(log_scale)
-        return shapes.join_channels(x1, y2), tf.reduce_sum(log_scale, axis=[1, 2, 3])
+    @staticmethod
+    def forward_half(x2: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """(x₂ + t)·s, and log s."""
+        shift, logit = _shift_and_logit(h)
+        return (x2 + shift) * tf.sigmoid(logit), tf.math.log_sigmoid(logit)
 
-    def _inverse_and_log_det(self, y):
-        y1, y2 = shapes.split_channels(y)
-        shift, log_scale = self.shift_and_log_scale(y1)
-        x2 = y2 * tf.exp(-log_scale) - shift
-        return shapes.join_channels(y1, x2), -tf.reduce_sum(log_scale, axis=[1, 2, 3])
+    @staticmethod
+    def inverse_half(y2: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """y₂/s − t, and log s."""
+        shift, logit = _shift_and_logit(h)
+        return y2 * (1.0 + tf.exp(-logit)) - shift, tf.math.log_sigmoid(logit)
+
+
+def _shift_and_logit(h):
+    """t and h + 2 of a network's output, `[B, H, W, C/2]` each."""
+    shift, logit = shapes.split_pairs(h)
+    return shift, logit + 2.0

@@ -1,32 +1,65 @@
-"""What the permutations share: they are linear maps of the channels."""
+"""ActNorm and the permutation of a step, as one affine map of the channels."""
 
-import abc
+from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
-from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.networks.scale import LOG_SCALE_FACTOR
+from tfglow.ops import pixelwise
 
 
-class ChannelMap(OnePassBijector):
-    """The base of y = x W at every pixel of `[H, W, C]`.
+class ActNormWeights(NamedTuple):
+    """What an `ActNorm` learns, `[..., C]` each: a step's, or those of K steps, `[K, C]`."""
 
-    Besides the map itself a subclass gives W as a function of its variables' values. These
-    functions take leading dimensions, so that one call serves many layers: `[..., C, C]`.
-    """
+    b: tf.Tensor
+    logs: tf.Tensor
 
     @property
-    @abc.abstractmethod
-    def weight_variables(self) -> tuple[tf.Variable, ...]:
-        """What W is a function of."""
+    def log_scale(self) -> tf.Tensor:
+        """3·logs, `[..., C]`."""
+        return LOG_SCALE_FACTOR * self.logs
 
-    @abc.abstractmethod
-    def weight_from(self, num_channels: int, *values: tf.Tensor) -> tf.Tensor:
-        """W for values of `weight_variables`, `[..., C, C]`."""
 
-    @abc.abstractmethod
-    def inverse_weight_from(self, num_channels: int, *values: tf.Tensor) -> tf.Tensor:
-        """W⁻¹ for values of `weight_variables`, `[..., C, C]`."""
+class PermutationWeights(Protocol):
+    """What a permutation holds; y = x W at every pixel. Leading dimensions are those of K steps."""
 
-    @abc.abstractmethod
-    def log_abs_det_from(self, *values: tf.Tensor) -> tf.Tensor:
-        """log |det W| for values of `weight_variables` (nats), `[...]`."""
+    def matrix(self, dtype: tf.DType) -> tf.Tensor:
+        """W, `[..., C, C]`."""
+
+    def inverse_matrix(self, dtype: tf.DType) -> tf.Tensor:
+        """W⁻¹, `[..., C, C]`."""
+
+    def log_abs_det(self, dtype: tf.DType) -> tf.Tensor:
+        """log |det W| (nats), `[...]` or `[]`."""
+
+
+class ChannelMap(NamedTuple):
+    """x ↦ x·weight + bias at every pixel, of one step or of K steps, `[K, ...]`."""
+
+    weight: tf.Tensor  # [..., C, C]
+    bias: tf.Tensor  # [..., C]
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """The map of `x`, `[B, H, W, C]`."""
+        return pixelwise.trainable_linear(x, self.weight, self.bias)
+
+    @classmethod
+    def forward(cls, actnorm: ActNormWeights, permutation: PermutationWeights) -> "ChannelMap":
+        """x ↦ (x + b)·diag(exp(3·logs))·W."""
+        scale = tf.exp(actnorm.log_scale)
+        matrix = permutation.matrix(scale.dtype)
+        bias = tf.matmul((actnorm.b * scale)[..., tf.newaxis, :], matrix)[..., 0, :]
+        return cls(scale[..., tf.newaxis] * matrix, bias)
+
+    @classmethod
+    def inverse(cls, actnorm: ActNormWeights, permutation: PermutationWeights) -> "ChannelMap":
+        """y ↦ y·W⁻¹·diag(exp(−3·logs)) − b."""
+        scale = tf.exp(-actnorm.log_scale)
+        matrix = permutation.inverse_matrix(scale.dtype)
+        return cls(matrix * scale[..., tf.newaxis, :], -actnorm.b)
+
+
+def log_abs_det(actnorm: ActNormWeights, permutation: PermutationWeights) -> tf.Tensor:
+    """log |det| of the forward map at one pixel, of all steps together (nats), `[]`."""
+    matrices = permutation.log_abs_det(actnorm.b.dtype)
+    return tf.reduce_sum(actnorm.log_scale) + tf.reduce_sum(matrices)

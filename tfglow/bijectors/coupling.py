@@ -1,23 +1,36 @@
 """What both couplings share: one half of the channels decides what happens to the other."""
 
-import posixpath
-from collections.abc import Callable, Sequence
+import abc
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 from tfglow.bijectors.one_pass_bijector import OnePassBijector, own_name
+from tfglow.ops import shapes
+
+Network = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Coupling(OnePassBijector):
     """The base of couplings, y = [x₁, g(x₂; network(x₁))] on the halves of `[H, W, C]`.
 
-    Subclasses say how many outputs a channel of x₂ needs, and what they do to it.
+    Subclasses say how many outputs a channel of x₂ needs, and what they do to it: as functions of
+    x₂ and h = network(x₁) alone, which every step of a flow runs, whoever owns its weights.
     """
 
     # Channels that the network must return for each channel of x₂.
     outputs_per_channel: int
 
-    def __init__(self, network, *, parameters, dtype, validate_args, is_constant_jacobian, name):
+    def __init__(
+        self,
+        network: Network,
+        *,
+        parameters: dict[str, Any],
+        dtype: tf.DType,
+        validate_args: bool,
+        name: str,
+    ):
         if not callable(network):
             raise ValueError(
                 f"`network` of {name} must be a callable from [B, H, W, C/2] to "
@@ -28,60 +41,64 @@ class Coupling(OnePassBijector):
                 f"`network` of {name} must be built, so that its variables exist: call "
                 f"network.build(input_shape) on {network!r} first."
             )
-        super().__init__(
-            parameters=parameters,
-            dtype=dtype,
-            validate_args=validate_args,
-            is_constant_jacobian=is_constant_jacobian,
-            name=name,
-        )
-        self._network = self._no_dependency(network)
-        # tf.Module sees no Keras variable: it is shown the tf.Variable inside.
-        self._network_variables = list(named_network_variables(network).values())
+        super().__init__(parameters=parameters, dtype=dtype, validate_args=validate_args, name=name)
+        self.network = network
+        if not isinstance(network, tf.Module):
+            # tf.Module sees no Keras variable: it is shown the tf.Variable inside.
+            self._network_variables = list(_named_variables(network).values())
 
-    @property
-    def network(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Maps x₁, `[B, H, W, C/2]`, to the parameters of x₂'s map."""
-        return self._network
+    @staticmethod
+    @abc.abstractmethod
+    def forward_half(x2: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """y₂ `[B, H, W, C/2]`, and its log-scale at every place; None where that is 0."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def inverse_half(y2: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """x₂ `[B, H, W, C/2]`, and the log-scale of `forward_half`; None where that is 0."""
+
+    @classmethod
+    def forward_map(cls, x: tf.Tensor, network: Network) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """y for any network, and what its log-det is the sum of; see `forward_half`."""
+        x1, x2 = shapes.split_channels(x)
+        y2, log_scale = cls.forward_half(x2, tf.cast(network(x1), x.dtype))
+        return shapes.join_channels(x1, y2), log_scale
+
+    @classmethod
+    def inverse_map(cls, y: tf.Tensor, network: Network) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """x for any network, and what minus its log-det is the sum of; see `inverse_half`."""
+        y1, y2 = shapes.split_channels(y)
+        x2, log_scale = cls.inverse_half(y2, tf.cast(network(y1), y.dtype))
+        return shapes.join_channels(y1, x2), log_scale
 
     @property
     def named_variables(self) -> dict[str, tf.Variable]:
-        """The network's variables by their paths in it, such as `conv_1/kernel`."""
-        return named_network_variables(self._network)
-
-    @property
-    def network_weights(self) -> list[tf.Tensor]:
-        """What `with_network_weights` takes: values of a Keras network's trainable variables."""
-        # Read here, in the replica that asks: a `tf.function` takes a variable of a distribution
-        # strategy for a constant, and would go on with that of its first call.
-        return [tf.convert_to_tensor(v.value) for v in self._network.trainable_variables]
-
-    def with_network_weights(self, values: Sequence[tf.Tensor]) -> "Coupling":
-        """The same coupling with other weights in its Keras network, as a pure function of them."""
-        frozen = [variable.value for variable in self._network.non_trainable_variables]
-        return type(self)(
-            lambda x1: self._network.stateless_call(values, frozen, x1)[0],
-            dtype=self.dtype,
-            validate_args=self.validate_args,
-            name=self.name,
-        )
+        """The network's variables by their names in it, such as `conv_1/kernel`."""
+        return _named_variables(self.network)
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Initialises the network, if it can, on one batch; returns the coupling's output on it.
 
         Args:
-          x: `[B, H, W, C]`.
+          x: One batch, `[B, H, W, C]`.
         """
         x = tf.convert_to_tensor(x, self.dtype)
         self._check_event_shape(x.shape[-3:])
-        x1, _ = tf.split(x, 2, axis=-1)
-        if hasattr(self._network, "initialize"):
-            self._network.initialize(x1)
+        if hasattr(self.network, "initialize"):
+            self.network.initialize(shapes.split_channels(x)[0])
         return self.forward_and_log_det(x)[0]
 
-    def _run_network(self, x1: tf.Tensor) -> tf.Tensor:
-        """The network's output in the flow's dtype, checked, `[B, H, W, outputs·C/2]`."""
-        h = tf.cast(self._network(x1), self.dtype)
+    def _forward_and_log_det(self, x):
+        y, log_scale = self.forward_map(x, self.run_network)
+        return y, sum_over_event(log_scale, x)
+
+    def _inverse_and_log_det(self, y):
+        x, log_scale = self.inverse_map(y, self.run_network)
+        return x, -sum_over_event(log_scale, y)
+
+    def run_network(self, x1: tf.Tensor) -> tf.Tensor:
+        """The network's output, `[B, H, W, outputs·C/2]`, checked."""
+        h = self.network(x1)
         expected = None if x1.shape[-1] is None else self.outputs_per_channel * x1.shape[-1]
         if expected is not None and h.shape[-1] not in (None, expected):
             raise ValueError(
@@ -100,19 +117,20 @@ class Coupling(OnePassBijector):
             )
 
 
-def named_network_variables(network: Callable) -> dict[str, tf.Variable]:
-    """The `tf.Variable`s of a network, Keras's among them, by path or else by name."""
-    variables = list(getattr(network, "variables", ()))
-    keras_paths = [v.path for v in variables if not isinstance(v, tf.Variable)]
-    # Above the network's own, a folder of all paths is the scope that it happened to be built in.
-    scope = posixpath.commonpath([posixpath.dirname(path) for path in keras_paths] or [""])
-    if posixpath.basename(scope) == getattr(network, "name", None):
-        scope = posixpath.dirname(scope)
+def sum_over_event(log_scale: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor:
+    """Σ over H, W and C of a log-scale at every place, `[B]`; 0, `[]`, where there is none."""
+    return tf.zeros([], x.dtype) if log_scale is None else tf.reduce_sum(log_scale, axis=[1, 2, 3])
+
+
+def _named_variables(network):
+    """The `tf.Variable`s of a network, Keras's among them."""
+    if hasattr(network, "named_variables"):
+        return network.named_variables
     named = {}
-    for variable in variables:
+    for variable in getattr(network, "variables", ()):
         if isinstance(variable, tf.Variable):
-            path, value = own_name(variable), variable
+            name, value = own_name(variable), variable
         else:  # A keras.Variable, which holds a tf.Variable.
-            path, value = variable.path.removeprefix(f"{scope}/"), variable.value
-        named[path if path not in named else f"{path}_{len(named)}"] = value
+            name, value = "/".join(variable.path.split("/")[-2:]), variable.value
+        named[name if name not in named else f"{name}_{len(named)}"] = value
     return named

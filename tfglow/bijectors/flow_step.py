@@ -2,42 +2,81 @@
 
 import tensorflow as tf
 
+from tfglow.bijectors import channel_map
+from tfglow.bijectors.actnorm import ActNorm
+from tfglow.bijectors.channel_map import ChannelMap, PermutationWeights
+from tfglow.bijectors.coupling import Coupling, Network, sum_over_event
+from tfglow.bijectors.invertible_1x1_conv import Invertible1x1Conv
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.bijectors.reverse_channels import ReverseChannels
+from tfglow.bijectors.shuffle_channels import ChannelOrder, ShuffleChannels
+from tfglow.ops import shapes
+
+Permutation = Invertible1x1Conv | ShuffleChannels | ReverseChannels
+
+
+def forward(
+    x: tf.Tensor, channels: Network, coupling: type[Coupling], network: Network
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """A step of the flow as a function of what it computes with.
+
+    Args:
+      x: `[B, H, W, C]`.
+      channels: ActNorm and permutation, such as `ChannelMap.forward`.
+      coupling: The coupling's class.
+      network: The coupling's network.
+
+    Returns:
+      y, and what the coupling's log-det is the sum of, `[B, H, W, C/2]`; None where that is 0.
+    """
+    return coupling.forward_map(channels(x), network)
+
+
+def inverse(
+    y: tf.Tensor, channels: Network, coupling: type[Coupling], network: Network
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """As `forward`, from y to x; `channels` is as `ChannelMap.inverse`.
+
+    Returns:
+      x, and what the log-det of the coupling's forward map is the sum of.
+    """
+    x, log_scale = coupling.inverse_map(y, network)
+    return channels(x), log_scale
 
 
 class FlowStep(OnePassBijector):
     """ActNorm, then a permutation of the channels, then a coupling, on `[H, W, C]` (figure 2a).
 
-    log |det| is the sum of the three.
+    log |det| is the sum of the three. ActNorm and permutation are one map of the channels.
 
     Args:
       actnorm: An `ActNorm`.
       permutation: An `Invertible1x1Conv`, `ShuffleChannels` or `ReverseChannels`.
       coupling: An `AffineCoupling` or `AdditiveCoupling`.
-      dtype: Of the event.
+      dtype: Dtype of the event.
       validate_args: Whether to check at run time that inputs are finite.
-      name: Of the bijector.
+      name: Name of the bijector.
 
     Raises:
-      ValueError: If a part is not a bijector of one pass, or has another dtype.
+      ValueError: If a part is not one of these bijectors, or has another dtype.
     """
 
     def __init__(
         self,
-        actnorm,
-        permutation,
-        coupling,
-        dtype=tf.float32,
-        validate_args=False,
-        name="flow_step",
+        actnorm: ActNorm,
+        permutation: Permutation,
+        coupling: Coupling,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "flow_step",
     ):
         parameters = dict(locals())
-        for part_name, part in (
-            ("actnorm", actnorm),
-            ("permutation", permutation),
-            ("coupling", coupling),
+        for part_name, part, kinds in (
+            ("actnorm", actnorm, ActNorm),
+            ("permutation", permutation, Permutation),
+            ("coupling", coupling, Coupling),
         ):
-            if not isinstance(part, OnePassBijector) or part.dtype != dtype:
+            if not isinstance(part, kinds) or part.dtype != dtype:
                 raise ValueError(
                     f"`{part_name}` of {name} must be a tfglow bijector of dtype "
                     f"{tf.as_dtype(dtype).name}, got {part!r}."
@@ -47,7 +86,6 @@ class FlowStep(OnePassBijector):
             num_channels=actnorm.num_channels,
             dtype=dtype,
             validate_args=validate_args,
-            is_constant_jacobian=coupling.is_constant_jacobian,
             name=name,
         )
         self.actnorm = actnorm
@@ -75,13 +113,21 @@ class FlowStep(OnePassBijector):
         return self.coupling.initialize(x)
 
     def _forward_and_log_det(self, x):
-        x, log_det_1 = self.actnorm.forward_and_log_det(x)
-        x, log_det_2 = self.permutation.forward_and_log_det(x)
-        x, log_det_3 = self.coupling.forward_and_log_det(x)
-        return x, log_det_1 + log_det_2 + log_det_3
+        channels = ChannelMap.forward(self.actnorm.weights, self._permutation_weights)
+        y, log_scale = forward(x, channels, type(self.coupling), self.coupling.run_network)
+        return y, sum_over_event(log_scale, x) + self._channels_log_det(x)
 
     def _inverse_and_log_det(self, y):
-        y, log_det_3 = self.coupling.inverse_and_log_det(y)
-        y, log_det_2 = self.permutation.inverse_and_log_det(y)
-        y, log_det_1 = self.actnorm.inverse_and_log_det(y)
-        return y, log_det_1 + log_det_2 + log_det_3
+        channels = ChannelMap.inverse(self.actnorm.weights, self._permutation_weights)
+        x, log_scale = inverse(y, channels, type(self.coupling), self.coupling.run_network)
+        return x, -sum_over_event(log_scale, y) - self._channels_log_det(y)
+
+    @property
+    def _permutation_weights(self) -> PermutationWeights:
+        if isinstance(self.permutation, ReverseChannels):
+            return ChannelOrder.reverse(self.num_channels)
+        return self.permutation.weights
+
+    def _channels_log_det(self, x):
+        log_det = channel_map.log_abs_det(self.actnorm.weights, self._permutation_weights)
+        return shapes.num_positions(x) * log_det

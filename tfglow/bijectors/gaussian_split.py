@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors.coupling import named_network_variables
+from tfglow.bijectors.coupling import Network
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.bijectors.whitening import unwhiten, whiten
 from tfglow.networks import ScaledConv2D
 from tfglow.ops import shapes
 
@@ -18,16 +19,22 @@ class GaussianSplit(OnePassBijector):
     p(z₂ | z₁) = N(z₂; μ(z₁), σ(z₁)²) then is a standard Gaussian on ε (section 3.6).
 
     Args:
-      num_channels: C, even.
-      dtype: Of the variables and of the event.
+      num_channels: C, the channels of an event, even.
+      dtype: Dtype of the variables and of the event.
       validate_args: Whether to check at run time that inputs are finite.
-      name: Of the bijector.
+      name: Name of the bijector.
 
     Raises:
       ValueError: If `num_channels` is not even and positive, or an input has another number.
     """
 
-    def __init__(self, num_channels, dtype=tf.float32, validate_args=False, name="gaussian_split"):
+    def __init__(
+        self,
+        num_channels: int,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "gaussian_split",
+    ):
         parameters = dict(locals())
         super().__init__(
             parameters=parameters,
@@ -38,43 +45,38 @@ class GaussianSplit(OnePassBijector):
         )
         if num_channels % 2:
             raise ValueError(f"`num_channels` of {name} must be even, got {num_channels}.")
-        half = num_channels // 2
-        conv = ScaledConv2D(half, 2 * half, 3, dtype=tf.as_dtype(dtype).name, name="conv")
-        self._conv = self._no_dependency(conv)
-        self._conv_variables = list(named_network_variables(conv).values())
+        self.conv = ScaledConv2D(num_channels // 2, num_channels, 3, dtype=dtype, name="conv")
 
     @property
     def named_variables(self) -> dict[str, tf.Variable]:
-        """The convolution's variables by path."""
-        return named_network_variables(self._conv)
-
-    @property
-    def conv(self) -> ScaledConv2D:
-        """The convolution that maps z₁ to μ and log σ."""
-        return self._conv
-
-    def mean_and_log_scale(self, z1: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """μ and log σ of z₂ given z₁, each `[B, H, W, C/2]`."""
-        h = self._conv(z1)
-        *space, channels = shapes.shape_list(h)
-        return tuple(tf.unstack(tf.reshape(h, [*space, channels // 2, 2]), axis=-1))
+        """The convolution's variables by name: `conv/kernel`."""
+        return {f"conv/{name}": v for name, v in self.conv.named_variables.items()}
 
     def split(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """z₁, ε and log |det|: the forward map with its two halves apart, `[B, H, W, C]`."""
-        z1, z2 = tf.split(x, 2, axis=-1)
-        mean, log_scale = self.mean_and_log_scale(z1)
-        eps = (z2 - mean) * tf.exp(-log_scale)
-        return z1, eps, -tf.reduce_sum(log_scale, axis=[1, 2, 3])
+        """z₁, ε and log σ, `[B, H, W, C/2]` each: the forward map with its halves apart."""
+        return split(x, self.conv)
 
     def merge(self, z1: tf.Tensor, eps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """x and log |det|: the inverse map from its two halves."""
-        mean, log_scale = self.mean_and_log_scale(z1)
-        z2 = eps * tf.exp(log_scale) + mean
-        return tf.concat([z1, z2], axis=-1), tf.reduce_sum(log_scale, axis=[1, 2, 3])
+        """x `[B, H, W, C]` and log σ `[B, H, W, C/2]`: the inverse map of its two halves."""
+        return merge(z1, eps, self.conv)
 
     def _forward_and_log_det(self, x):
-        z1, eps, log_det = self.split(x)
-        return tf.concat([z1, eps], axis=-1), log_det
+        z1, eps, log_scale = self.split(x)
+        return shapes.join_channels(z1, eps), -tf.reduce_sum(log_scale, axis=[1, 2, 3])
 
     def _inverse_and_log_det(self, y):
-        return self.merge(*tf.split(y, 2, axis=-1))
+        x, log_scale = self.merge(*shapes.split_channels(y))
+        return x, tf.reduce_sum(log_scale, axis=[1, 2, 3])
+
+
+def split(x: tf.Tensor, conv: Network) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`GaussianSplit.split` with any map `conv` of z₁ to μ and log σ, interleaved."""
+    z1, z2 = shapes.split_channels(x)
+    mean, log_scale = shapes.split_pairs(conv(z1))
+    return z1, whiten(z2, mean, log_scale), log_scale
+
+
+def merge(z1: tf.Tensor, eps: tf.Tensor, conv: Network) -> tuple[tf.Tensor, tf.Tensor]:
+    """`GaussianSplit.merge` with any map `conv` of z₁ to μ and log σ, interleaved."""
+    mean, log_scale = shapes.split_pairs(conv(z1))
+    return shapes.join_channels(z1, unwhiten(eps, mean, log_scale)), log_scale

@@ -1,30 +1,110 @@
 """The invertible 1×1 convolution."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
-from tfglow.bijectors.channel_map import ChannelMap
+from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.config import PARAMETERIZATIONS
 from tfglow.ops import pixelwise, shapes
 
 
-class Invertible1x1Conv(ChannelMap):
+class LUWeights(NamedTuple):
+    """W = P·L·(U + diag(sign·exp(log_s))), equation 10; each `[..., C, C]` or `[..., C]`.
+
+    P and the signs are fixed, L is unit lower and U strictly upper triangular.
+    """
+
+    permutation: Any
+    sign: Any
+    lower: Any
+    upper: Any
+    log_s: Any
+
+    @classmethod
+    def initial(cls, num_channels: int, seed: int | None) -> "LUWeights":
+        """Those of a random rotation, float64 arrays."""
+        permutation, lower, upper = _plu(_random_rotation(num_channels, seed))
+        diagonal = np.diag(upper)
+        return cls(
+            permutation,
+            np.sign(diagonal),
+            np.tril(lower, -1),
+            np.triu(upper, 1),
+            np.log(np.abs(diagonal)),
+        )
+
+    def matrix(self, dtype: tf.DType) -> tf.Tensor:
+        """W, `[..., C, C]`."""
+        lower, upper = self._triangles(dtype)
+        return tf.matmul(self.permutation, tf.matmul(lower, upper))
+
+    def inverse_matrix(self, dtype: tf.DType) -> tf.Tensor:
+        """W⁻¹ = U⁻¹ L⁻¹ Pᵀ, `[..., C, C]`."""
+        lower, upper = self._triangles(dtype)
+        inverse = tf.linalg.triangular_solve(lower, tf.linalg.matrix_transpose(self.permutation))
+        return tf.linalg.triangular_solve(upper, inverse, lower=False)
+
+    def log_abs_det(self, dtype: tf.DType) -> tf.Tensor:
+        """log |det W| = Σ log_s (nats), `[...]`."""
+        return tf.reduce_sum(tf.cast(self.log_s, dtype), axis=-1)
+
+    def _triangles(self, dtype):
+        """L and U + diag(sign·exp(log_s)), each `[..., C, C]`."""
+        ones = np.ones([self.lower.shape[-1]] * 2)
+        below = tf.constant(np.tril(ones, -1), dtype)
+        above = tf.constant(np.triu(ones, 1), dtype)
+        unit = tf.constant(np.eye(len(ones)), dtype)
+        diagonal = unit * (self.sign * tf.exp(self.log_s))[..., tf.newaxis, :]
+        return self.lower * below + unit, self.upper * above + diagonal
+
+
+class FullWeights(NamedTuple):
+    """W itself, `[..., C, C]`; its log-determinant costs O(C³)."""
+
+    w: Any
+
+    @classmethod
+    def initial(cls, num_channels: int, seed: int | None) -> "FullWeights":
+        """A random rotation, a float64 array."""
+        return cls(_random_rotation(num_channels, seed))
+
+    def matrix(self, dtype: tf.DType) -> tf.Tensor:
+        """W, `[..., C, C]`."""
+        return tf.convert_to_tensor(self.w, dtype)
+
+    def inverse_matrix(self, dtype: tf.DType) -> tf.Tensor:
+        """W⁻¹, `[..., C, C]`."""
+        return tf.linalg.inv(self.matrix(dtype))
+
+    def log_abs_det(self, dtype: tf.DType) -> tf.Tensor:
+        """log |det W| (nats), `[...]`."""
+        return _log_abs_det(self.matrix(dtype))
+
+
+WEIGHTS = {"lu": LUWeights, "full": FullWeights}
+# Of these, what is not trained.
+FIXED = ("permutation", "sign")
+
+
+class Invertible1x1Conv(OnePassBijector):
     """A learned linear map of the channels, the same at every pixel (section 3.2).
 
     y = x W, on events `[H, W, C]`; log |det| = H·W·log |det W| (nats).
 
-    "lu" holds W = P·L·(U + diag(sign·exp(log_s))), equation 10, with a fixed permutation P and
-    fixed signs, L unit lower and U strictly upper triangular: log |det W| = Σ log_s.
-    "full" holds W itself, and its log-determinant costs O(C³). Both start at the same random
-    rotation for the same seed.
+    "lu" holds W as `LUWeights`, "full" as `FullWeights`. Both start at the same random rotation
+    for the same seed.
 
     Args:
-      num_channels: C.
+      num_channels: C, the channels of an event.
       parameterization: "lu" or "full".
-      seed: Of the initial rotation; None draws one.
-      dtype: Of the variables and of the event.
+      seed: Seed of the initial rotation; None draws one.
+      dtype: Dtype of the variables and of the event.
       validate_args: Whether to check at run time that inputs are finite.
-      name: Of the bijector.
+      name: Name of the bijector.
+      weights: What to compute with in place of variables of its own, as its parameterization
+        holds it.
 
     Raises:
       ValueError: If an argument is not one of these, or an input has another number of channels.
@@ -32,15 +112,16 @@ class Invertible1x1Conv(ChannelMap):
 
     def __init__(
         self,
-        num_channels,
-        parameterization="lu",
-        seed=None,
-        dtype=tf.float32,
-        validate_args=False,
-        name="invertible_1x1_conv",
+        num_channels: int,
+        parameterization: str = "lu",
+        seed: int | None = None,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "invertible_1x1_conv",
+        weights: LUWeights | FullWeights | None = None,
     ):
         parameters = dict(locals())
-        if parameterization not in PARAMETERIZATIONS:
+        if parameterization not in WEIGHTS:
             raise ValueError(
                 f"`parameterization` must be one of {', '.join(PARAMETERIZATIONS)}; "
                 f"got {parameterization!r}."
@@ -54,62 +135,39 @@ class Invertible1x1Conv(ChannelMap):
             name=name,
         )
         self._parameterization = parameterization
-        weight = _random_rotation(num_channels, seed)
-        if parameterization == "full":
-            self.w = tf.Variable(weight, dtype=dtype, name="w")
-        else:
-            permutation, lower, upper = _plu(weight)
-            diagonal = np.diag(upper)
-            self.permutation = tf.Variable(
-                permutation, trainable=False, dtype=dtype, name="permutation"
+        if weights is None:
+            initial = WEIGHTS[parameterization].initial(self.num_channels, seed)
+            weights = type(initial)(
+                **{
+                    field: tf.Variable(value, trainable=field not in FIXED, dtype=dtype, name=field)
+                    for field, value in initial._asdict().items()
+                }
             )
-            self.sign = tf.Variable(np.sign(diagonal), trainable=False, dtype=dtype, name="sign")
-            self.lower = tf.Variable(np.tril(lower, -1), dtype=dtype, name="lower")
-            self.upper = tf.Variable(np.triu(upper, 1), dtype=dtype, name="upper")
-            self.log_s = tf.Variable(np.log(np.abs(diagonal)), dtype=dtype, name="log_s")
+        for field, value in weights._asdict().items():
+            setattr(self, field, value)
 
     @property
     def parameterization(self) -> str:
         """ "lu" or "full"."""
         return self._parameterization
 
+    @property
+    def weights(self) -> LUWeights | FullWeights:
+        """What W is a function of."""
+        kind = WEIGHTS[self._parameterization]
+        return kind(*(getattr(self, field) for field in kind._fields))
+
     def weight(self) -> tf.Tensor:
         """W, `[C, C]`."""
-        return self.weight_from(self.num_channels, *self.weight_variables)
+        return self.weights.matrix(self.dtype)
 
     def inverse_weight(self) -> tf.Tensor:
         """W⁻¹, `[C, C]`."""
-        return self.inverse_weight_from(self.num_channels, *self.weight_variables)
+        return self.weights.inverse_matrix(self.dtype)
 
     def log_abs_det_weight(self) -> tf.Tensor:
         """log |det W|, a scalar (nats)."""
-        return self.log_abs_det_from(*self.weight_variables)
-
-    @property
-    def weight_variables(self):
-        if self._parameterization == "full":
-            return (self.w,)
-        return self.permutation, self.sign, self.lower, self.upper, self.log_s
-
-    def weight_from(self, num_channels, *values):
-        if self._parameterization == "full":
-            return tf.convert_to_tensor(values[0])
-        permutation, lower, upper = _triangles(num_channels, *values)
-        return tf.matmul(permutation, tf.matmul(lower, upper))
-
-    def inverse_weight_from(self, num_channels, *values):
-        if self._parameterization == "full":
-            return tf.linalg.inv(values[0])
-        permutation, lower, upper = _triangles(num_channels, *values)
-        # W⁻¹ = U⁻¹ L⁻¹ Pᵀ
-        inverse = tf.linalg.triangular_solve(lower, tf.linalg.matrix_transpose(permutation))
-        return tf.linalg.triangular_solve(upper, inverse, lower=False)
-
-    def log_abs_det_from(self, *values):
-        if self._parameterization == "full":
-            return _log_abs_det(tf.convert_to_tensor(values[0]))
-        *_, log_s = values
-        return tf.reduce_sum(log_s, axis=-1)
+        return self.weights.log_abs_det(self.dtype)
 
     def _forward_and_log_det(self, x):
         return pixelwise.linear(x, self.weight()), self._log_det(x)
@@ -119,16 +177,6 @@ class Invertible1x1Conv(ChannelMap):
 
     def _log_det(self, x):
         return shapes.num_positions(x) * self.log_abs_det_weight()
-
-
-def _triangles(num_channels, permutation, sign, lower, upper, log_s):
-    """P, L and U + diag(sign·exp(log_s)), each `[..., C, C]`."""
-    ones = np.ones([num_channels, num_channels])
-    below = tf.constant(np.tril(ones, -1), lower.dtype)
-    above = tf.constant(np.triu(ones, 1), lower.dtype)
-    unit = tf.constant(np.eye(num_channels), lower.dtype)
-    diagonal = unit * (sign * tf.exp(log_s))[..., tf.newaxis, :]
-    return permutation, lower * below + unit, upper * above + diagonal
 
 
 @tf.custom_gradient

@@ -1,12 +1,12 @@
 """The base of every bijector here: a direction's value and log-det come from one pass."""
 
 import abc
+import operator
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfglow.bijectors.one_pass_cache import OnePassCache
 from tfglow.ops import shapes
 
 tfb = tfp.bijectors
@@ -17,23 +17,47 @@ def own_name(variable: tf.Variable) -> str:
     return variable.name.rpartition("/")[2].partition(":")[0]
 
 
+class _NoMemory:
+    """A cache for TFP's bijectors that remembers nothing, and so answers with nothing stale.
+
+    TFP's own answers with what it computed for a tensor for as long as that is alive, whatever a
+    variable has become since, and in whichever replica it was.
+    """
+
+    def __init__(self, bijector: "OnePassBijector | None" = None):
+        self._bijector = bijector
+
+    def __get__(self, bijector: "OnePassBijector | None", owner: type) -> "_NoMemory":
+        return self if bijector is None else _NoMemory(bijector)
+
+    def forward(self, x: tf.Tensor, **kwargs: Any) -> tf.Tensor:
+        return self._bijector.forward_and_log_det(x, **kwargs)[0]
+
+    def inverse(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
+        return self._bijector.inverse_and_log_det(y, **kwargs)[0]
+
+    def forward_attributes(self, x: tf.Tensor, **kwargs: Any) -> dict[str, tf.Tensor]:
+        return {}
+
+    def inverse_attributes(self, y: tf.Tensor, **kwargs: Any) -> dict[str, tf.Tensor]:
+        return {}
+
+
 class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     """A bijector whose value and log-det are computed together, once a direction.
 
     To write one: call `super().__init__` with the constructor's `parameters`, create variables
     as `tf.Variable`, and implement `_forward_and_log_det` and `_inverse_and_log_det` for one
-    batch dimension. `forward`, `inverse` and both log-dets of TFP's interface derive from them
-    here, through TFP's cache, for any batch shape. A composition calls `forward_and_log_det`
-    and `inverse_and_log_det` of its parts and pays for no bookkeeping.
+    batch dimension of at least one row. `forward`, `inverse` and both log-dets of TFP's interface
+    derive from them here, for any batch shape. Whoever needs both value and log-det calls
+    `forward_and_log_det` or `inverse_and_log_det`, as `tfglow.FlowDistribution` does.
 
     Bijectors are equal only to themselves. (TFP compares constructor parameters, and would take
-    two layers of the same size, with different variables, for each other in its cache.)
+    two layers of the same size, with different variables, for each other.)
     """
 
-    _cache = OnePassCache(
-        forward_name="_value_and_attributes_forward",
-        inverse_name="_value_and_attributes_inverse",
-    )
+    # TFP asks this attribute of a bijector for values and log-dets; `tfb.FFJORD` sets it too.
+    _cache = _NoMemory()
 
     def __init__(
         self,
@@ -48,11 +72,8 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         inverse_event_ndims: int = 3,
     ):
         # A subclass that takes the argument names it among its parameters.
-        sized = num_channels is not None or "num_channels" in parameters
-        if sized and (type(num_channels) is not int or num_channels < 1):
-            raise ValueError(
-                f"`num_channels` of {name} must be a positive integer, got {num_channels!r}."
-            )
+        if num_channels is not None or "num_channels" in parameters:
+            num_channels = _positive_integer(num_channels, name)
         self._num_channels = num_channels
         super().__init__(
             forward_min_event_ndims=forward_event_ndims,
@@ -79,25 +100,49 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         """The layer's own variables by name."""
         return {own_name(variable): variable for variable in self.variables}
 
-    def forward_and_log_det(self, x: tf.Tensor, **kwargs) -> tuple[tf.Tensor, tf.Tensor]:
+    def forward_and_log_det(self, x: tf.Tensor, **kwargs: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """y = f(x) and log |det dy/dx| (nats), of shape [] where it is the same for every x."""
         return self._in_one_pass(self._forward_and_log_det, x, self.forward_min_event_ndims, kwargs)
 
-    def inverse_and_log_det(self, y: tf.Tensor, **kwargs) -> tuple[tf.Tensor, tf.Tensor]:
+    def inverse_and_log_det(self, y: tf.Tensor, **kwargs: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """x = f⁻¹(y) and log |det dx/dy| (nats), of shape [] where it is the same for every y."""
         return self._in_one_pass(self._inverse_and_log_det, y, self.inverse_min_event_ndims, kwargs)
 
     @abc.abstractmethod
-    def _forward_and_log_det(self, x: tf.Tensor, **kwargs) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, **kwargs: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """As `forward_and_log_det`, for exactly one batch dimension."""
 
     @abc.abstractmethod
-    def _inverse_and_log_det(self, y: tf.Tensor, **kwargs) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, **kwargs: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """As `inverse_and_log_det`, for exactly one batch dimension."""
 
     # There is no control flow for AutoGraph here, and much code to go through: it is left out.
     @tf.autograph.experimental.do_not_convert
     def _in_one_pass(self, function, x, event_ndims, kwargs):
+        x = self._checked(x, event_ndims)
+        batch_shape = shapes.shape_list(x)[:-event_ndims]
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        # What a map is told besides its input is one for each row, but for a dtype.
+        rows = {
+            name: tf.reshape(tf.broadcast_to(value, batch_shape), [-1])
+            for name, value in given.items()
+            if not isinstance(value, tf.DType)
+        }
+        num_rows = x.shape[0] if x.shape.rank == event_ndims + 1 else None
+        if not num_rows:
+            x = shapes.flatten_batch(x, event_ndims)
+            x, *padded = shapes.at_least_one_row(x, *rows.values())
+            rows = dict(zip(rows, padded, strict=True))
+        y, log_det = function(x, **{**given, **rows})
+        if num_rows:
+            return y, log_det
+        size = tf.reduce_prod(batch_shape) if batch_shape else 1
+        y = shapes.unflatten_batch(y[:size], batch_shape)
+        if log_det.shape.rank:
+            log_det = tf.reshape(log_det[:size], batch_shape)
+        return y, log_det
+
+    def _checked(self, x, event_ndims):
         x = tf.convert_to_tensor(x, self.dtype)
         if x.shape.rank is None or x.shape.rank < event_ndims:
             raise ValueError(
@@ -108,20 +153,7 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         if self._num_channels is not None and x.shape[-1] is None:
             # A number of channels that is not static is checked where it is known.
             x = tf.ensure_shape(x, [*x.shape[:-1], self._num_channels])
-        with tf.control_dependencies(self._runtime_checks(x) if self.validate_args else []):
-            batch_shape = shapes.shape_list(x)[:-event_ndims]
-            kwargs = {
-                name: tf.reshape(tf.broadcast_to(value, batch_shape), [-1])
-                for name, value in kwargs.items()
-                if value is not None
-            }
-            if x.shape.rank == event_ndims + 1:
-                return function(x, **kwargs)
-            y, log_det = function(shapes.flatten_batch(x, event_ndims), **kwargs)
-            y = shapes.unflatten_batch(y, batch_shape)
-            if log_det.shape.rank:
-                log_det = tf.reshape(log_det, batch_shape)
-            return y, log_det
+        return self._checked_at_run_time(x) if self.validate_args else x
 
     def _check_event_shape(self, event_shape: tf.TensorShape) -> None:
         """Refuses an event that does not fit the layer, as far as its shape is static."""
@@ -132,27 +164,11 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
                 f"got an input with {channels} channels (event shape {event_shape})."
             )
 
-    def _runtime_checks(self, x: tf.Tensor) -> list[tf.Operation]:
-        """What `validate_args` adds."""
-        return [tf.debugging.assert_all_finite(x, f"The input of {self.name} is not finite.")]
+    def _checked_at_run_time(self, x: tf.Tensor) -> tf.Tensor:
+        """`x`, with what `validate_args` adds."""
+        return tf.debugging.check_numerics(x, f"The input of {self.name} is not finite.")
 
-    # TFP's interface.
-
-    def _value_and_attributes_forward(self, x, **kwargs):
-        y, log_det = self.forward_and_log_det(x, **kwargs)
-        return y, {"ildj": -log_det}
-
-    def _value_and_attributes_inverse(self, y, **kwargs):
-        x, log_det = self.inverse_and_log_det(y, **kwargs)
-        return x, {"ildj": log_det}
-
-    # These are called where the cache has no log-det.
-
-    def _forward_log_det_jacobian(self, x, **kwargs):
-        return self.forward_and_log_det(x, **kwargs)[1]
-
-    def _inverse_log_det_jacobian(self, y, **kwargs):
-        return self.inverse_and_log_det(y, **kwargs)[1]
+    # TFP's interface. Values and log-dets that TFP asks for apart are computed apart.
 
     def _forward(self, x, **kwargs):
         return self.forward_and_log_det(x, **kwargs)[0]
@@ -160,7 +176,25 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     def _inverse(self, y, **kwargs):
         return self.inverse_and_log_det(y, **kwargs)[0]
 
+    def _forward_log_det_jacobian(self, x, **kwargs):
+        return self.forward_and_log_det(x, **kwargs)[1]
+
+    def _inverse_log_det_jacobian(self, y, **kwargs):
+        return self.inverse_and_log_det(y, **kwargs)[1]
+
     @classmethod
     def _parameter_properties(cls, dtype):
         # No constructor argument has a batch shape of its own.
         return {}
+
+
+def _positive_integer(num_channels, name):
+    try:
+        count = operator.index(num_channels)
+    except TypeError:
+        count = 0
+    if count < 1 or isinstance(num_channels, bool):
+        raise ValueError(
+            f"`num_channels` of {name} must be a positive integer, got {num_channels!r}."
+        )
+    return count

@@ -2,16 +2,26 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors.channel_map import ChannelMap
+from tfglow.bijectors.one_pass_bijector import OnePassBijector
 
 
-class ReverseChannels(ChannelMap):
+class ReverseChannels(OnePassBijector):
     """y[..., c] = x[..., C − 1 − c], on events `[H, W, C]`; log |det| = 0.
 
     The fixed permutation between couplings of NICE (Dinh et al. 2014), its own inverse.
+
+    Args:
+      dtype: Dtype of the event.
+      validate_args: Whether to check at run time that inputs are finite.
+      name: Name of the bijector.
     """
 
-    def __init__(self, dtype=tf.float32, validate_args=False, name="reverse_channels"):
+    def __init__(
+        self,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "reverse_channels",
+    ):
         parameters = dict(locals())
         super().__init__(
             parameters=parameters,
@@ -20,19 +30,6 @@ class ReverseChannels(ChannelMap):
             is_constant_jacobian=True,
             name=name,
         )
-
-    @property
-    def weight_variables(self):
-        return ()
-
-    def weight_from(self, num_channels):
-        return tf.reverse(tf.eye(num_channels, dtype=self.dtype), axis=[-1])
-
-    def inverse_weight_from(self, num_channels):
-        return self.weight_from(num_channels)
-
-    def log_abs_det_from(self):
-        return tf.zeros([], self.dtype)
 
     def _forward_and_log_det(self, x):
         return tf.reverse(x, axis=[-1]), tf.zeros([], x.dtype)

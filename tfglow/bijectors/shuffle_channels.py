@@ -1,23 +1,55 @@
 """RealNVP's permutation."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
-from tfglow.bijectors.channel_map import ChannelMap
+from tfglow.bijectors.one_pass_bijector import OnePassBijector
 
 
-class ShuffleChannels(ChannelMap):
+class ChannelOrder(NamedTuple):
+    """y[..., c] = x[..., indices[c]]; `indices` is `[..., C]`."""
+
+    indices: Any
+
+    def matrix(self, dtype: tf.DType) -> tf.Tensor:
+        """W, which is 1 at (indices[c], c), `[..., C, C]`."""
+        return tf.linalg.matrix_transpose(self.inverse_matrix(dtype))
+
+    def inverse_matrix(self, dtype: tf.DType) -> tf.Tensor:
+        """W⁻¹ = Wᵀ, which is 1 at (c, indices[c]), `[..., C, C]`."""
+        return tf.one_hot(self.indices, self.indices.shape[-1], dtype=dtype)
+
+    def log_abs_det(self, dtype: tf.DType) -> tf.Tensor:
+        """0."""
+        return tf.zeros([], dtype)
+
+    @classmethod
+    def random(cls, num_channels: int, seed: int | None) -> "ChannelOrder":
+        """A random order, an int32 array."""
+        order = np.random.default_rng(seed).permutation(num_channels)
+        return cls(order.astype(np.int32))
+
+    @classmethod
+    def reverse(cls, num_channels: int) -> "ChannelOrder":
+        """The last channel first, an int32 array."""
+        return cls(np.arange(num_channels - 1, -1, -1, np.int32))
+
+
+class ShuffleChannels(OnePassBijector):
     """y[..., c] = x[..., indices[c]], on events `[H, W, C]`; log |det| = 0.
 
     A fixed random permutation of the channels, held in a variable that is not trained, so that
     it is saved and restored with the model.
 
     Args:
-      num_channels: C.
-      seed: Of the permutation; None draws one.
-      dtype: Of the event.
+      num_channels: C, the channels of an event.
+      seed: Seed of the permutation; None draws one.
+      dtype: Dtype of the event.
       validate_args: Whether to check at run time that inputs are finite.
-      name: Of the bijector.
+      name: Name of the bijector.
+      weights: What to compute with in place of a variable of its own.
 
     Raises:
       ValueError: If `num_channels` is not positive, or an input has another number of channels.
@@ -25,11 +57,12 @@ class ShuffleChannels(ChannelMap):
 
     def __init__(
         self,
-        num_channels,
-        seed=None,
-        dtype=tf.float32,
-        validate_args=False,
-        name="shuffle_channels",
+        num_channels: int,
+        seed: int | None = None,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "shuffle_channels",
+        weights: ChannelOrder | None = None,
     ):
         parameters = dict(locals())
         super().__init__(
@@ -40,22 +73,15 @@ class ShuffleChannels(ChannelMap):
             is_constant_jacobian=True,
             name=name,
         )
-        order = np.random.default_rng(seed).permutation(num_channels)
-        self.indices = tf.Variable(order, trainable=False, dtype=tf.int32, name="indices")
+        if weights is None:
+            order = ChannelOrder.random(self.num_channels, seed).indices
+            weights = ChannelOrder(tf.Variable(order, trainable=False, name="indices"))
+        self.indices = weights.indices
 
     @property
-    def weight_variables(self):
-        return (self.indices,)
-
-    def weight_from(self, num_channels, indices):
-        return tf.linalg.matrix_transpose(self.inverse_weight_from(num_channels, indices))
-
-    def inverse_weight_from(self, num_channels, indices):
-        # W is 1 at (indices[c], c): W⁻¹ = Wᵀ at (c, indices[c]).
-        return tf.one_hot(indices, num_channels, dtype=self.dtype)
-
-    def log_abs_det_from(self, indices):
-        return tf.zeros([], self.dtype)
+    def weights(self) -> ChannelOrder:
+        """What it permutes by."""
+        return ChannelOrder(self.indices)
 
     def _forward_and_log_det(self, x):
         return tf.gather(x, self.indices, axis=-1), tf.zeros([], x.dtype)

@@ -14,9 +14,9 @@ class Squeeze(OnePassBijector):
 
     Args:
       factor: f.
-      dtype: Of the event.
+      dtype: Dtype of the event.
       validate_args: Whether to check at run time that inputs are finite.
-      name: Of the bijector.
+      name: Name of the bijector.
 
     Raises:
       ValueError: If `factor` is not an integer above 1, or does not divide an input's height and

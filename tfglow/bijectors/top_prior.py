@@ -2,9 +2,10 @@
 
 import tensorflow as tf
 
-from tfglow.bijectors.coupling import named_network_variables
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
-from tfglow.networks import LOG_SCALE_FACTOR, ScaledDense
+from tfglow.bijectors.whitening import unwhiten, whiten
+from tfglow.networks import ScaledDense
+from tfglow.networks.scale import LOG_SCALE_FACTOR
 from tfglow.ops import shapes
 from tfglow.ops.edge_channel import edge_response
 
@@ -20,12 +21,12 @@ class TopPrior(OnePassBijector):
     All start at zero, so the prior starts as N(0, I). Without either it stays there.
 
     Args:
-      num_channels: C.
+      num_channels: C, the channels of an event.
       learn_top: Whether μ and σ are learned apart from the label.
-      num_classes: Number of classes; 0 for no label.
-      dtype: Of the variables and of the event.
+      num_classes: Number of classes; 0 for a prior without labels.
+      dtype: Dtype of the variables and of the event.
       validate_args: Whether to check at run time that inputs are finite and labels in range.
-      name: Of the bijector.
+      name: Name of the bijector.
 
     Raises:
       ValueError: If `num_channels` is not positive or `num_classes` negative; in a map, if
@@ -34,12 +35,12 @@ class TopPrior(OnePassBijector):
 
     def __init__(
         self,
-        num_channels,
-        learn_top=True,
-        num_classes=0,
-        dtype=tf.float32,
-        validate_args=False,
-        name="top_prior",
+        num_channels: int,
+        learn_top: bool = True,
+        num_classes: int = 0,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "top_prior",
     ):
         parameters = dict(locals())
         super().__init__(
@@ -52,76 +53,88 @@ class TopPrior(OnePassBijector):
         )
         if not isinstance(num_classes, int) or num_classes < 0:
             raise ValueError(f"`num_classes` must be an integer >= 0, got {num_classes!r}.")
-        self._learn_top = learn_top
-        self._num_classes = num_classes
+        self.learn_top = learn_top
+        self.num_classes = num_classes
         outputs = 2 * num_channels
         if learn_top:
             self.edge_kernel = tf.Variable(tf.zeros([3, 3, 1, outputs], dtype), name="edge_kernel")
             self.b = tf.Variable(tf.zeros([outputs], dtype), name="b")
             self.logs = tf.Variable(tf.zeros([outputs], dtype), name="logs")
         if num_classes:
-            embedding = ScaledDense(
-                num_classes, outputs, dtype=tf.as_dtype(dtype).name, name="label_embedding"
-            )
-            self._label_embedding = self._no_dependency(embedding)
-            self._label_variables = list(named_network_variables(embedding).values())
+            # The linear map of the one-hot label, [B, num_classes] → [B, 2C].
+            self.label_embedding = ScaledDense(num_classes, outputs, dtype, name="label_embedding")
 
     @property
     def named_variables(self) -> dict[str, tf.Variable]:
-        """The prior's own variables by name, the label embedding's by path."""
+        """The prior's own variables by name, and the label embedding's: `label_embedding/b`."""
         named = {}
-        if self._learn_top:
+        if self.learn_top:
             named.update(edge_kernel=self.edge_kernel, b=self.b, logs=self.logs)
-        if self._num_classes:
-            named.update(named_network_variables(self._label_embedding))
+        if self.num_classes:
+            embedding = self.label_embedding.named_variables
+            named.update({f"label_embedding/{name}": v for name, v in embedding.items()})
         return named
 
-    @property
-    def label_embedding(self) -> ScaledDense:
-        """The linear map of the one-hot label, `[B, num_classes] → [B, 2C]`."""
-        return self._label_embedding
-
-    def mean_and_log_scale(self, z: tf.Tensor, labels: tf.Tensor | None = None):
-        """μ and log σ for events like `z` `[B, H, W, C]`; `[1 or B, H or 1, W or 1, C]` each."""
+    def mean_and_log_scale(
+        self, height: int | tf.Tensor, width: int | tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """μ and log σ of events of `[height, width, C]`, `[1 or B, H or 1, W or 1, C]` each."""
         parameters = tf.zeros([1, 1, 1, 2 * self.num_channels], self.dtype)
-        if self._learn_top:
-            edge = edge_response(self.edge_kernel, z)
+        if self.learn_top:
+            edge = edge_response(self.edge_kernel, height, width)  # [1, H, W, 2C]
             parameters += (edge + self.b) * tf.exp(LOG_SCALE_FACTOR * self.logs)
-        if self._num_classes:
-            one_hot = tf.one_hot(labels, self._num_classes, dtype=self.dtype)
-            parameters += self._label_embedding(one_hot)[:, None, None, :]  # [B, 1, 1, 2C]
-        return tf.split(parameters, 2, axis=-1)
+        if self.num_classes:
+            one_hot = tf.one_hot(labels, self.num_classes, dtype=self.dtype)
+            parameters += self.label_embedding(one_hot)[:, None, None, :]  # [B, 1, 1, 2C]
+        mean, log_scale = tf.split(parameters, 2, axis=-1)
+        return mean, log_scale
+
+    def whiten(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """ε, and log σ at every place, both `[B, H, W, C]` or what broadcasts to it."""
+        mean, log_scale = self._moments(z, labels)
+        return whiten(z, mean, log_scale), log_scale
+
+    def unwhiten(
+        self, eps: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """z, and log σ at every place, both `[B, H, W, C]` or what broadcasts to it."""
+        mean, log_scale = self._moments(eps, labels)
+        return unwhiten(eps, mean, log_scale), log_scale
 
     def _forward_and_log_det(self, x, labels=None):
-        mean, log_scale = self._checked(x, labels)
-        return (x - mean) * tf.exp(-log_scale), -self._sum(log_scale, x)
+        eps, log_scale = self.whiten(x, labels)
+        return eps, -self._sum(log_scale, x)
 
     def _inverse_and_log_det(self, y, labels=None):
-        mean, log_scale = self._checked(y, labels)
-        return y * tf.exp(log_scale) + mean, self._sum(log_scale, y)
+        z, log_scale = self.unwhiten(y, labels)
+        return z, self._sum(log_scale, y)
 
-    def _checked(self, z, labels):
-        if self._num_classes and labels is None:
+    def _moments(self, z, labels):
+        if self.num_classes and labels is None:
             raise ValueError(
-                f"{self.name} is conditional on {self._num_classes} classes and needs `labels`."
+                f"{self.name} is conditional on {self.num_classes} classes and needs `labels`."
             )
-        if labels is not None and not self._num_classes:
+        if labels is not None and not self.num_classes:
             raise ValueError(f"{self.name} is unconditional (num_classes = 0); got `labels`.")
-        if self._num_classes:
+        if self.num_classes:
             labels = tf.cast(labels, tf.int32)
             if self.validate_args:
-                message = f"A label is not in [0, {self._num_classes})."
+                message = f"A label is not in [0, {self.num_classes})."
                 low = tf.debugging.assert_non_negative(labels, message)
-                high = tf.debugging.assert_less(labels, self._num_classes, message)
+                high = tf.debugging.assert_less(labels, self.num_classes, message)
                 with tf.control_dependencies([c for c in (low, high) if c is not None]):
                     labels = tf.identity(labels)
-        return self.mean_and_log_scale(z, labels)
+        return self.mean_and_log_scale(*shapes.shape_list(z)[1:3], labels)
 
     def _sum(self, log_scale, z):
         """Σ log σ over an event, `[B]`, or `[]` where it is the same for all."""
-        height, width = shapes.shape_list(z)[1:3]
-        log_scale = tf.broadcast_to(
-            log_scale, [shapes.shape_list(log_scale)[0], height, width, self.num_channels]
-        )
-        total = tf.reduce_sum(log_scale, axis=[1, 2, 3])
-        return total if self._num_classes else total[0]
+        total = sum_over_image(log_scale, *shapes.shape_list(z)[1:3])
+        return total if self.num_classes else total[0]
+
+
+def sum_over_image(
+    log_scale: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+) -> tf.Tensor:
+    """Σ over H, W and C of `[1 or B, H or 1, W or 1, C]`, `[1 or B]`."""
+    rows, _, _, channels = shapes.shape_list(log_scale)
+    return tf.reduce_sum(tf.broadcast_to(log_scale, [rows, height, width, channels]), [1, 2, 3])

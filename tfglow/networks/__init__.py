@@ -1,17 +1,7 @@
 """The networks inside couplings, splits and priors."""
 
-from tfglow.networks.coupling_network import (
-    LOG_SCALE_FACTOR,
-    CouplingNetwork,
-    ScaledConv2D,
-    ScaledDense,
-    data_dependent_shift_and_log_scale,
-)
+from tfglow.networks.coupling_network import CouplingNetwork
+from tfglow.networks.scaled_conv2d import ScaledConv2D
+from tfglow.networks.scaled_dense import ScaledDense
 
-__all__ = [
-    "LOG_SCALE_FACTOR",
-    "CouplingNetwork",
-    "ScaledConv2D",
-    "ScaledDense",
-    "data_dependent_shift_and_log_scale",
-]
+__all__ = ["CouplingNetwork", "ScaledConv2D", "ScaledDense"]

@@ -1,5 +1,6 @@
 """Reads checkpoints that the official implementation (github.com/openai/glow) wrote."""
 
+import collections
 import os
 import re
 from typing import Any
@@ -39,9 +40,7 @@ def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
     for entry in table:
         # Everything is read before anything is assigned: a damaged file leaves no half model.
         values[entry.name] = _read(reader, entry, averaged)
-    for entry in table:
-        if entry.variable is not None:
-            entry.variable.assign(tf.cast(entry.convert(values[entry.name]), entry.variable.dtype))
+    _assign(table, values)
     return glow
 
 
@@ -168,6 +167,22 @@ def _check_fit(shapes, table, checkpoint):
     ]
     if problems:
         raise ValueError(f"{checkpoint!r} does not fit the configuration: {'; '.join(problems)}.")
+
+
+def _assign(table, values):
+    """Assigns each variable once: its value, or those of its steps, stacked."""
+    steps = collections.defaultdict(list)
+    for entry in table:
+        if entry.variable is None:
+            continue
+        value = entry.convert(values[entry.name])
+        if entry.step is None:
+            entry.variable.assign(tf.cast(value, entry.variable.dtype))
+        else:  # In order: the table goes from step to step.
+            steps[entry.variable.ref()].append(value)
+    for reference, stacked in steps.items():
+        variable = reference.deref()
+        variable.assign(tf.cast(np.stack(stacked), variable.dtype))
 
 
 def _read(reader, entry, averaged):

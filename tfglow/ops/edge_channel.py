@@ -6,7 +6,7 @@ last, to the input of every convolution larger than 1×1.
 
 import tensorflow as tf
 
-from tfglow.ops import pixelwise, shapes
+from tfglow.ops import pixelwise
 from tfglow.ops.patches import pad_image, patches, sum_patches
 
 
@@ -20,10 +20,14 @@ def edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
     # The gradient of tf.gather, of which `patches` is made, is a slow scatter.
     @tf.custom_gradient
     def extract(x):
-        windows = patches(append_edge_channel(x, size), size)
-        return windows, lambda upstream: sum_patches(upstream, size)[..., :-1]
+        return plain_edge_patches(x, size), lambda upstream: sum_patches(upstream, size)[..., :-1]
 
     return extract(x)
+
+
+def plain_edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
+    """As `edge_patches`, without its gradient, of which an export has no use."""
+    return patches(append_edge_channel(x, size), size)
 
 
 def append_edge_channel(x: tf.Tensor, size: int) -> tf.Tensor:
@@ -51,18 +55,20 @@ def split_edge_kernel(kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return split(kernel)
 
 
-def edge_response(edge_kernel: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """What the edge channel adds to a SAME convolution.
+def edge_response(
+    edge_kernel: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+) -> tf.Tensor:
+    """What the edge channel adds to a SAME convolution of images of `[height, width]`.
 
     Args:
-      edge_kernel: `[k, k, 1, filters]`.
-      x: The convolution's input, `[B, H, W, C]`, of which only the shape matters.
+      edge_kernel: The kernel's part for the edge channel, `[k, k, 1, filters]`.
+      height: H of the images.
+      width: W of the images.
 
     Returns:
       `[1, H, W, filters]`.
     """
     size, _, _, filters = edge_kernel.shape
-    height, width = shapes.shape_list(x)[1:3]
     inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
     # What each pixel's window sees of the edge, a constant where H and W are.
     windows = patches(pad_image(inside, *_padding(size), constant_values=1), size)  # [1, H, W, k·k]

@@ -4,18 +4,6 @@ import tensorflow as tf
 
 from tfglow.ops import shapes
 
-# Measured on CPUs, forward alone. With its gradients the product was faster for 128 filters, too.
-_MANY_FILTERS = 256
-
-
-def are_faster(kernel: tf.Tensor) -> bool:
-    """Whether for inference, without gradients, a product of patches beats the convolution.
-
-    Args:
-      kernel: `[k, k, C, filters]`, of few channels C.
-    """
-    return kernel.shape[-1] >= _MANY_FILTERS
-
 
 def patches(x: tf.Tensor, size: int) -> tf.Tensor:
     """The windows of a VALID convolution, in the order of a kernel `[k, k, C, filters]`.

@@ -27,6 +27,17 @@ def unflatten_batch(x: tf.Tensor, batch_shape: list[int | tf.Tensor]) -> tf.Tens
     return tf.reshape(x, [*batch_shape, *shape_list(x)[1:]])
 
 
+def at_least_one_row(*tensors: tf.Tensor) -> list[tf.Tensor]:
+    """The tensors `[B, ...]` with a row of zeros added where B is 0, which costs nothing elsewhere.
+
+    oneDNN's float32 convolution answers 0 rows with as many channels as its input has.
+    """
+    if tensors[0].shape[0]:
+        return list(tensors)
+    missing = tf.cast(tf.shape(tensors[0])[0] == 0, tf.int32)
+    return [tf.pad(t, [[0, missing]] + [[0, 0]] * (t.shape.rank - 1)) for t in tensors]
+
+
 # The two below serve functions whose gradient XLA compiles apart from them. tf.split and tf.concat
 # would hand their axis from one to the other, and XLA, which needs it as a constant, would take all
 # of the function's inputs for constants, and compile again for every batch.

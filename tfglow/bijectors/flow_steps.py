@@ -1,0 +1,310 @@
+"""The flow steps of a level, whose weights are stacked."""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.bijectors import channel_map, flow_step
+from tfglow.bijectors.actnorm import ActNorm
+from tfglow.bijectors.additive_coupling import AdditiveCoupling
+from tfglow.bijectors.affine_coupling import AffineCoupling
+from tfglow.bijectors.channel_map import ActNormWeights, ChannelMap, PermutationWeights
+from tfglow.bijectors.flow_step import FlowStep
+from tfglow.bijectors.invertible_1x1_conv import FIXED, WEIGHTS, Invertible1x1Conv
+from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.bijectors.recompute import recomputed
+from tfglow.bijectors.reverse_channels import ReverseChannels
+from tfglow.bijectors.shuffle_channels import ChannelOrder, ShuffleChannels
+from tfglow.networks import CouplingNetwork, coupling_network
+from tfglow.networks.coupling_network import NetworkWeights
+from tfglow.networks.scale import data_dependent_shift_and_log_scale
+from tfglow.ops import shapes
+
+_COUPLINGS = {"affine": AffineCoupling, "additive": AdditiveCoupling}
+
+
+class StepWeights(NamedTuple):
+    """What a flow step computes with, or K of them, `[K, ...]`."""
+
+    actnorm: ActNormWeights
+    permutation: PermutationWeights
+    network: NetworkWeights
+
+
+class FlowSteps(OnePassBijector):
+    """K flow steps in a row, on `[H, W, C]`; log |det| is the sum of theirs.
+
+    The weights of the steps are stacked, one variable a kind, `[K, ...]`. A step is one traced
+    function of its weights that is called K times, eagerly and in a graph: tracing takes a K-th of
+    the time. The channel maps of all steps are worked out together, the rest of a step's constants
+    inside it, where they still are in the cache. `steps[k]` is a view of one step, a `FlowStep`
+    that computes with the values that its weights have then.
+
+    Args:
+      num_steps: K.
+      num_channels: C, the channels of an event, even.
+      coupling: "affine" or "additive".
+      permutation: "invertible_1x1_conv", "shuffle" or "reverse".
+      parameterization: "lu" or "full": how a 1×1 convolution holds its matrix.
+      width: Channels of the coupling networks' hidden layers.
+      seed: Seed of the first step's initial weights; step k takes `seed` + k.
+      recompute: Whether the backward pass computes the inside of a step again, instead of the
+        forward pass keeping it: what is kept grows with K by a step's input alone.
+      network_dtype: Dtype of the coupling networks' arithmetic, where a call gives none.
+      dtype: Dtype of the weights and of the event.
+      validate_args: Whether to check at run time that the input of every step is finite.
+      name: Name of the bijector; `steps[k]` appends `_step{k}`.
+
+    Raises:
+      ValueError: If a count is not positive, `num_channels` is odd, or there is no such coupling
+        or permutation.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        num_channels: int,
+        coupling: str = "affine",
+        permutation: str = "invertible_1x1_conv",
+        parameterization: str = "lu",
+        width: int = 512,
+        seed: int = 0,
+        recompute: bool = False,
+        network_dtype: tf.DType | None = None,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "flow_steps",
+    ):
+        parameters = dict(locals())
+        super().__init__(
+            parameters=parameters,
+            num_channels=num_channels,
+            dtype=dtype,
+            validate_args=validate_args,
+            name=name,
+        )
+        permutations = ("invertible_1x1_conv", "shuffle", "reverse")
+        for field, value, choices in (
+            ("coupling", coupling, _COUPLINGS),
+            ("permutation", permutation, permutations),
+            ("parameterization", parameterization, WEIGHTS),
+        ):
+            if value not in choices:
+                raise ValueError(
+                    f"`{field}` of {name} must be one of {', '.join(choices)}; got {value!r}."
+                )
+        if num_steps < 1:
+            raise ValueError(f"`num_steps` of {name} must be at least 1, got {num_steps!r}.")
+        if num_channels % 2:
+            raise ValueError(f"`num_channels` of {name} must be even, got {num_channels!r}.")
+        self.coupling_class = _COUPLINGS[coupling]
+        self.width = width
+        self.network_dtype = tf.as_dtype(network_dtype or dtype)
+        self._num_steps = num_steps
+        self._permutation = permutation
+        self._parameterization = parameterization
+        initial = [self._initial_weights(seed + k) for k in range(num_steps)]
+        stacked = tf.nest.map_structure(lambda *values: np.stack(values), *initial)
+        self.weights = _as_variables(stacked, self.dtype)
+        if permutation == "reverse":  # A constant: nothing to save.
+            self.weights = self.weights._replace(permutation=stacked.permutation)
+        # A second batch size is traced as any batch size.
+        traced = functools.partial(tf.function, autograph=False, reduce_retracing=True)
+        wrap = recomputed if recompute else traced
+        # One for the flow and all of its replicas: functions of weights, which hold none.
+        self._run_forward: Callable[..., Any] = wrap(self._forward_step)
+        self._run_inverse: Callable[..., Any] = wrap(self._inverse_step)
+
+    @property
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Every variable by its kind: `actnorm/logs`, `network/conv_1/kernel`; each `[K, ...]`."""
+        return dict(_named(self.weights))
+
+    def __len__(self) -> int:
+        return self._num_steps
+
+    def __getitem__(self, k: int) -> FlowStep:
+        """A view of one step, with the values that its weights have now."""
+        if not -len(self) <= k < len(self):
+            raise IndexError(f"{self.name} has {len(self)} steps, got {k}.")
+        k %= len(self)
+        weights = tf.nest.map_structure(lambda value: tf.convert_to_tensor(value)[k], self.weights)
+        name = f"{self.name}_step{k}"
+        common = {"dtype": self.dtype, "validate_args": self.validate_args}
+        network = CouplingNetwork(
+            *self._network_channels,
+            self.width,
+            dtype=self.dtype,
+            compute_dtype=self.network_dtype,
+            weights=weights.network,
+            name=f"{name}_network",
+        )
+        coupling_name = next(n for n, c in _COUPLINGS.items() if c is self.coupling_class)
+        return FlowStep(
+            ActNorm(self.num_channels, weights=weights.actnorm, name=f"{name}_actnorm", **common),
+            self._permutation_view(weights.permutation, f"{name}_{self._permutation}", common),
+            self.coupling_class(network, name=f"{name}_{coupling_name}_coupling", **common),
+            name=name,
+            **common,
+        )
+
+    def __iter__(self) -> Iterator[FlowStep]:
+        return (self[k] for k in range(len(self)))
+
+    def unstacked(self) -> list[StepWeights]:
+        """The weights of each step, as tensors with the values that they have now."""
+        return _unstacked(self.weights)
+
+    def initialize(self, x: tf.Tensor) -> tf.Tensor:
+        """Initialises the steps in order on one batch `[B, H, W, C]`; returns the output on it."""
+        x = self._checked(x, 3)
+        run = tf.function(self._initialized_step, autograph=False)
+        values = []
+        for weights in self.unstacked():
+            x, *step_values = run(x, weights)
+            values.append(step_values)
+        actnorm, hidden = tf.nest.map_structure(_stack, *values)
+        self.weights.actnorm.b.assign(actnorm.b)
+        self.weights.actnorm.logs.assign(actnorm.logs)
+        convs = (self.weights.network.conv_1, self.weights.network.conv_2)
+        for conv, (b, logs) in zip(convs, hidden, strict=True):
+            conv.b.assign(b)
+            conv.logs.assign(logs)
+        return x
+
+    def forward_in_turn(
+        self, x: tf.Tensor, network_dtype: tf.DType | None = None
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor | None]]:
+        """Each step's output, and what its coupling's log-det is the sum of (None: 0)."""
+        channels = _unstacked(ChannelMap.forward(*self._channel_weights))
+        networks = _unstacked(self.weights.network)
+        for k, step in enumerate(zip(channels, networks, strict=True)):
+            x = self._checked_step(x, k)
+            x, log_scale = _pair(self._run_forward(x, *step, network_dtype or self.network_dtype))
+            yield x, log_scale
+
+    def _forward_and_log_det(self, x, network_dtype=None):
+        outputs, log_scales = zip(*self.forward_in_turn(x, network_dtype), strict=True)
+        return outputs[-1], self._channels_log_det(x) + sum_of_steps(log_scales, x)
+
+    def _inverse_and_log_det(self, y, network_dtype=None):
+        channels = _unstacked(ChannelMap.inverse(*self._channel_weights))
+        networks = _unstacked(self.weights.network)
+        log_scales = []
+        for k, step in reversed(list(enumerate(zip(channels, networks, strict=True)))):
+            y = self._checked_step(y, k)
+            y, log_scale = _pair(self._run_inverse(y, *step, network_dtype or self.network_dtype))
+            log_scales.append(log_scale)
+        return y, -self._channels_log_det(y) - sum_of_steps(log_scales, y)
+
+    def _forward_step(self, x, channels, network, network_dtype):
+        network = self._network(x, network, network_dtype)
+        return flow_step.forward(x, channels, self.coupling_class, network)
+
+    def _inverse_step(self, y, channels, network, network_dtype):
+        network = self._network(y, network, network_dtype)
+        return flow_step.inverse(y, channels, self.coupling_class, network)
+
+    def _network(self, x, weights, dtype):
+        """A coupling's network for images of the size of `x`."""
+        height, width = shapes.shape_list(x)[1:3]
+        folded = coupling_network.fold(weights, height, width, dtype)
+        return functools.partial(coupling_network.apply, folded)
+
+    def _initialized_step(self, x, weights):
+        """The step's output on `x`, and the values of all that it normalises."""
+        actnorm = ActNormWeights(*data_dependent_shift_and_log_scale(x))
+        x = ChannelMap.forward(actnorm, weights.permutation)(x)
+        x1 = tf.cast(shapes.split_channels(x)[0], self.network_dtype)
+        network = coupling_network.initialized(weights.network, x1)
+        run = self._network(x, network, self.network_dtype)
+        y, _ = self.coupling_class.forward_map(x, run)
+        hidden = [(conv.b, conv.logs) for conv in (network.conv_1, network.conv_2)]
+        return y, actnorm, hidden
+
+    @property
+    def _channel_weights(self):
+        # Read here, in the replica that asks: a `tf.function` takes a variable of a distribution
+        # strategy for a constant, and would go on with that of its first call.
+        actnorm = tf.nest.map_structure(tf.convert_to_tensor, self.weights.actnorm)
+        return actnorm, tf.nest.map_structure(tf.convert_to_tensor, self.weights.permutation)
+
+    def _channels_log_det(self, x):
+        """log |det| of all steps' channel maps, `[]`."""
+        return shapes.num_positions(x) * channel_map.log_abs_det(*self._channel_weights)
+
+    def _checked_step(self, x, k):
+        if not self.validate_args:
+            return x
+        return tf.debugging.check_numerics(x, f"The input of {self.name}_step{k} is not finite.")
+
+    @property
+    def _network_channels(self):
+        half = self.num_channels // 2
+        return half, half * self.coupling_class.outputs_per_channel
+
+    def _initial_weights(self, seed):
+        channels = self.num_channels
+        if self._permutation == "invertible_1x1_conv":
+            permutation = WEIGHTS[self._parameterization].initial(channels, seed)
+        elif self._permutation == "shuffle":
+            permutation = ChannelOrder.random(channels, seed)
+        else:
+            permutation = ChannelOrder.reverse(channels)
+        zeros = np.zeros([channels], np.float32)
+        network = coupling_network.initial_weights(*self._network_channels, self.width, seed)
+        return StepWeights(ActNormWeights(zeros, zeros), permutation, network)
+
+    def _permutation_view(self, weights, name, common):
+        if self._permutation == "reverse":
+            return ReverseChannels(name=name, **common)
+        if self._permutation == "shuffle":
+            return ShuffleChannels(self.num_channels, weights=weights, name=name, **common)
+        return Invertible1x1Conv(
+            self.num_channels, self._parameterization, weights=weights, name=name, **common
+        )
+
+
+def sum_of_steps(log_scales: Sequence[tf.Tensor | None], x: tf.Tensor) -> tf.Tensor:
+    """Σ over steps, H, W and C of log-scales, `[B]`; 0, `[]`, where there are none."""
+    if log_scales[0] is None:
+        return tf.zeros([], x.dtype)
+    # Steps first, then pixels: sums of whole tensors are cheaper than reductions.
+    return tf.reduce_sum(tf.add_n(log_scales), axis=[1, 2, 3])
+
+
+def _as_variables(values, dtype, name=None):
+    """A structure of arrays as one of variables, each named by its field."""
+    if isinstance(values, tuple):
+        fields = values._asdict().items()
+        return type(values)(*(_as_variables(value, dtype, field) for field, value in fields))
+    if name == "indices":
+        return tf.Variable(values, trainable=False, name=name)
+    return tf.Variable(values, trainable=name not in FIXED, dtype=dtype, name=name)
+
+
+def _named(weights, prefix=""):
+    """The variables of a structure with their paths."""
+    for field, value in zip(weights._fields, weights, strict=True):
+        if isinstance(value, tuple):
+            yield from _named(value, f"{prefix}{field}/")
+        elif isinstance(value, tf.Variable):
+            yield f"{prefix}{field}", value
+
+
+def _unstacked(stacked):
+    """K structures of one of `[K, ...]`. The slices share its memory where that is aligned."""
+    slices = [tf.unstack(tf.convert_to_tensor(value)) for value in tf.nest.flatten(stacked)]
+    return [tf.nest.pack_sequence_as(stacked, list(step)) for step in zip(*slices, strict=True)]
+
+
+def _stack(*values):
+    return tf.stack(values)
+
+
+def _pair(results):
+    """A value and its log-scale, where a function could not return None for that."""
+    return results if isinstance(results, (tuple, list)) else (results, None)

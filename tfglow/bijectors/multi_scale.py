@@ -1,0 +1,80 @@
+"""The walk over the levels, which every flow takes: one that learns and one that is frozen."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfglow.bijectors.level import Level
+from tfglow.bijectors.top_prior import TopPrior, sum_over_image
+from tfglow.ops import shapes
+
+
+def forward(
+    levels: Sequence[Level],
+    top_prior: TopPrior | Any,
+    x: tf.Tensor,
+    labels: tf.Tensor | None = None,
+    network_dtype: tf.DType | None = None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """From data to latent.
+
+    Args:
+      levels: The levels, from data to latent.
+      top_prior: A `TopPrior`, or what has its method `whiten`.
+      x: Continuous images, `[B, H, W, C]`.
+      labels: int `[B]`, for a conditional prior.
+      network_dtype: Dtype of the coupling networks' arithmetic; None for the steps' own.
+
+    Returns:
+      The latent `[B, D]`, log |det| `[B]`, and the top latent before its prior whitens it,
+      `[B, h, w, c]`.
+    """
+    # A log-det that no layer makes depend on the image is [] until here.
+    log_det = tf.zeros(tf.shape(x)[:1], x.dtype)
+    latents = []
+    for level in levels:
+        x, eps, level_log_det = level.forward(x, network_dtype)
+        log_det += level_log_det
+        if eps is not None:
+            latents.append(eps)
+    eps, log_scale = top_prior.whiten(x, labels)
+    log_det -= sum_over_image(log_scale, *shapes.shape_list(x)[1:3])
+    return flatten_latents([*latents, eps]), log_det, x
+
+
+def inverse(
+    levels: Sequence[Level],
+    top_prior: TopPrior | Any,
+    latent: tf.Tensor,
+    latent_shapes: Sequence[tuple[int, int, int]],
+    labels: tf.Tensor | None = None,
+    network_dtype: tf.DType | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """From a latent `[B, D]` to data `[B, H, W, C]` and log |det| `[B]`; see `forward`."""
+    *latents, eps = unflatten_latents(latent, latent_shapes)
+    x, log_scale = top_prior.unwhiten(eps, labels)
+    log_det = tf.zeros(tf.shape(latent)[:1], x.dtype)
+    log_det += sum_over_image(log_scale, *shapes.shape_list(x)[1:3])
+    for level, eps in zip(reversed(levels), [None, *reversed(latents)], strict=True):
+        x, level_log_det = level.inverse(x, eps, network_dtype)
+        log_det += level_log_det
+    return x, log_det
+
+
+def flatten_latents(latents: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Each level's ε, `[B, h, w, c]` → `[B, D]`."""
+    flat = [tf.reshape(eps, [-1, math.prod(eps.shape[1:])]) for eps in latents]
+    return tf.concat(flat, axis=-1)
+
+
+def unflatten_latents(
+    latent: tf.Tensor, latent_shapes: Sequence[tuple[int, int, int]]
+) -> list[tf.Tensor]:
+    """`[B, D]` → each level's ε, `[B, h, w, c]`."""
+    sizes = [math.prod(shape) for shape in latent_shapes]
+    parts = tf.split(latent, sizes, axis=-1)
+    return [
+        tf.reshape(part, [-1, *shape]) for part, shape in zip(parts, latent_shapes, strict=True)
+    ]

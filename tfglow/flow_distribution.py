@@ -1,0 +1,101 @@
+"""A transformed distribution whose likelihoods take one pass."""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfglow.bijectors import OnePassBijector
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+
+
+class FlowDistribution(tfd.TransformedDistribution):
+    """A `tfd.TransformedDistribution` that runs every layer once for a likelihood.
+
+    log p(y) = log p_base(x) + log |det dx/dy|, x = bijector⁻¹(y), with both from one pass of each
+    of tfglow's bijectors, also inside `tfb.Invert` and `tfb.Chain`. TFP's own class asks for x and
+    for the log-det apart, and knows by its cache that they belong together; that cache answers,
+    too, with what a changed variable has made stale.
+
+    Args:
+      distribution: The base, such as a standard Gaussian.
+      bijector: From the base's events to data.
+      **kwargs: The other arguments of `tfd.TransformedDistribution`, such as `name`.
+    """
+
+    def _log_prob(self, y, distribution_kwargs=None, bijector_kwargs=None):
+        x, log_det = inverse_and_log_det(self.bijector, y, self._event_ndims(), bijector_kwargs)
+        base = self.distribution.log_prob(x, **(distribution_kwargs or {}))
+        return base + tf.cast(log_det, base.dtype)
+
+    def _sample_and_log_prob(
+        self, sample_shape, seed, distribution_kwargs=None, bijector_kwargs=None
+    ):
+        x, base = self.distribution.experimental_sample_and_log_prob(
+            sample_shape, seed=seed, **(distribution_kwargs or {})
+        )
+        ndims = self.distribution.event_shape.rank
+        y, log_det = forward_and_log_det(self.bijector, x, ndims, bijector_kwargs)
+        return y, base - tf.cast(log_det, base.dtype)
+
+    def _event_ndims(self):
+        return self.event_shape.rank
+
+
+def forward_and_log_det(
+    bijector: tfb.Bijector, x: tf.Tensor, event_ndims: int, kwargs: dict[str, Any] | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """y and log |det dy/dx| (nats) of any bijector, in one pass where its layers have one.
+
+    Args:
+      bijector: A bijector of tfglow or TFP, also `tfb.Invert` and `tfb.Chain` of such.
+      x: The input.
+      event_ndims: Dimensions of an event of `x`.
+      kwargs: What the bijector's maps take besides. Of a chain: by the names of its parts.
+    """
+    kwargs = kwargs or {}
+    if isinstance(bijector, tfb.Invert):
+        return inverse_and_log_det(bijector.bijector, x, event_ndims, kwargs)
+    if isinstance(bijector, tfb.Chain):
+        return _in_turn(forward_and_log_det, reversed(bijector.bijectors), x, event_ndims, kwargs)
+    if isinstance(bijector, OnePassBijector):
+        y, log_det = bijector.forward_and_log_det(x, **kwargs)
+        return y, _over_event(log_det, x, bijector.forward_min_event_ndims, event_ndims)
+    y = bijector.forward(x, **kwargs)
+    return y, bijector.forward_log_det_jacobian(x, event_ndims, **kwargs)
+
+
+def inverse_and_log_det(
+    bijector: tfb.Bijector, y: tf.Tensor, event_ndims: int, kwargs: dict[str, Any] | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """x and log |det dx/dy| (nats); see `forward_and_log_det`."""
+    kwargs = kwargs or {}
+    if isinstance(bijector, tfb.Invert):
+        return forward_and_log_det(bijector.bijector, y, event_ndims, kwargs)
+    if isinstance(bijector, tfb.Chain):
+        return _in_turn(inverse_and_log_det, bijector.bijectors, y, event_ndims, kwargs)
+    if isinstance(bijector, OnePassBijector):
+        x, log_det = bijector.inverse_and_log_det(y, **kwargs)
+        return x, _over_event(log_det, y, bijector.inverse_min_event_ndims, event_ndims)
+    x = bijector.inverse(y, **kwargs)
+    return x, bijector.inverse_log_det_jacobian(y, event_ndims, **kwargs)
+
+
+def _in_turn(direction, bijectors, x, event_ndims, kwargs):
+    total = 0.0
+    for bijector in bijectors:
+        batch_ndims = x.shape.rank - event_ndims
+        x, log_det = direction(bijector, x, event_ndims, kwargs.get(bijector.name))
+        total += log_det
+        event_ndims = x.shape.rank - batch_ndims
+    return x, total
+
+
+def _over_event(log_det, x, min_event_ndims, event_ndims):
+    """The log-det of an event of more dimensions than the bijector's own."""
+    extra = event_ndims - min_event_ndims
+    if not extra:
+        return log_det
+    shape = tf.shape(x)[: x.shape.rank - min_event_ndims]
+    return tf.reduce_sum(tf.broadcast_to(log_det, shape), axis=list(range(-extra, 0)))

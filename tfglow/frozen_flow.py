@@ -1,0 +1,252 @@
+"""A flow whose constants are worked out once: for whoever computes with weights that stay."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.bijectors import GlowFlow, channel_map, flow_step, gaussian_split, multi_scale
+from tfglow.bijectors.channel_map import ChannelMap
+from tfglow.bijectors.coupling import Coupling
+from tfglow.bijectors.flow_steps import FlowSteps, StepWeights, sum_of_steps
+from tfglow.bijectors.level import Level
+from tfglow.bijectors.whitening import unwhiten, whiten
+from tfglow.networks import coupling_network, scaled_conv2d
+from tfglow.networks.coupling_network import FoldedNetwork
+from tfglow.networks.scaled_conv2d import FoldedConv
+from tfglow.ops import pixelwise
+
+
+class FrozenFlow(tf.Module):
+    """A `GlowFlow` with everything folded that depends on its weights alone.
+
+    It takes the same way through the same functions as the flow: the channel maps of a step, the
+    kernels with their scales and what the edge of the image adds are worked out here, in float64,
+    and held as variables that are not trained. What the flow becomes afterwards does not show.
+
+    Args:
+      flow: The flow.
+      dtype: Dtype of the frozen flow, its variables and its log-dets.
+      network_dtype: Dtype of the coupling networks' convolutions; None for `dtype`.
+      name: Name of the module.
+
+    Raises:
+      ValueError: If a weight is not finite, or a step cannot be inverted.
+    """
+
+    def __init__(
+        self,
+        flow: GlowFlow,
+        dtype: tf.DType = tf.float32,
+        network_dtype: tf.DType | None = None,
+        name: str = "flow",
+    ):
+        super().__init__(name=name)
+        _check_finite(flow)
+        config = flow.config
+        self._latent_shapes = tuple(flow.latent_shapes)
+        hold = functools.partial(_hold, dtype=dtype)
+        self.levels = []
+        for number, level in enumerate(flow.levels):
+            height, width, _ = config.level_shape(number)
+            steps = FrozenSteps(level.steps, height, width, dtype, network_dtype or dtype)
+            split = None
+            if level.split is not None:
+                conv = scaled_conv2d.fold(
+                    _in_float64(level.split.conv.weights), height, width, tf.float64, False
+                )
+                split = FrozenSplit(hold(conv))
+            self.levels.append(Level(steps, split, name=level.name))
+        self.top_prior = FrozenTopPrior(**hold(_top_constants(flow)))
+
+    def forward(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """The latent `[B, D]` and log |det| `[B]` (nats).
+
+        Args:
+          x: Continuous images, `[B, H, W, C]`, at least one.
+          labels: int `[B]`, in range, for a conditional model.
+        """
+        return multi_scale.forward(self.levels, self.top_prior, x, labels)[:2]
+
+    def inverse(self, latent: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Continuous images `[B, H, W, C]` of latents `[B, D]`; `labels` as for `forward`."""
+        return multi_scale.inverse(
+            self.levels, self.top_prior, latent, self._latent_shapes, labels
+        )[0]
+
+
+class FrozenStep(NamedTuple):
+    """What a flow step computes with in both directions."""
+
+    forward: ChannelMap
+    inverse: ChannelMap
+    network: FoldedNetwork
+
+
+class FrozenSteps(tf.Module):
+    """`FlowSteps` for images of one size, whose constants are worked out."""
+
+    def __init__(
+        self, steps: FlowSteps, height: int, width: int, dtype: tf.DType, network_dtype: tf.DType
+    ):
+        super().__init__(name=steps.name)
+        self.dtype = dtype
+        self._coupling: type[Coupling] = steps.coupling_class
+        weights = [_in_float64(step) for step in steps.unstacked()]
+        self._log_det = (
+            height
+            * width
+            * sum(
+                float(channel_map.log_abs_det(step.actnorm, step.permutation)) for step in weights
+            )
+        )
+        self.steps = []
+        for k, step in enumerate(weights):
+            forward, inverse = _channel_maps(step, f"{steps.name}_step{k}")
+            network = coupling_network.fold(step.network, height, width, tf.float64, False)
+            if not _is_finite(*tf.nest.flatten(network)):
+                raise _not_finite(f"The network of {steps.name}_step{k}")
+            maps = _hold((forward, inverse), dtype)
+            self.steps.append(FrozenStep(*maps, _hold(network, network_dtype)))
+
+    def forward_and_log_det(
+        self, x: tf.Tensor, network_dtype: None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `FlowSteps` does."""
+        return self._in_turn(
+            x, flow_step.forward, [(s.forward, s.network) for s in self.steps], self._log_det, 1.0
+        )
+
+    def inverse_and_log_det(
+        self, y: tf.Tensor, network_dtype: None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `FlowSteps` does."""
+        steps = [(step.inverse, step.network) for step in reversed(self.steps)]
+        return self._in_turn(y, flow_step.inverse, steps, -self._log_det, -1.0)
+
+    def _in_turn(self, x, run: Callable, steps: Sequence, log_det: float, sign: float):
+        log_scales = []
+        for channels, network in steps:
+            channels = functools.partial(pixelwise.linear, weight=channels[0], bias=channels[1])
+            network = functools.partial(coupling_network.apply, network, trainable=False)
+            x, log_scale = run(x, channels, self._coupling, network)
+            log_scales.append(log_scale)
+        return x, log_det + sign * sum_of_steps(log_scales, x)
+
+
+class FrozenSplit(tf.Module):
+    """A `GaussianSplit` whose constants are worked out."""
+
+    def __init__(self, conv: FoldedConv):
+        super().__init__(name="split")
+        self.conv = conv
+
+    def split(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """As `GaussianSplit.split`."""
+        return gaussian_split.split(x, self._run)
+
+    def merge(self, z1: tf.Tensor, eps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `GaussianSplit.merge`."""
+        return gaussian_split.merge(z1, eps, self._run)
+
+    def _run(self, z1):
+        return scaled_conv2d.apply(self.conv, z1, trainable=False)
+
+
+class FrozenTopPrior(tf.Module):
+    """A `TopPrior` whose constants are worked out.
+
+    Args:
+      top: Means, then log-scales, `[1, h, w, 2c]`.
+      labels: What each label adds to them, `[num_classes, 2c]`; None without labels.
+    """
+
+    def __init__(self, top: tf.Variable, labels: tf.Variable | None = None):
+        super().__init__(name="top_prior")
+        self.top = top
+        self.labels = labels
+
+    def whiten(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `TopPrior.whiten`."""
+        mean, log_scale = self._moments(labels)
+        return whiten(z, mean, log_scale), log_scale
+
+    def unwhiten(
+        self, eps: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `TopPrior.unwhiten`."""
+        mean, log_scale = self._moments(labels)
+        return unwhiten(eps, mean, log_scale), log_scale
+
+    def _moments(self, labels):
+        moments = tf.convert_to_tensor(self.top)
+        if self.labels is not None:
+            moments += tf.gather(self.labels, labels)[:, None, None, :]
+        return tf.split(moments, 2, axis=-1)
+
+
+def _channel_maps(step: StepWeights, name: str) -> tuple[ChannelMap, ChannelMap]:
+    singular = ValueError(f"{name} cannot be inverted: its ActNorm or permutation is singular.")
+    try:
+        forward = ChannelMap.forward(step.actnorm, step.permutation)
+        inverse = ChannelMap.inverse(step.actnorm, step.permutation)
+    except tf.errors.InvalidArgumentError as error:
+        raise singular from error
+    if not _is_finite(*forward, *inverse):
+        raise singular
+    return forward, inverse
+
+
+def _top_constants(flow: GlowFlow) -> dict[str, tf.Tensor]:
+    """The arguments of `FrozenTopPrior`, float64."""
+    height, width, _ = flow.config.level_shape(flow.config.levels - 1)
+    labels = np.arange(flow.config.num_classes) if flow.config.num_classes else None
+    prior = flow.top_prior.copy(dtype=tf.float64)
+    for name, variable in flow.top_prior.named_variables.items():
+        prior.named_variables[name].assign(tf.cast(variable, tf.float64))
+    moments = tf.concat(prior.mean_and_log_scale(height, width, labels), axis=-1)
+    constants = {"top": tf.broadcast_to(moments[:1], [1, height, width, moments.shape[-1]])}
+    if labels is not None:
+        # What a label adds is the same at every pixel, and here counted from the first label.
+        constants["labels"] = moments[:, 0, 0] - moments[0, 0, 0]
+    return constants
+
+
+def _check_finite(flow: GlowFlow) -> None:
+    for steps in flow.steps:
+        for name, variable in steps.named_variables.items():
+            for k, value in enumerate(variable.numpy()):
+                if not _is_finite(value):
+                    raise _not_finite(f"The weight {name!r} of {steps.name}_step{k}")
+    for name, variable in flow.named_variables.items():
+        if not _is_finite(variable):
+            raise _not_finite(f"The weight {name!r}")
+
+
+def _not_finite(what: str) -> ValueError:
+    return ValueError(f"{what} is not finite: the training run diverged.")
+
+
+def _is_finite(*tensors) -> bool:
+    """Whether every value is a finite number in float32."""
+    largest = np.finfo(np.float32).max
+    return all(np.all(np.abs(np.asarray(tensor)) <= largest) for tensor in tensors)
+
+
+def _in_float64(weights):
+    """Weights as float64 tensors; integers as they are."""
+
+    def convert(value):
+        value = tf.convert_to_tensor(value)
+        return tf.cast(value, tf.float64) if value.dtype.is_floating else value
+
+    return tf.nest.map_structure(convert, weights)
+
+
+def _hold(values, dtype):
+    """A structure of constants as one of variables that are not trained."""
+    return tf.nest.map_structure(
+        lambda value: tf.Variable(tf.cast(value, dtype), trainable=False), values
+    )

@@ -1,0 +1,30 @@
+"""A Keras variable around a `tf.Variable` that somebody else owns."""
+
+import keras
+import tensorflow as tf
+
+
+class AdoptedVariable(keras.Variable):
+    """Shows Keras a bijector's own variable, not a copy of it.
+
+    Keras has no public way to take in a `tf.Variable`: `_initialize_with_initializer` is the one
+    place where a `keras.Variable` makes its own.
+
+    Args:
+      variable: The variable.
+      name: Its name for Keras, without a slash.
+    """
+
+    def __init__(self, variable: tf.Variable, name: str):
+        self._adopted = variable
+        super().__init__(
+            initializer=lambda shape, dtype: None,
+            shape=variable.shape,
+            dtype=variable.dtype.name,
+            trainable=variable.trainable,
+            autocast=False,
+            name=name,
+        )
+
+    def _initialize_with_initializer(self, initializer):
+        self._value = self._adopted

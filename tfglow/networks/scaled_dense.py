@@ -1,0 +1,39 @@
+"""The official code's linear map of labels and features."""
+
+import tensorflow as tf
+
+from tfglow.networks.scale import LOG_SCALE_FACTOR
+
+
+class ScaledDense(tf.Module):
+    """A zero-initialised linear map, y = (x W + b) · exp(3·logs), `[B, in_channels] → [B, units]`.
+
+    Args:
+      in_channels: Length of an input.
+      units: Length of an output.
+      dtype: Dtype of the weights and of the map.
+      name: Name of the module.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        units: int,
+        dtype: tf.DType | str = tf.float32,
+        name: str = "scaled_dense",
+    ):
+        super().__init__(name=name)
+        self.in_channels = in_channels
+        self.units = units
+        self.kernel = tf.Variable(tf.zeros([in_channels, units], dtype), name="kernel")
+        self.b = tf.Variable(tf.zeros([units], dtype), name="b")
+        self.logs = tf.Variable(tf.zeros([units], dtype), name="logs")
+
+    @property
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Its variables by name."""
+        return {"kernel": self.kernel, "b": self.b, "logs": self.logs}
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """y, `[B, units]`."""
+        return (tf.matmul(x, self.kernel) + self.b) * tf.exp(LOG_SCALE_FACTOR * self.logs)
