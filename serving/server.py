@@ -12,14 +12,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
 
 from serving.quiet import quiet_imports, quiet_standard_error
 
 _log = logging.getLogger("serving")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status."""
     with quiet_imports():
         from serving.embedded.flags import parse_server_flags

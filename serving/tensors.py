@@ -17,7 +17,7 @@ from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 MAX_EXPANDED_BYTES = 64 << 20
 
 # DataType: (NumPy's type, the proto's field of single values).
-_KINDS = {
+_KINDS: dict[int, tuple[np.dtype, str]] = {
     types_pb2.DT_FLOAT: (np.dtype(np.float32), "float_val"),
     types_pb2.DT_DOUBLE: (np.dtype(np.float64), "double_val"),
     types_pb2.DT_UINT8: (np.dtype(np.uint8), "int_val"),

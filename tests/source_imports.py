@@ -24,7 +24,8 @@ def modules(root: pathlib.Path, package: str) -> dict[str, pathlib.Path]:
     found = {}
     for file in sorted((root / package).rglob("*.py")):
         parts = file.relative_to(root).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+        # A package comes before a script of its name, as it does for Python.
+        found.setdefault(".".join(parts[:-1] if parts[-1] == "__init__" else parts), file)
     return found
 
 

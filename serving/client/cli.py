@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from serving.client import (
@@ -28,7 +27,7 @@ examples:
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     flags = client_parser().parse_args(argv)
     # The protocol buffers bring all of TensorFlow, 3 seconds: after the flags were understood.

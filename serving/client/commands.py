@@ -15,7 +15,7 @@ from serving.client.files import (
     read_latents,
     save_latents,
     save_picture,
-    write_whole,
+    write_bytes,
 )
 from serving.client.glow_client import GlowClient
 from tfglow.pictures.image_grid import image_grid
@@ -36,7 +36,7 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
         where = flags.out_dir
         where.mkdir(parents=True, exist_ok=True)
         for number, png in enumerate(pngs):
-            write_whole(where / f"seed_{seed + number}.png", lambda f, png=png: f.write(png))
+            write_bytes(where / f"seed_{seed + number}.png", png)
     print(
         f"{where}: {flags.num} samples, seeds {seed} to {seed + flags.num - 1}, "
         f"temperature {flags.temperature:g}"

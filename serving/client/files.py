@@ -98,7 +98,12 @@ def read_latents(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 def save_latents(path: Path, **arrays: np.ndarray) -> None:
     """Writes a `.npz` file of the arrays, by their names."""
-    write_whole(path, lambda file: np.savez(file, **arrays))
+    write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file of these bytes."""
+    write_whole(path, lambda file: file.write(content))
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:

@@ -227,9 +227,9 @@ class GlowClient:
           uint8 [steps, H, W, C].
         """
         ends = None if labels is None else np.broadcast_to(np.asarray(labels), (2,))
-        latents = self.encode(np.stack([first, second]), ends).latent
+        start, end = self.encode(np.stack([first, second]), ends).latent
         between = None if ends is None else np.where(np.arange(steps) < steps / 2, *ends)
-        return self.decode(interpolate(*latents, steps, path), between)
+        return self.decode(interpolate(start, end, steps, path), between)
 
     def predict(
         self,

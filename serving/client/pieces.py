@@ -37,7 +37,7 @@ class Pieces:
         self._max_bytes = max_bytes
         self._window = window
 
-    def run(self, inputs: Arrays, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Arrays, progress: Callable[[int], object]) -> dict[str, np.ndarray]:
         """The outputs of all rows, in their order; `progress` hears how many rows have arrived."""
         total = len(next(iter(inputs.values())))
         row_bytes = sum(value.nbytes for value in inputs.values()) / total
@@ -51,8 +51,8 @@ class Pieces:
             while waiting or under_way:
                 while waiting and len(under_way) < self._window:
                     start, stop = waiting.popleft()
-                    part = {name: value[start:stop] for name, value in inputs.items()}
-                    under_way.append((start, stop, part, self._send(part)))
+                    sent = {name: value[start:stop] for name, value in inputs.items()}
+                    under_way.append((start, stop, sent, self._send(sent)))
                 start, stop, part, future = under_way.popleft()
                 try:
                     answers[start] = self._receive(future, part, start)

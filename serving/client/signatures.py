@@ -49,12 +49,13 @@ class ModelDescription:
     @property
     def image_shape(self) -> tuple[int, ...]:
         """Height, width and channels."""
-        return self.signatures["encode"].inputs["image"].shape[1:]
+        return _fixed_sizes(self.signatures["encode"].inputs["image"])
 
     @property
     def dimensions(self) -> int:
         """How many dimensions a latent has."""
-        return self.signatures["decode"].inputs["latent"].shape[1]
+        (size,) = _fixed_sizes(self.signatures["decode"].inputs["latent"])
+        return size
 
     @property
     def is_conditional(self) -> bool:
@@ -164,6 +165,11 @@ def _describe(
     }
 
 
+def _fixed_sizes(tensor: TensorDescription) -> tuple[int, ...]:
+    """All sizes but the number of rows."""
+    return tuple(size for size in tensor.shape if size is not None)
+
+
 def _one_a_row(labels: ArrayLike, inputs: Mapping[str, ArrayLike]) -> np.ndarray:
     labels = np.asarray(labels)
     rows = len(np.asarray(next(iter(inputs.values()))))
@@ -175,7 +181,8 @@ def _one_a_row(labels: ArrayLike, inputs: Mapping[str, ArrayLike]) -> np.ndarray
 
 
 def _cast(name: str, value: ArrayLike, wanted: TensorDescription) -> np.ndarray:
-    array, target = np.asarray(value), np.dtype(_NUMPY[wanted.dtype])
+    array = np.asarray(value)
+    target: np.dtype = np.dtype(_NUMPY[wanted.dtype])
     fits = len(array.shape) == len(wanted.shape) and all(
         size in (None, got) for size, got in zip(wanted.shape, array.shape, strict=True)
     )

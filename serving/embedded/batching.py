@@ -212,9 +212,9 @@ class Scheduler:
             # A row that a client sent is as good as any to compute on.
             extra = np.repeat(merged[:1], padding, axis=0)
             feeds[alias] = np.concatenate([merged, extra]) if padding else merged
-        left = [task.seconds_left() for task in tasks]
         # The batch may take as long as its most patient client waits.
-        seconds = None if None in left else max(left)
+        left = [seconds for task in tasks if (seconds := task.seconds_left()) is not None]
+        seconds = max(left) if len(left) == len(tasks) else None
         outputs = servable.run(signature, feeds, seconds)
         self._observe_batch(signature.name, rows)
         for alias, value in outputs.items():

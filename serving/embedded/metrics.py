@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import wsgiref.simple_server
+
 import prometheus_client
 from tensorflow_serving.apis import get_model_status_pb2
 
@@ -15,7 +17,7 @@ class Metrics:
     def __init__(self) -> None:
         # A registry of its own: several servers may live in one process, as in the tests.
         self.registry = prometheus_client.CollectorRegistry()
-        self._server = None
+        self._server: wsgiref.simple_server.WSGIServer | None = None
         self._requests = prometheus_client.Counter(
             "glow_serving_requests",
             "Requests answered, by signature and gRPC status code.",
@@ -72,12 +74,11 @@ class Metrics:
           ValueError: If the port is taken.
         """
         try:
-            self._server, _ = prometheus_client.start_http_server(
-                port, host, registry=self.registry
-            )
+            server, _ = prometheus_client.start_http_server(port, host, registry=self.registry)
         except OSError as error:
             raise ValueError(f"cannot listen on {host}:{port}: {error}") from error
-        return self._server.server_port
+        self._server = server
+        return server.server_port
 
     def stop(self) -> None:
         """Ends the HTTP server, if there is one."""
