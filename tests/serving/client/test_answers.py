@@ -1,11 +1,42 @@
-"""Which value of a row the client names."""
+"""Answers as arrays, and which value of a row the client names."""
 
 import numpy as np
 import pytest
+from tensorflow_serving.apis import predict_pb2
 
-from serving.client.answers import describe
+from serving.client.answers import InvalidRowError, describe, read_answer
+from serving.tensors import to_proto
 
 SEEDS = np.arange(3)
+
+
+class Answered:
+    """A call that has these outputs."""
+
+    def __init__(self, **outputs):
+        self.response = predict_pb2.PredictResponse()
+        for name, value in outputs.items():
+            self.response.outputs[name].CopyFrom(to_proto(np.asarray(value)))
+
+    def result(self):
+        return self.response
+
+
+PART = {"seed": SEEDS, "temperature": np.array([1, -1, -2], np.float32)}
+
+
+def test_valid_rows_are_the_outputs():
+    future = Answered(valid=[True] * 3, latent=np.arange(6.0).reshape(3, 2))
+    answer = read_answer(future, PART, 0)
+    assert answer.keys() == {"latent"}
+    np.testing.assert_array_equal(answer["latent"], np.arange(6.0).reshape(3, 2))
+
+
+def test_the_first_bad_row_is_named_by_its_number_in_the_whole_request():
+    future = Answered(valid=[True, False, False], latent=np.zeros((3, 2)))
+    with pytest.raises(InvalidRowError, match=r"^row 65: `temperature` = -1\.0, ") as caught:
+        read_answer(future, PART, 64)
+    assert caught.value.row == 65
 
 
 @pytest.mark.parametrize(

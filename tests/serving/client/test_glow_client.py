@@ -21,6 +21,7 @@ from tensorflow_serving.apis import (
 )
 
 from export.exporting import export_run
+from serving import client as client_package
 from serving.client import GlowClient, ServingError, TlsConfig
 from serving.embedded.config import BatchingConfig
 from serving.embedded.text_protos import SSLConfig
@@ -61,6 +62,13 @@ def moody():
     server.start()
     yield service
     server.stop(0).wait()
+
+
+def test_the_package_gives_what_it_lists_and_is_no_script():
+    assert Path(client_package.__file__).name == "__init__.py"
+    assert all(isinstance(getattr(client_package, name), type) for name in client_package.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Painter'"):
+        client_package.Painter  # noqa: B018
 
 
 def test_unavailable_is_repeated(moody):
