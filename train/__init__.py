@@ -1,1 +1,1 @@
-"""The training program; `train_and_evaluate` in `train.train` is where it starts."""
+"""The training program; `train_and_evaluate` in `train.run` is where it starts."""

@@ -135,6 +135,21 @@ def reading() -> Iterator[None]:
         raise ValueError(sentence) from error
 
 
+def first_images(
+    data: ImageData, num_images: int | None, batch_size: int, with_labels: bool
+) -> Iterator[dict[str, tf.Tensor]]:
+    """Batches of the first images of a split, in its order; the last one may be smaller."""
+    left = data.num_images if num_images is None else min(num_images, data.num_images)
+    names = ["image", "label"] if with_labels else ["image"]
+    batches = data.batches(min(batch_size, left), shuffle=False, drop_remainder=False)
+    with reading():
+        for batch in batches:
+            yield {name: batch[name][:left] for name in names}
+            left -= batch["image"].shape[0]
+            if left <= 0:
+                return
+
+
 def divide_batch(strategy: tf.distribute.Strategy, batch: dict[str, tf.Tensor]) -> dict[str, Any]:
     """Tensors `[B, ...]` as per-replica values `[B/R, ...]` for the R replicas of this worker."""
     replicas = strategy.num_replicas_in_sync // strategies.num_workers(strategy)

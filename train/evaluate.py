@@ -3,12 +3,8 @@
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfglow.runs import RunFolder
@@ -16,7 +12,7 @@ from tfglow.runs.files import replace_file
 from train import strategies
 from train.config import STRATEGIES, TrainConfig
 from train.data import load_split
-from train.evaluation import Evaluator
+from train.evaluator import Evaluator
 from train.flags import OneSentenceParser
 
 _DESCRIPTION = """\

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfglow.pictures.image_grid import encode_png
 from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
+from train.pictures import encode_png
 
 
 class RunLog:

@@ -2,17 +2,13 @@
 
 import os
 import sys
-from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from train.config import TrainConfig
 from train.data import own_image_shape
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.train import Summary, train_and_evaluate
+from train.run import Summary, train_and_evaluate
 from train.trainer import TrainingDiverged
 
 _DESCRIPTION = """\

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
-from tfglow.pictures.image_grid import encode_png
 from tfglow.runs.files import replace_file
 
 
@@ -37,6 +37,11 @@ def check_folder(path: str | os.PathLike) -> Path:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{str(path)!r} is a file, expected a folder for the results.")
     return path
+
+
+def encode_png(picture: np.ndarray) -> bytes:
+    """The PNG file of a picture, uint8 `[H, W, C]`."""
+    return tf.io.encode_png(picture).numpy()
 
 
 def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:

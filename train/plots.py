@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from tfglow import Glow
-from tfglow.pictures.image_grid import encode_png, image_grid
+from tfglow.pictures.image_grid import image_grid
 from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
+from train.pictures import encode_png
 
 
 def sample_grid(

@@ -117,7 +117,7 @@ PRESETS: dict[str, TrainConfig] = {
 }
 
 # The paper's comparison of permutations and couplings (section 5, figure 3), which
-# `train/compare.py` varies.
+# `train/experiments/compare.py` varies.
 PRESETS["paper_ablation"] = dataclasses.replace(_CIFAR10, sample_every=100)
 # The other two of LSUN that the paper's table 2 has.
 PRESETS |= {

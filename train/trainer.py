@@ -11,9 +11,9 @@ from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.checkpoints import Checkpoints
 from train.config import TrainConfig
-from train.data import TrainingBatches, init_batch, steps_per_epoch
-from train.diagnostics import first_not_finite, health
-from train.evaluation import Evaluator, first_images
+from train.data import TrainingBatches, first_images, init_batch, steps_per_epoch
+from train.diagnostics import Health, first_not_finite, health
+from train.evaluator import Evaluator
 from train.log import RunLog, keep_metrics
 from train.plots import sample_grid, write_curves, write_samples
 from train.progress import Progress, Speed
@@ -100,14 +100,21 @@ class Trainer:
             return
         self._print(f"Resumed at step {step} of {self._total_steps}, from {prefix}.")
 
-    def train(self, stop: StopRequest) -> None:
+    def train(self, stop: StopRequest) -> dict[str, Any] | None:
         """Takes the steps that are left.
+
+        Args:
+          stop: Is asked after every step whether to leave.
+
+        Returns:
+          What the last epoch's line in `metrics.jsonl` holds; None if no epoch ended.
 
         Raises:
           TrainingDiverged: As `max_skipped_steps` has it; nothing is saved then.
         """
         if self.finished:
-            return
+            return None
+        values = None
         done = int(self.state.step)
         skipped_in_a_row = 0
         speed = Speed(self._config.batch_size)
@@ -135,12 +142,13 @@ class Trainer:
                 if step % self._config.log_every == 0:
                     self._log_step(step, results)
                 if place == self._steps_per_epoch - 1:
-                    self._end_epoch(epoch + 1, speed.images_per_second)
+                    values = self._end_epoch(epoch + 1, speed.images_per_second)
                     speed.restart()
                 elif step % self._config.checkpoint_every == 0 or results["stop"]:
                     self._checkpoints.save()
                 if results["stop"] or self.finished:
-                    return
+                    break
+        return values
 
     def evaluate(self) -> dict[str, Any]:
         """Bits per dimension on the evaluation split, by the names of `metrics.jsonl`."""
@@ -152,7 +160,7 @@ class Trainer:
             values |= {f"eval_{name}{ending}": value for name, value in classes.items()}
         return values
 
-    def _end_epoch(self, epoch, images_per_second):
+    def _end_epoch(self, epoch: int, images_per_second: float) -> dict[str, Any]:
         """Evaluates, reports and saves; what it writes is written again if that is cut short."""
         config, state = self._config, self.state
         step = int(state.step)
@@ -185,27 +193,28 @@ class Trainer:
         if improved:
             self._checkpoints.save_best()
         self._checkpoints.save()
+        return values
 
-    def _health(self):
+    def _health(self) -> Health:
         conditional = self._config.model.num_classes > 0
         batch = next(first_images(self._eval_data, _HEALTH_IMAGES, _HEALTH_IMAGES, conditional))
         return health(self.state.average, batch["image"], batch.get("label"))
 
-    def _write_samples(self, epoch):
+    def _write_samples(self, epoch: int) -> None:
         for temperature in self._config.sample_temperatures:
             picture = sample_grid(self.state.average, self._config.sample_images, temperature)
             write_samples(self._run, picture, epoch, temperature)
             name = f"samples/temperature_{temperature:.2f}"
             self._log.picture(name, picture, int(self.state.step))
 
-    def _log_step(self, step, results):
+    def _log_step(self, step: int, results: dict[str, Any]) -> None:
         names = [*self.state.train_means, "gradient_norm"]
         values = {f"step/{name}": results[name] for name in names}
         # What the next step will use; Adamax's own factor comes on top.
         values["step/warmup"] = min(1.0, step / max(1, self._config.warmup_steps))
         self._log.scalars(values, step)
 
-    def _report_skipped(self, step, batch, in_a_row):
+    def _report_skipped(self, step: int, batch: dict[str, Any], in_a_row: int) -> None:
         """Says which layer went wrong; on the workers that see it in their own images."""
         self.state.skipped.assign_add(1)
         local = {
@@ -229,12 +238,12 @@ class Trainer:
                 "`clip_norm` may help."
             )
 
-    def _print(self, text):
+    def _print(self, text: str) -> None:
         if self._chief:
             Progress.print(text)
 
 
-def _sentence(values, epochs):
+def _sentence(values: dict[str, Any], epochs: int) -> str:
     """An epoch's numbers, for people."""
     parts = [
         f"epoch {values['epoch']}/{epochs}",

@@ -6,13 +6,13 @@ import shlex
 import pytest
 
 from tests.source_imports import ROOT
-from train import (
+from train import main
+from train.experiments import (
     attributes,
     compare,
     conditional,
     depth_and_bits,
     interpolate,
-    main,
     paper_table,
     temperature,
 )
@@ -23,14 +23,14 @@ COMMANDS = [
     line for block in BLOCKS for line in block.replace("\\\n", "").splitlines() if line.strip()
 ]
 PROGRAMS = {
-    "train/attributes.py": attributes.main,
-    "train/compare.py": compare.main,
-    "train/conditional.py": conditional.main,
-    "train/depth_and_bits.py": depth_and_bits.main,
-    "train/interpolate.py": interpolate.main,
+    "train/experiments/attributes.py": attributes.main,
+    "train/experiments/compare.py": compare.main,
+    "train/experiments/conditional.py": conditional.main,
+    "train/experiments/depth_and_bits.py": depth_and_bits.main,
+    "train/experiments/interpolate.py": interpolate.main,
     "train/main.py": main.main,
-    "train/paper_table.py": paper_table.main,
-    "train/temperature.py": temperature.main,
+    "train/experiments/paper_table.py": paper_table.main,
+    "train/experiments/temperature.py": temperature.main,
 }
 
 

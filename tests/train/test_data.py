@@ -8,6 +8,7 @@ import tensorflow as tf
 from train.data import (
     TrainingBatches,
     divide_batch,
+    first_images,
     init_batch,
     load_split,
     own_image_shape,
@@ -108,3 +109,13 @@ def test_refuses_unknown_data(tiny):
         load_split(dataclasses.replace(tiny, dataset="digit"), "train")
     with pytest.raises(ValueError, match="Unknown split 'trian'"):
         load_split(tiny, "trian")
+
+
+@pytest.mark.parametrize(("num", "sizes"), [(40, [16, 16, 8]), (10, [10]), (32, [16, 16])])
+def test_first_images(num, sizes, test_digits):
+    batches = list(first_images(test_digits, num, 16, with_labels=False))
+    assert [b["image"].shape[0] for b in batches] == sizes
+    assert all(set(b) == {"image"} for b in batches)
+    [whole] = first_images(test_digits, num, 1000, with_labels=True)
+    np.testing.assert_array_equal(np.concatenate([b["image"] for b in batches]), whole["image"])
+    assert whole["label"].shape == [num]

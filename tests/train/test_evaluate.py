@@ -8,7 +8,7 @@ import tfglow
 from tfglow.runs.run_folder import RunFolder
 from train import evaluate as command
 from train.evaluate import evaluate_run
-from train.train import train_and_evaluate
+from train.run import train_and_evaluate
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import REPO
 from tfglow.runs.run_folder import RunFolder
-from train.train import train_and_evaluate
+from train.run import train_and_evaluate
 
 
 class Workers:

@@ -48,10 +48,3 @@ def image_grid(
         left = index % columns * cell_width + _GAP
         grid[top : top + height, left : left + width] = image
     return grid
-
-
-def encode_png(image: np.ndarray) -> bytes:
-    """The PNG file of an image, uint8 `[H, W, C]`."""
-    import tensorflow as tf  # Here: the serving client makes grids without it.
-
-    return tf.io.encode_png(image).numpy()

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tfglow.pictures.image_grid import encode_png, image_grid
+from tfglow.pictures.image_grid import image_grid
 
 
 def test_lays_images_out_row_by_row():
@@ -37,11 +36,6 @@ def test_is_about_square_and_keeps_colour():
 def test_is_no_wider_than_its_images(channels):
     images = np.zeros((3, 4, 5, channels), np.uint8)
     assert image_grid(images, columns=9, enlarge=1).shape == (4 + 4, 3 * 7 + 2, channels)
-
-
-def test_png_holds_the_same_pixels():
-    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-    np.testing.assert_array_equal(tf.io.decode_png(encode_png(image)), image)
 
 
 @pytest.mark.parametrize(

@@ -1,32 +1,28 @@
-"""Draws images between images: `python train/interpolate.py --help`."""
+"""Draws images between images."""
 
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
 from tfglow import Glow, latents
 from tfglow.pictures.image_grid import image_grid
+from train.experiments.image_flags import add_image_flags, images_from_flags
+from train.experiments.trained_run import TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.image_flags import add_image_flags, images_from_flags
 from train.pictures import check_output, write_gif, write_png
 from train.plots import visible
-from train.trained_run import TrainedRun, decode, encode
 
 _DESCRIPTION = """\
 Draws the images on a path between two, in a run's latent space (section 6 of the paper).
 
-  python train/interpolate.py --run_dir=runs/digits --indices=3,8 --output=strip.png
+  python train/experiments/interpolate.py --run_dir=runs/digits --indices=3,8 --output=strip.png
       between two images of the run's evaluation split
-  python train/interpolate.py --run_dir=runs/faces --files A.png B.png --path=spherical \\
-      --steps=16 --output=strip.png --gif=faces.gif
+  python train/experiments/interpolate.py --run_dir=runs/faces --files A.png B.png \\
+      --path=spherical --steps=16 --output=strip.png --gif=faces.gif
 
 With more than two images, every two of them make a row.
 """
@@ -44,11 +40,12 @@ def interpolate_images(
 
     Args:
       glow: The model.
-      first: uint8 `[H, W, C]`.
-      second: uint8 `[H, W, C]`.
-      steps: How many images, the two ends included.
+      first: The image to start from, uint8 `[H, W, C]`.
+      second: The image to end at, uint8 `[H, W, C]`.
+      steps: How many images to draw, the two ends included.
       path: "linear" or "spherical", as `tfglow.latents.interpolate` has them.
-      labels: Of both, for a conditional model. An image in between has that of the nearer end.
+      labels: The labels of both, for a conditional model. An image in between takes the label of
+        the nearer end.
 
     Returns:
       uint8 `[steps, H, W, C]`; the ends are the two images, in the model's bits.
@@ -59,7 +56,8 @@ def interpolate_images(
     ends = None if labels is None else np.array(labels, np.int32)
     z = encode(glow, np.stack([first, second]), ends)
     z = latents.interpolate(z[0], z[1], steps, path)  # [steps, D]
-    return decode(glow, z, None if ends is None else ends[np.arange(steps) * 2 // steps])
+    inner = None if ends is None else ends[np.arange(steps) * 2 // steps]
+    return decode(glow, z, inner).images
 
 
 def interpolate_pairs(
@@ -97,7 +95,7 @@ def write_interpolation(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command; what is wrong is one sentence and a non-zero exit."""
-    parser = OneSentenceParser(prog="train/interpolate.py", description=_DESCRIPTION)
+    parser = OneSentenceParser(prog="train/experiments/interpolate.py", description=_DESCRIPTION)
     parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
     add_image_flags(parser)
     parser.add_argument(
@@ -118,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = interpolate_pairs(run.glow, images, flags.steps, flags.path, labels)
         write_interpolation(rows, flags.output, flags.gif)
     except (ValueError, OSError) as error:
-        sys.exit(f"train/interpolate.py: {error}")
+        sys.exit(f"train/experiments/interpolate.py: {error}")
     print(" and ".join(filter(None, [flags.output, flags.gif])))
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from tfglow.datasets import ImageData
 from tfglow.latents import AttributeDirections, read_attribute_table
-from train.evaluation import first_images
-from train.trained_run import TrainedRun, encode, model_labels
+from train.data import first_images
+from train.experiments.trained_run import TrainedRun, encode, model_labels
 
 _BATCH = 64
 

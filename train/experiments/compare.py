@@ -1,44 +1,68 @@
-"""Compares permutations and couplings: `python train/compare.py --help`."""
+"""Compares permutations and couplings."""
 
+import dataclasses
+import itertools
 import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfglow.config import COUPLINGS, PERMUTATIONS
 from tfglow.runs.files import replace_file
-from train.comparison import (
+from train.config import TrainConfig
+from train.experiments.curves import (
     Curves,
     collect,
     comparison_figure,
     comparison_table,
-    variants,
+    run_name,
 )
-from train.config import TrainConfig
+from train.experiments.image_flags import integers, words
+from train.experiments.sweep import check_different, run_missing
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.image_flags import integers, words
 from train.pictures import check_folder
-from train.sweep import run_missing
 from train.trainer import TrainingDiverged
 
 _DESCRIPTION = """\
 Trains every permutation with every coupling, for several seeds, and compares their bits per
 dimension (section 5 and figure 3 of the paper).
 
-  python train/compare.py --preset=paper_ablation --compare_dir=runs/ablation --data_dir=DIR
+  python train/experiments/compare.py --preset=paper_ablation --compare_dir=runs/ablation \\
+      --data_dir=DIR
       the paper's own: CIFAR-10, K = 32, L = 3, width 512
-  python train/compare.py --preset=digits --epochs=5 --compare_dir=runs/compare \\
+  python train/experiments/compare.py --preset=digits --epochs=5 --compare_dir=runs/compare \\
       --permutations=shuffle,reverse --couplings=affine --seeds=0,1
 
 Started again it trains what is missing. In --compare_dir there are a run folder for each, and at
 the end comparison.png, comparison.md and comparison.json, of what was asked for, up to --epochs.
 """
+
+
+def variants(
+    config: TrainConfig,
+    permutations: Sequence[str],
+    couplings: Sequence[str],
+    seeds: Sequence[int],
+) -> dict[str, TrainConfig]:
+    """A configuration for each combination, by the name of its run folder.
+
+    With the same seed, all see the same images in the same order with the same noise.
+
+    Raises:
+      ValueError: If a value is no permutation, coupling or seed, or is there twice.
+    """
+    check_different("permutations", permutations)
+    check_different("couplings", couplings)
+    check_different("seeds", seeds)
+    found = {}
+    for coupling, permutation, seed in itertools.product(couplings, permutations, seeds):
+        model = dataclasses.replace(
+            config.model, coupling=coupling, permutation=permutation, seed=seed
+        )
+        found[run_name(coupling, permutation, seed)] = dataclasses.replace(config, model=model)
+    return found
 
 
 def compare(
@@ -53,9 +77,9 @@ def compare(
     Args:
       config: What all runs share.
       folder: Where the run folders and the comparison are.
-      permutations: As `GlowConfig.permutation`.
-      couplings: As `GlowConfig.coupling`.
-      seeds: As `GlowConfig.seed`.
+      permutations: The permutations to compare, each a value of `GlowConfig.permutation`.
+      couplings: The couplings to compare, each a value of `GlowConfig.coupling`.
+      seeds: The seeds to train each with, as `GlowConfig.seed`.
 
     Returns:
       The curves of all combinations; fewer if the training was stopped.
@@ -78,7 +102,7 @@ def compare(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command; what is wrong is one sentence and a non-zero exit."""
-    parser = OneSentenceParser(prog="train/compare.py", description=_DESCRIPTION)
+    parser = OneSentenceParser(prog="train/experiments/compare.py", description=_DESCRIPTION)
     parser.add_argument(
         "--compare_dir", required=True, metavar="DIR", help="Where the runs and the result are."
     )
@@ -105,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             config, flags.compare_dir, flags.permutations, flags.couplings, flags.seeds
         )
     except (ValueError, OSError, TrainingDiverged) as error:
-        sys.exit(f"train/compare.py: {error}")
+        sys.exit(f"train/experiments/compare.py: {error}")
     if comparison:
         print(comparison_table(comparison))
     print(f"Runs and comparison: {flags.compare_dir}")

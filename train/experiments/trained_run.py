@@ -2,12 +2,13 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from tfglow import Glow
+from tfglow import Glow, likelihood
 from tfglow.datasets import ImageData, ImageFit
 from tfglow.datasets.folder_source import read_image
 from tfglow.runs.run_folder import RunFolder
@@ -16,6 +17,17 @@ from train.data import load_split
 
 # Images at a time.
 _BATCH = 64
+_Result = TypeVar("_Result")
+
+
+class Decoded(NamedTuple):
+    """Images of latents."""
+
+    # uint8 [N, H, W, C].
+    images: np.ndarray
+    # Whether all pixels were finite before they became bytes, bool [N]. Far from all images'
+    # latents an affine coupling's inverse may overflow; such an image is black.
+    finite: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +116,7 @@ def images_at(data: ImageData, indices: Sequence[int]) -> tuple[np.ndarray, np.n
 
 
 def model_labels(glow: Glow, labels: np.ndarray | None) -> np.ndarray | None:
-    """Labels for a model: those that there are if it is conditional, else none."""
+    """Labels for a model: the given ones if it is conditional, else none."""
     return labels if glow.config.num_classes else None
 
 
@@ -112,47 +124,32 @@ def encode(
     glow: Glow, images: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
 ) -> np.ndarray:
     """`Glow.encode`, a batch at a time."""
-    return _by_batches(glow.encode, images, labels, batch_size)
+    return np.concatenate(_by_batches(glow.encode, images, labels, batch_size))
 
 
 def decode(
     glow: Glow, latents: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
-) -> np.ndarray:
-    """`Glow.decode`, a batch at a time."""
-    return _by_batches(glow.decode, latents, labels, batch_size)
+) -> Decoded:
+    """`Glow.decode`, a batch at a time, and which of the images there are."""
+
+    def decode_batch(latents: np.ndarray, labels: np.ndarray | None) -> Decoded:
+        continuous = glow.decode_continuous(latents, labels)
+        images = likelihood.quantize(continuous, glow.config.num_bits)
+        finite = tf.reduce_all(tf.math.is_finite(continuous), axis=[1, 2, 3])
+        return Decoded(images.numpy(), finite.numpy())
+
+    parts = _by_batches(decode_batch, latents, labels, batch_size)
+    return Decoded(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def check_temperature(temperature: float) -> None:
-    """Refuses what no sample can be drawn at.
-
-    Raises:
-      ValueError: If it is negative or not finite.
-    """
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"`temperature` must be finite and at least 0, got {temperature}.")
-
-
-def decodable(
-    glow: Glow, latents: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
-) -> np.ndarray:
-    """Whether latents decode to finite pixels, bool `[N]`.
-
-    Far from all images' latents an affine coupling's inverse may overflow; `decode` then gives
-    black.
-    """
-
-    def finite(latents, labels):
-        kwargs = {} if labels is None else {"labels": labels}
-        pixels, _ = glow.flow.inverse_and_log_det(tf.convert_to_tensor(latents), **kwargs)
-        return tf.reduce_all(tf.math.is_finite(pixels), axis=[1, 2, 3])
-
-    return _by_batches(finite, latents, labels, batch_size)
-
-
-def _by_batches(function, values, labels, batch_size):
+def _by_batches(
+    function: Callable[[np.ndarray, np.ndarray | None], _Result],
+    values: np.ndarray,
+    labels: np.ndarray | None,
+    batch_size: int,
+) -> list[_Result]:
     results = []
     for start in range(0, len(values), batch_size):
         part = slice(start, start + batch_size)
-        own = None if labels is None else labels[part]
-        results.append(function(values[part], own).numpy())
-    return np.concatenate(results)
+        results.append(function(values[part], None if labels is None else labels[part]))
+    return results

@@ -1,14 +1,10 @@
-"""Finds and applies attribute directions: `python train/attributes.py --help`."""
+"""Finds and applies attribute directions."""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
@@ -16,30 +12,30 @@ import numpy as np
 from tfglow import Glow
 from tfglow.latents import AttributeDirections
 from tfglow.pictures.image_grid import image_grid
-from train.attribute_fitting import directions_from_labels, directions_from_table
-from train.flags import OneSentenceParser
-from train.image_flags import (
+from train.experiments.attribute_fitting import directions_from_labels, directions_from_table
+from train.experiments.image_flags import (
     add_checkpoint_flag,
     add_image_flags,
     images_from_flags,
     numbers,
     words,
 )
+from train.experiments.trained_run import TrainedRun, decode, encode
+from train.flags import OneSentenceParser
 from train.pictures import check_output, write_png
 from train.plots import visible
-from train.trained_run import TrainedRun, decodable, decode, encode
 
 _DESCRIPTION = """\
 Directions in a run's latent space along which an attribute comes and goes: the mean latent of the
 images with it minus that of those without (section 6 of the paper).
 
-  python train/attributes.py find --run_dir=runs/digits --pairs=3:8 --output=3to8.npz
+  python train/experiments/attributes.py find --run_dir=runs/digits --pairs=3:8 --output=3to8.npz
       from the mean of one class of the run's data set to that of another
-  python train/attributes.py find --run_dir=runs/faces --table=attributes.csv --folder=faces \\
-      --output=faces.npz
+  python train/experiments/attributes.py find --run_dir=runs/faces --table=attributes.csv \\
+      --folder=faces --output=faces.npz
       from a CSV table: a header, a file name first in each row, then 1, 0 or -1 an attribute
-  python train/attributes.py apply --run_dir=runs/digits --directions=3to8.npz --attribute=3:8 \\
-      --indices=3,13 --strengths=0,0.5,1,1.5 --output=3to8.png
+  python train/experiments/attributes.py apply --run_dir=runs/digits --directions=3to8.npz \\
+      --attribute=3:8 --indices=3,13 --strengths=0,0.5,1,1.5 --output=3to8.png
       a row an image, a column a strength
 """
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -59,11 +55,11 @@ def apply_direction(
     Args:
       glow: The model.
       images: uint8 `[N, H, W, C]`.
-      directions: Of this model's latents.
-      attribute: One of `directions.names`.
+      directions: Directions in this model's latent space.
+      attribute: The attribute to change, one of `directions.names`.
       strengths: 0 is the image itself; 1 as far as from the mean without to that with it.
       labels: int `[N]`, for a conditional model.
-      report: Is called with a sentence if some latents have no image.
+      report: A function that is called with a sentence if some latents have no image.
 
     Returns:
       uint8 `[N, strengths, H, W, C]`.
@@ -75,13 +71,13 @@ def apply_direction(
     num, count, dims = latents.shape
     repeated = None if labels is None else np.repeat(labels, count)
     flat = latents.reshape(-1, dims)
-    lost = int(np.sum(~decodable(glow, flat, repeated)))
+    changed, finite = decode(glow, flat, repeated)
+    lost = int(np.sum(~finite))
     if lost:
         report(
             f"{lost} of {num * count} images are black: so far along {attribute!r} the flow's "
             "inverse overflows; smaller `strengths` stay nearer to real images."
         )
-    changed = decode(glow, flat, repeated)
     return changed.reshape(num, count, *changed.shape[1:])
 
 
@@ -91,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         {"find": _find, "apply": _apply}[flags.command](flags)
     except (ValueError, OSError) as error:
-        sys.exit(f"train/attributes.py: {error}")
+        sys.exit(f"train/experiments/attributes.py: {error}")
 
 
 def _find(flags: argparse.Namespace) -> None:
@@ -129,7 +125,7 @@ def _apply(flags: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OneSentenceParser(prog="train/attributes.py", description=_DESCRIPTION)
+    parser = OneSentenceParser(prog="train/experiments/attributes.py", description=_DESCRIPTION)
     commands = parser.add_subparsers(dest="command", required=True, metavar="find|apply")
 
     find = commands.add_parser("find", help="Writes directions.", description=_DESCRIPTION)
@@ -166,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _pair(text):
+def _pair(text: str) -> tuple[str, str]:
     start, colon, end = text.partition(":")
     if not (colon and start and end):
         raise ValueError(f"A pair is two classes, A:B, got {text!r}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfglow.runs.run_folder import RunFolder
 from train.config import CHANGEABLE, TrainConfig, differing_fields
-from train.train import train_and_evaluate
+from train.run import train_and_evaluate
 
 
 def check_different(name: str, values: Sequence[Any]) -> None:

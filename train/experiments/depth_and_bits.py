@@ -1,36 +1,33 @@
-"""Compares levels and bits: `python train/depth_and_bits.py --help`."""
+"""Compares levels and bits."""
 
 import dataclasses
 import itertools
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
+from tfglow.checks import check_temperature
 from tfglow.pictures.image_grid import image_grid
 from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
+from train.experiments.image_flags import integers
+from train.experiments.sweep import check_different, run_missing
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.image_flags import integers
 from train.pictures import check_folder, write_png
 from train.plots import visible
-from train.sweep import check_different, run_missing
-from train.trained_run import check_temperature
 from train.trainer import TrainingDiverged
 
 _DESCRIPTION = """\
 Trains models of several depths (levels L) and of images of several bits on the same data, and
 compares their bits per dimension and their samples (section 6 of the paper).
 
-  python train/depth_and_bits.py --preset=digits --depths=1,3 --bits=5,8 --result_dir=runs/depth
+  python train/experiments/depth_and_bits.py --preset=digits --depths=1,3 --bits=5,8 \\
+      --result_dir=runs/depth
 
 Started again it trains what is missing. In --result_dir there are a run folder for each, and at the
 end depth_and_bits.png, a row of samples a model, and depth_and_bits.md.
@@ -63,10 +60,10 @@ def compare_depth_and_bits(
     Args:
       config: What all runs share.
       folder: Where the run folders and the result are.
-      levels: As `GlowConfig.levels`.
-      bits: As `GlowConfig.num_bits`.
-      columns: Samples a model in the picture.
-      temperature: Of the samples.
+      levels: The depths to compare, each a value of `GlowConfig.levels`.
+      bits: The bits to compare, each a value of `GlowConfig.num_bits`.
+      columns: How many samples of a model the picture shows.
+      temperature: The temperature of the samples.
 
     Raises:
       ValueError: If a value is out of range, or the folder has runs of another configuration.
@@ -76,7 +73,7 @@ def compare_depth_and_bits(
     check_different("bits", bits)
     if columns < 1:
         raise ValueError(f"`columns` must be at least 1, got {columns}.")
-    check_temperature(temperature)
+    check_temperature(temperature, columns, config.model.dtype)
     configs, models = {}, {}
     for num_bits, depth in itertools.product(bits, levels):
         name = f"bits{num_bits}-levels{depth}"
@@ -119,7 +116,7 @@ def depth_table(results: Sequence[DepthResult]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command; what is wrong is one sentence and a non-zero exit."""
-    parser = OneSentenceParser(prog="train/depth_and_bits.py", description=_DESCRIPTION)
+    parser = OneSentenceParser(prog="train/experiments/depth_and_bits.py", description=_DESCRIPTION)
     parser.add_argument(
         "--result_dir", required=True, metavar="DIR", help="Where the runs and the result are."
     )
@@ -151,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             temperature=flags.temperature,
         )
     except (ValueError, OSError, TrainingDiverged) as error:
-        sys.exit(f"train/depth_and_bits.py: {error}")
+        sys.exit(f"train/experiments/depth_and_bits.py: {error}")
     if results:
         print(depth_table(results), end="")
     print(f"Runs and result: {flags.result_dir}")

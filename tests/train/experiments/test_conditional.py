@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.train.saved_run import save_run
-from train import conditional
-from train.trained_run import TrainedRun, images_at
+from tests.train.experiments.saved_run import save_run
+from train.experiments import conditional
+from train.experiments.trained_run import TrainedRun, images_at
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +50,11 @@ def test_an_unconditional_run_is_refused(tmp_path):
     [
         (["--classes=3,10"], r"Labels must be in \[0, 10\), got 10"),
         (["--columns=0"], "`columns` must be at least 1, got 0"),
-        (["--temperature=-1"], "`temperature` must be finite and at least 0, got -1"),
+        (["--temperature=-1"], "`temperature` must be finite and >= 0, got -1"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(run, tmp_path, arguments, sentence):
     output = tmp_path / "classes.png"
-    with pytest.raises(SystemExit, match=f"^train/conditional.py: .*{sentence}"):
+    with pytest.raises(SystemExit, match=f"^train/experiments/conditional.py: .*{sentence}"):
         conditional.main([f"--run_dir={run.folder.path}", f"--output={output}", *arguments])
     assert not output.exists()

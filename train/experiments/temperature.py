@@ -1,37 +1,35 @@
-"""Draws the same samples at several temperatures: `python train/temperature.py --help`."""
+"""Draws the same samples at several temperatures."""
 
 import dataclasses
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Any
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
 
 from tfglow import Glow, likelihood
+from tfglow.checks import check_temperature
 from tfglow.pictures.image_grid import image_grid
 from tfglow.runs.files import replace_file
+from train.experiments.image_flags import add_checkpoint_flag, numbers
+from train.experiments.trained_run import TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.image_flags import add_checkpoint_flag, numbers
 from train.pictures import check_output, write_png
 from train.plots import visible
-from train.trained_run import TrainedRun, check_temperature, decodable, decode
 
 _DESCRIPTION = """\
 Draws samples at several temperatures, a row each, from the same seeds (section 6 of the paper),
 and prints the mean likelihood that the model gives the samples of each.
 
-  python train/temperature.py --run_dir=runs/digits --output=temperature.png
+  python train/experiments/temperature.py --run_dir=runs/digits --output=temperature.png
 """
 
-# Of the paper's figure, from the top.
+# The temperatures of the paper's figure, from the top.
 TEMPERATURES = (0.0, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _BATCH = 64
 
@@ -64,26 +62,26 @@ def sample_at_temperatures(
 
     Args:
       glow: The model. If it is conditional, the samples go through its classes.
-      num: How many samples.
-      temperatures: Finite and at least 0.
-      seed: Of ε and of the noise.
-      report: Is called with a sentence if some samples have no image.
+      num: How many samples to draw at each temperature.
+      temperatures: What ε is multiplied with; finite and at least 0.
+      seed: The seed of ε and of the noise.
+      report: A function that is called with a sentence if some samples have no image.
 
     Raises:
       ValueError: If an argument is out of range.
     """
     if num < 1:
         raise ValueError(f"`num` must be at least 1, got {num}.")
-    for temperature in temperatures:
-        check_temperature(temperature)
     config = glow.config
+    for temperature in temperatures:
+        check_temperature(temperature, num, config.dtype)
     eps = tf.random.stateless_normal([num, config.num_dims], [seed, 0], dtype=config.dtype).numpy()
     labels = np.arange(num, dtype=np.int32) % config.num_classes if config.num_classes else None
     results = []
     for temperature in temperatures:
         latents = np.asarray(temperature, eps.dtype) * eps
-        images = decode(glow, latents, labels, _BATCH)
-        lost = int(np.sum(~decodable(glow, latents, labels, _BATCH)))
+        images, finite = decode(glow, latents, labels, _BATCH)
+        lost = int(np.sum(~finite))
         if lost:
             report(
                 f"{lost} of {num} samples at temperature {temperature:g} are black: so far from "
@@ -125,7 +123,7 @@ def temperature_table(results: Sequence[SamplesAtTemperature]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command; what is wrong is one sentence and a non-zero exit."""
-    parser = OneSentenceParser(prog="train/temperature.py", description=_DESCRIPTION)
+    parser = OneSentenceParser(prog="train/experiments/temperature.py", description=_DESCRIPTION)
     parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
     parser.add_argument(
         "--temperatures",
@@ -165,11 +163,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if flags.json:
             replace_file(flags.json, json.dumps([_numbers(r) for r in results], indent=2) + "\n")
     except (ValueError, OSError) as error:
-        sys.exit(f"train/temperature.py: {error}")
+        sys.exit(f"train/experiments/temperature.py: {error}")
     print(temperature_table(results))
 
 
-def _numbers(result):
+def _numbers(result: SamplesAtTemperature) -> dict[str, Any]:
     return {name: value for name, value in vars(result).items() if name != "images"}
 
 

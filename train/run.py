@@ -10,8 +10,7 @@ from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.baseline import MAX_DIMS, GaussianBaseline
 from train.config import CHANGEABLE, TrainConfig, differing_fields
-from train.data import load_split
-from train.evaluation import first_images
+from train.data import first_images, load_split
 from train.plots import write_curves
 from train.stop import StopRequest
 from train.trainer import Trainer
@@ -61,13 +60,15 @@ def train_and_evaluate(
         _write_config(config, run)
     trainer.restore_or_initialize()
     with stop or StopRequest() as stop:
-        trainer.train(stop)
+        last = trainer.train(stop)
     step = int(trainer.state.step)
     if not chief or not trainer.finished:
         return Summary(step, trainer.finished)
+    if last is None:  # The run was finished before.
+        last = trainer.evaluate()
     gaussian = gaussian_bits_per_dim(config, train_data, eval_data)
     write_curves(run, gaussian)
-    return Summary(step, True, run.metrics()[-1]["eval_bits_per_dim"], gaussian)
+    return Summary(step, True, last["eval_bits_per_dim"], gaussian)
 
 
 def gaussian_bits_per_dim(
@@ -85,7 +86,7 @@ def gaussian_bits_per_dim(
     return likelihood.evaluate(baseline.log_prob, images, model.num_dims).bits_per_dim
 
 
-def _check_folder(config, run_dir):
+def _check_folder(config: TrainConfig, run_dir: str | os.PathLike) -> RunFolder:
     """The run folder, if it is a new one or one of this configuration."""
     run = RunFolder(Path(run_dir))
     if not run.exists():
@@ -100,7 +101,7 @@ def _check_folder(config, run_dir):
     return run
 
 
-def _write_config(config, run):
+def _write_config(config: TrainConfig, run: RunFolder) -> None:
     if run.exists():
         run.write_config(config.to_dict())
     else:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.train.saved_run import save_run
+from tests.train.experiments.saved_run import save_run
 from tfglow.latents import AttributeDirections
-from train import attributes
-from train.attribute_fitting import directions_from_labels, directions_from_table
-from train.trained_run import TrainedRun, encode, images_at
+from train.experiments import attributes
+from train.experiments.attribute_fitting import directions_from_labels, directions_from_table
+from train.experiments.trained_run import TrainedRun, encode, images_at
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,6 @@ def test_the_commands_refuse_in_one_sentence(run, tmp_path, monkeypatch, argumen
     command, *rest = arguments
     with pytest.raises(SystemExit) as exit_:
         attributes.main([command, f"--run_dir={run.folder.path}", *rest])
-    assert str(exit_.value).startswith("train/attributes.py: ")
+    assert str(exit_.value).startswith("train/experiments/attributes.py: ")
     assert sentence in str(exit_.value)
     assert list(tmp_path.iterdir()) == []

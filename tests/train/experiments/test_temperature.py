@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.train.saved_run import save_run
-from train import temperature
-from train.trained_run import TrainedRun
+from tests.train.experiments.saved_run import save_run
+from train.experiments import temperature
+from train.experiments.trained_run import TrainedRun
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_command_writes_the_picture_and_the_numbers(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        (["--temperatures=0,-1"], "finite and at least 0, got -1.0"),
+        (["--temperatures=0,-1"], "`temperature` must be finite and >= 0, got -1.0"),
         (["--samples=4"], "`columns` must be from 1 to the 4 samples, got 10"),
         (["--samples=0", "--columns=0"], "`samples` must be at least 1, got 0"),
         (["--json=a.txt"], "'a.txt' must end in .json"),
@@ -79,7 +79,7 @@ def test_the_command_refuses_in_one_sentence(run, tmp_path, arguments, sentence)
     output = tmp_path / "t.png"
     with pytest.raises(SystemExit) as exit_:
         temperature.main([f"--run_dir={run.folder.path}", f"--output={output}", *arguments])
-    assert str(exit_.value).startswith("train/temperature.py: ")
+    assert str(exit_.value).startswith("train/experiments/temperature.py: ")
     assert sentence in str(exit_.value)
     assert not output.exists()
 

@@ -4,7 +4,7 @@ import argparse
 
 import numpy as np
 
-from train.trained_run import TrainedRun, images_at, model_labels
+from train.experiments.trained_run import TrainedRun, images_at, model_labels
 
 
 def add_image_flags(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import tfglow
-from train.evaluation import Evaluator, first_images
+from train.data import first_images
+from train.evaluator import Evaluator
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +67,3 @@ def test_sees_the_weights_as_they_are_by_then(make_glow, test_digits, one_device
     glow.trainable_variables[0].assign(glow.trainable_variables[0] + 0.5)
     after, _ = evaluator.evaluate(test_digits, num_images=16)
     assert after.bits_per_dim != before.bits_per_dim
-
-
-@pytest.mark.parametrize(("num", "sizes"), [(40, [16, 16, 8]), (10, [10]), (32, [16, 16])])
-def test_first_images(num, sizes, test_digits):
-    batches = list(first_images(test_digits, num, 16, with_labels=False))
-    assert [b["image"].shape[0] for b in batches] == sizes
-    assert all(set(b) == {"image"} for b in batches)
-    [whole] = first_images(test_digits, num, 1000, with_labels=True)
-    np.testing.assert_array_equal(np.concatenate([b["image"] for b in batches]), whole["image"])
-    assert whole["label"].shape == [num]

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import tensorflow as tf
 
-from train import depth_and_bits
+from train.experiments import depth_and_bits
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,12 @@ def test_writes_the_table_and_the_samples(results):
         (["--bits=9"], "`num_bits` must be an integer from 1 to 8, got 9"),
         (["--bits=5,5"], "`bits` must be one or more different values, got [5, 5]"),
         (["--columns=0"], "`columns` must be at least 1, got 0"),
-        (["--temperature=nan"], "`temperature` must be finite and at least 0, got nan"),
+        (["--temperature=nan"], "`temperature` must be finite and >= 0, got nan"),
     ],
 )
 def test_refuses_in_one_sentence(tmp_path, arguments, sentence):
     with pytest.raises(SystemExit) as exit_:
         depth_and_bits.main([f"--result_dir={tmp_path}", "--preset=tiny", *arguments])
-    assert str(exit_.value).startswith("train/depth_and_bits.py: ")
+    assert str(exit_.value).startswith("train/experiments/depth_and_bits.py: ")
     assert sentence in str(exit_.value)
     assert list(tmp_path.iterdir()) == []

@@ -4,9 +4,34 @@ import json
 
 import pytest
 
-from train import compare
+from train.experiments import compare
 
+PERMUTATIONS = ("invertible_1x1_conv", "shuffle", "reverse")
 FLAGS = ["--preset=tiny", "--epochs=1", "--epoch_images=32", "--strategy=one_device"]
+
+
+def test_variants_differ_in_nothing_else(tiny):
+    configs = compare.variants(tiny, PERMUTATIONS, ["affine", "additive"], [0, 7])
+    assert len(configs) == 12
+    config = configs["additive-shuffle-seed7"]
+    changed = {k: v for k, v in config.model.to_dict().items() if v != tiny.model.to_dict()[k]}
+    assert changed == {"coupling": "additive", "permutation": "shuffle", "seed": 7}
+    assert {**config.to_dict(), "model": None} == {**tiny.to_dict(), "model": None}
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ((["shuffle", "shuffle"], ["affine"], [0]), "`permutations` must be one or more different"),
+        ((["shuffle"], [], [0]), "`couplings` must be one or more different"),
+        ((["rotate"], ["affine"], [0]), "`permutation` must be one of .*; got 'rotate'"),
+        ((["shuffle"], ["linear"], [0]), "`coupling` must be one of .*; got 'linear'"),
+        ((["shuffle"], ["affine"], [-1]), "`seed` must be an integer >= 0, got -1"),
+    ],
+)
+def test_variants_refuse(tiny, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        compare.variants(tiny, *arguments)
 
 
 def test_trains_compares_and_resumes(tmp_path, capsys):
@@ -52,7 +77,7 @@ def test_refuses_in_one_sentence(tmp_path, arguments, sentence):
     arguments = [argument.format(file=__file__) for argument in arguments]
     with pytest.raises(SystemExit) as exit_:
         compare.main([f"--compare_dir={tmp_path / 'new'}", *FLAGS, *arguments])
-    assert str(exit_.value).startswith("train/compare.py: ")
+    assert str(exit_.value).startswith("train/experiments/compare.py: ")
     assert sentence in str(exit_.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -61,5 +86,5 @@ def test_refuses_what_is_no_list_of_integers(tmp_path, capsys):
     with pytest.raises(SystemExit):
         compare.main([f"--compare_dir={tmp_path}", "--seeds=0,x"])
     assert capsys.readouterr().err == (
-        "train/compare.py: argument --seeds: expected integers such as 3,8; got '0,x'\n"
+        "train/experiments/compare.py: argument --seeds: expected integers such as 3,8; got '0,x'\n"
     )

@@ -12,8 +12,8 @@ import tensorflow as tf
 from tests.conftest import REPO
 from tfglow.runs.run_folder import RunFolder
 from train import data
+from train.run import train_and_evaluate
 from train.stop import StopRequest
-from train.train import train_and_evaluate
 from train.trainer import TrainingDiverged
 
 

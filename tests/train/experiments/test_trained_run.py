@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.train.saved_run import save_run
+from tests.train.experiments.saved_run import save_run
 from tfglow import datasets
 from tfglow.runs.run_folder import RunFolder
-from train.trained_run import TrainedRun, decode, encode, images_at, model_labels
+from train.experiments.trained_run import TrainedRun, decode, encode, images_at, model_labels
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,25 @@ def test_encode_and_decode_go_by_batches(run):
     latents = encode(run.glow, images, batch_size=3)
     assert latents.shape == (7, 64)
     np.testing.assert_allclose(latents, run.glow.encode(images), atol=1e-5)
-    np.testing.assert_array_equal(decode(run.glow, latents, batch_size=3), images)
+    decoded = decode(run.glow, latents, batch_size=3)
+    np.testing.assert_array_equal(decoded.images, images)
+    assert decoded.finite.tolist() == [True] * 7
+
+
+def test_images_that_overflow_are_black_and_marked(run):
+    latents = np.zeros([3, 64], np.float32)
+    latents[1] = 1e38
+    decoded = decode(run.glow, latents)
+    assert decoded.finite.tolist() == [True, False, True]
+    np.testing.assert_array_equal(decoded.images, run.glow.decode(latents))
+
+
+def test_in_mixed_precision_the_images_are_those_of_decode(tmp_path):
+    """Also which are decodable is told of the flow that decodes, in float32."""
+    run = TrainedRun.open(save_run(tmp_path / "run", precision="mixed_bfloat16").path)
+    images, _ = images_at(run.load_split(), range(5))
+    decoded = decode(run.glow, encode(run.glow, images))
+    np.testing.assert_array_equal(decoded.images, images)
 
 
 def test_a_run_that_was_not_trained_here_names_no_data(run, tmp_path):

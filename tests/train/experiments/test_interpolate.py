@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.train.saved_run import save_run
-from train import interpolate
-from train.trained_run import TrainedRun, images_at
+from tests.train.experiments.saved_run import save_run
+from train.experiments import interpolate
+from train.experiments.trained_run import TrainedRun, images_at
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,6 @@ def test_the_command_refuses_in_one_sentence(run, tmp_path, monkeypatch, argumen
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as exit_:
         interpolate.main([f"--run_dir={run.folder.path}", *arguments])
-    assert str(exit_.value).startswith("train/interpolate.py: ")
+    assert str(exit_.value).startswith("train/experiments/interpolate.py: ")
     assert sentence in str(exit_.value)
     assert list(tmp_path.iterdir()) == []

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from tfglow.runs.run_folder import RunFolder
-from train.config import TrainConfig
-from train.sweep import check_different
 
 # As the paper's figure 3 names them, from the best to the worst.
 LABELS = {"invertible_1x1_conv": "1×1 convolution", "shuffle": "shuffle", "reverse": "reverse"}
@@ -33,31 +31,6 @@ class Curves:
     def final(self) -> np.ndarray:
         """Bits per dimension after the last epoch, `[seeds]`."""
         return self.bits_per_dim[:, -1]
-
-
-def variants(
-    config: TrainConfig,
-    permutations: Sequence[str],
-    couplings: Sequence[str],
-    seeds: Sequence[int],
-) -> dict[str, TrainConfig]:
-    """A configuration for each combination, by the name of its run folder.
-
-    With the same seed, all see the same images in the same order with the same noise.
-
-    Raises:
-      ValueError: If a value is no permutation, coupling or seed, or is there twice.
-    """
-    check_different("permutations", permutations)
-    check_different("couplings", couplings)
-    check_different("seeds", seeds)
-    found = {}
-    for coupling, permutation, seed in itertools.product(couplings, permutations, seeds):
-        model = dataclasses.replace(
-            config.model, coupling=coupling, permutation=permutation, seed=seed
-        )
-        found[run_name(coupling, permutation, seed)] = dataclasses.replace(config, model=model)
-    return found
 
 
 def run_name(coupling: str, permutation: str, seed: int) -> str:

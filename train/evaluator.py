@@ -1,7 +1,6 @@
 """The likelihood of a split, computed on all replicas of a process."""
 
 import math
-from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -9,7 +8,7 @@ import tensorflow as tf
 from tfglow import Glow, likelihood
 from tfglow.datasets import ImageData
 from train import strategies
-from train.data import divide_batch, reading
+from train.data import divide_batch, first_images
 
 
 class Evaluator:
@@ -90,21 +89,6 @@ class Evaluator:
         # In nats again, for a mean over noise draws of probabilities.
         nats = self._glow.config.num_dims * math.log(2.0)
         return {**terms, "log_prob": -nats * terms["bits_per_dim"]}
-
-
-def first_images(
-    data: ImageData, num_images: int | None, batch_size: int, with_labels: bool
-) -> Iterator[dict[str, tf.Tensor]]:
-    """Batches of the first images of a split, in its order; the last one may be smaller."""
-    left = data.num_images if num_images is None else min(num_images, data.num_images)
-    names = ["image", "label"] if with_labels else ["image"]
-    batches = data.batches(min(batch_size, left), shuffle=False, drop_remainder=False)
-    with reading():
-        for batch in batches:
-            yield {name: batch[name][:left] for name in names}
-            left -= batch["image"].shape[0]
-            if left <= 0:
-                return
 
 
 def _fill_up(values, missing):

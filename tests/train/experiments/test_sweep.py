@@ -6,8 +6,8 @@ import json
 import pytest
 
 from tfglow.runs.run_folder import RunFolder
-from train import sweep
-from train.train import Summary
+from train.experiments import sweep
+from train.run import Summary
 
 
 @pytest.fixture

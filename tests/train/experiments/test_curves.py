@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from train import comparison
+from train.experiments.curves import (
+    Curves,
+    collect,
+    comparison_figure,
+    comparison_table,
+    run_name,
+)
 
 PERMUTATIONS = ("invertible_1x1_conv", "shuffle", "reverse")
 # Bits per dimension after the last of four epochs, by seed.
@@ -21,7 +27,7 @@ FINAL = {
 def folder(tmp_path):
     for (coupling, permutation), finals in FINAL.items():
         for seed, final in enumerate(finals):
-            run = tmp_path / comparison.run_name(coupling, permutation, seed)
+            run = tmp_path / run_name(coupling, permutation, seed)
             run.mkdir()
             lines = [
                 # The third epoch was not evaluated.
@@ -33,32 +39,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_variants_differ_in_nothing_else(tiny):
-    configs = comparison.variants(tiny, PERMUTATIONS, ["affine", "additive"], [0, 7])
-    assert len(configs) == 12
-    config = configs["additive-shuffle-seed7"]
-    changed = {k: v for k, v in config.model.to_dict().items() if v != tiny.model.to_dict()[k]}
-    assert changed == {"coupling": "additive", "permutation": "shuffle", "seed": 7}
-    assert {**config.to_dict(), "model": None} == {**tiny.to_dict(), "model": None}
-
-
-@pytest.mark.parametrize(
-    "arguments, sentence",
-    [
-        ((["shuffle", "shuffle"], ["affine"], [0]), "`permutations` must be one or more different"),
-        ((["shuffle"], [], [0]), "`couplings` must be one or more different"),
-        ((["rotate"], ["affine"], [0]), "`permutation` must be one of .*; got 'rotate'"),
-        ((["shuffle"], ["linear"], [0]), "`coupling` must be one of .*; got 'linear'"),
-        ((["shuffle"], ["affine"], [-1]), "`seed` must be an integer >= 0, got -1"),
-    ],
-)
-def test_variants_refuse(tiny, arguments, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        comparison.variants(tiny, *arguments)
-
-
 def test_collects_the_epochs_that_were_evaluated(folder):
-    curves = comparison.collect(folder, PERMUTATIONS, ["affine", "additive"], [0, 1, 2, 3], 4)
+    curves = collect(folder, PERMUTATIONS, ["affine", "additive"], [0, 1, 2, 3], 4)
     assert [(c.coupling, c.permutation) for c in curves] == list(FINAL)
     assert curves[1].seeds == (0, 1, 2)
     assert curves[1].epochs == (1, 2, 4)
@@ -67,8 +49,8 @@ def test_collects_the_epochs_that_were_evaluated(folder):
 
 
 def test_the_table_says_what_the_numbers_say(folder):
-    curves = comparison.collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 4)
-    table = comparison.comparison_table(curves)
+    curves = collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 4)
+    table = comparison_table(curves)
     assert "| affine | shuffle | 4 | 3 | 3.5000 ± 0.1000 | 3.4000 – 3.6000 |" in table
     assert (
         "affine: 1×1 convolution is 0.4000 bits/dim below shuffle, "
@@ -80,36 +62,33 @@ def test_the_table_says_what_the_numbers_say(folder):
 
 
 def test_epochs_beyond_those_asked_for_are_left_out(folder):
-    curves = comparison.collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 2)
+    curves = collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 2)
     assert [c.epochs for c in curves] == [(1, 2)] * 3
-    assert "| affine | shuffle | 2 | 3 | 5.5000 ± 0.1000 |" in comparison.comparison_table(curves)
+    assert "| affine | shuffle | 2 | 3 | 5.5000 ± 0.1000 |" in comparison_table(curves)
 
 
 def test_no_order_of_runs_of_different_length_or_seeds(folder):
-    one, two, _ = comparison.collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 4)
-    [shorter] = comparison.collect(folder, ["shuffle"], ["affine"], [0, 1, 2], 2)
+    one, two, _ = collect(folder, PERMUTATIONS, ["affine"], [0, 1, 2], 4)
+    [shorter] = collect(folder, ["shuffle"], ["affine"], [0, 1, 2], 2)
     assert (
         "shuffle cannot be compared yet: they were evaluated after 4 and 2 epochs, for the seeds "
         "[0, 1, 2] and [0, 1, 2]."
-    ) in comparison.comparison_table([one, shorter])
-    [fewer] = comparison.collect(folder, ["reverse"], ["affine"], [0, 1], 4)
-    table = comparison.comparison_table([two, fewer])
+    ) in comparison_table([one, shorter])
+    [fewer] = collect(folder, ["reverse"], ["affine"], [0, 1], 4)
+    table = comparison_table([two, fewer])
     assert "for the seeds [0, 1, 2] and [0, 1]." in table
     assert "below" not in table
 
 
 def test_one_seed_says_nothing_about_the_spread(folder):
-    curves = comparison.collect(folder, PERMUTATIONS, ["affine"], [0], 4)
+    curves = collect(folder, PERMUTATIONS, ["affine"], [0], 4)
     assert "below shuffle, for one seed, which says nothing about the spread." in (
-        comparison.comparison_table(curves)
+        comparison_table(curves)
     )
 
 
 def test_the_figure_has_a_panel_a_coupling(folder):
-    [one] = [c for c in comparison.collect(folder, ["shuffle"], ["affine"], [0, 1, 2], 4)]
-    other = comparison.Curves("additive", "reverse", (0,), one.epochs, one.bits_per_dim[:1])
-    sizes = [
-        tf.io.decode_png(comparison.comparison_figure(curves)).shape
-        for curves in ([one], [one, other])
-    ]
+    [one] = [c for c in collect(folder, ["shuffle"], ["affine"], [0, 1, 2], 4)]
+    other = Curves("additive", "reverse", (0,), one.epochs, one.bits_per_dim[:1])
+    sizes = [tf.io.decode_png(comparison_figure(curves)).shape for curves in ([one], [one, other])]
     assert sizes == [(400, 450, 4), (400, 900, 4)]

@@ -1,32 +1,30 @@
-"""Draws samples by class, and tells classes apart: `python train/conditional.py --help`."""
+"""Draws samples by class, and tells classes apart."""
 
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
 
 from tfglow import Glow
+from tfglow.checks import check_temperature
 from tfglow.pictures.image_grid import image_grid
 from train.evaluate import evaluate_run
+from train.experiments.image_flags import add_checkpoint_flag, integers
+from train.experiments.trained_run import TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.image_flags import add_checkpoint_flag, integers
 from train.pictures import check_output, write_png
 from train.plots import visible
-from train.trained_run import TrainedRun, check_temperature, decode
 
 _DESCRIPTION = """\
 Draws samples of a conditional model, a class a row, and prints how often its classifier, a linear
 map of the top latent's mean over space, names the right class of the evaluation split's images.
 
-  python train/conditional.py --run_dir=runs/cifar10_conditional --output=classes.png
+  python train/experiments/conditional.py --run_dir=runs/cifar10_conditional --output=classes.png
 """
 
 
@@ -45,17 +43,17 @@ def samples_by_class(
         raise ValueError("The model is unconditional (num_classes = 0): it has no classes to show.")
     if columns < 1:
         raise ValueError(f"`columns` must be at least 1, got {columns}.")
-    check_temperature(temperature)
+    scale = check_temperature(temperature, columns, config.dtype)
     eps = tf.random.stateless_normal([columns, config.num_dims], [seed, 0], dtype=config.dtype)
-    eps = np.tile(np.asarray(temperature, config.dtype) * eps.numpy(), [len(classes), 1])
+    latents = np.tile(scale * eps, [len(classes), 1])
     labels = np.repeat(np.asarray(classes, np.int32), columns)
-    images = decode(glow, eps, labels)  # [classes · columns, H, W, C]
+    images = decode(glow, latents, labels).images  # [classes · columns, H, W, C]
     return images.reshape(len(classes), columns, *config.image_shape)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command; what is wrong is one sentence and a non-zero exit."""
-    parser = OneSentenceParser(prog="train/conditional.py", description=_DESCRIPTION)
+    parser = OneSentenceParser(prog="train/experiments/conditional.py", description=_DESCRIPTION)
     parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
     parser.add_argument(
         "--classes", type=integers, metavar="N,N,...", help="Default: the first ten."
@@ -80,11 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             image_grid(visible(images.reshape(-1, *images.shape[2:])), columns=flags.columns),
         )
     except (ValueError, OSError) as error:
-        sys.exit(f"train/conditional.py: {error}")
+        sys.exit(f"train/experiments/conditional.py: {error}")
     print(f"Samples: {flags.output}\n{_report(result)}")
 
 
-def _report(result):
+def _report(result: dict[str, Any]) -> str:
     values = result.get("averaged", result["raw"])
     of = f"{values['num_images']} images of {result['dataset']}, split {result['split']}"
     lines = [f"{values['bits_per_dim']:.4f} ± {values['standard_error']:.4f} bits/dim on {of}"]

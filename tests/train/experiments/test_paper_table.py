@@ -7,7 +7,7 @@ import pytest
 
 from tfglow import GlowConfig
 from tfglow.runs.run_folder import RunFolder
-from train import paper_table
+from train.experiments import paper_table
 from train.presets import PRESETS
 
 
@@ -83,5 +83,5 @@ def test_the_command_prints_and_writes_it(tmp_path, capsys):
 )
 def test_refuses_other_runs_in_one_sentence(tmp_path, run, sentence):
     folder = _run(tmp_path / "run", **run)
-    with pytest.raises(SystemExit, match=f"^train/paper_table.py: .*{sentence}"):
+    with pytest.raises(SystemExit, match=f"^train/experiments/paper_table.py: .*{sentence}"):
         paper_table.main(["--runs", str(folder)])

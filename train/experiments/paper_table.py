@@ -1,14 +1,10 @@
-"""RealNVP against Glow, the paper's numbers and ours: `python train/paper_table.py --help`."""
+"""RealNVP against Glow, the paper's numbers and ours."""
 
 import dataclasses
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a script: the packages are found from the checkout, not from this folder.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfglow import GlowConfig
@@ -24,7 +20,7 @@ nothing was run; what was run is there with its size, which is what one has to l
 
   python train/main.py --preset=cifar10 --run_dir=runs/glow --data_dir=DIR
   python train/main.py --preset=realnvp_cifar10 --run_dir=runs/realnvp --data_dir=DIR
-  python train/paper_table.py --runs runs/glow runs/realnvp --output=table.md
+  python train/experiments/paper_table.py --runs runs/glow runs/realnvp --output=table.md
 """
 
 
@@ -130,7 +126,7 @@ def paper_table(results: Sequence[OwnResult] = ()) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command; what is wrong is one sentence and a non-zero exit."""
-    parser = OneSentenceParser(prog="train/paper_table.py", description=_DESCRIPTION)
+    parser = OneSentenceParser(prog="train/experiments/paper_table.py", description=_DESCRIPTION)
     parser.add_argument("--runs", nargs="*", default=[], metavar="DIR", help="Run folders.")
     parser.add_argument("--output", metavar="MD", help="Writes the table there too.")
     flags = parser.parse_args(arguments)
@@ -141,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if flags.output:
             replace_file(flags.output, table)
     except (ValueError, OSError) as error:
-        sys.exit(f"train/paper_table.py: {error}")
+        sys.exit(f"train/experiments/paper_table.py: {error}")
     print(table, end="")
 
 
