@@ -7,38 +7,48 @@ import os
 from pathlib import Path
 
 from serving.embedded.text_protos import BatchingParameters, read_text_proto
+from tfglow import fields
+from tfglow.fields import field
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchingConfig:
-    """When waiting requests run as one batch; the fields are TF Serving's BatchingParameters."""
+    """When waiting requests run as one batch; the fields are TF Serving's BatchingParameters.
 
-    # Rows in a batch, at most; a request with more is refused.
-    max_batch_size: int = 64
-    # How long the first request of a batch waits for company while a thread is free.
-    batch_timeout_micros: int = 2_000
-    # Full batches that may wait, a signature; beyond it a request is refused as UNAVAILABLE.
-    max_enqueued_batches: int = 100
-    # Batches that run at the same time.
-    num_batch_threads: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
-    # A batch is padded up to the next of these sizes; none means no padding.
-    allowed_batch_sizes: tuple[int, ...] = ()
+    Raises:
+      ValueError: If a field is of another type or out of range.
+    """
 
-    def __post_init__(self):
-        for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` is at least 1, got {getattr(self, name)}")
-        if self.batch_timeout_micros < 0:
-            raise ValueError(
-                f"`batch_timeout_micros` is at least 0, got {self.batch_timeout_micros}"
-            )
+    max_batch_size: int = field(
+        64, help="Rows in a batch, at most; a request with more is refused.", low=1
+    )
+    batch_timeout_micros: int = field(
+        2_000,
+        help="How long the first request of a batch waits for company while a thread is free.",
+        low=0,
+    )
+    max_enqueued_batches: int = field(
+        100,
+        help="Full batches that may wait, a signature; beyond it a request is refused as "
+        "UNAVAILABLE.",
+        low=1,
+    )
+    num_batch_threads: int = field(
+        default_factory=lambda: os.cpu_count() or 1,
+        help="Batches that run at the same time.",
+        low=1,
+    )
+    allowed_batch_sizes: tuple[int, ...] = field(
+        (), help="A batch is padded up to the next of these sizes; none means no padding.", low=1
+    )
+
+    def __post_init__(self) -> None:
+        fields.check(self)
         sizes = self.allowed_batch_sizes
-        if sizes and (
-            list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != self.max_batch_size
-        ):
+        if sizes and (list(sizes) != sorted(set(sizes)) or sizes[-1] != self.max_batch_size):
             raise ValueError(
-                "`allowed_batch_sizes` rise from at least 1 to `max_batch_size` = "
-                f"{self.max_batch_size}, got {list(sizes)}"
+                "`allowed_batch_sizes` must rise to `max_batch_size` = "
+                f"{self.max_batch_size}, got {list(sizes)}."
             )
 
     @classmethod
@@ -46,7 +56,7 @@ class BatchingConfig:
         """Reads a BatchingParameters text proto; what it leaves out keeps its default.
 
         Raises:
-          ValueError: a file that cannot be read, is no such message, or has values out of range.
+          ValueError: If the file cannot be read, is no such message, or has values out of range.
         """
         proto = read_text_proto(path, BatchingParameters)
         given = {
@@ -57,66 +67,95 @@ class BatchingConfig:
         return cls(**given, allowed_batch_sizes=tuple(proto.allowed_batch_sizes))
 
 
+def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    """gRPC's arguments from a flag's text, `KEY=VALUE,KEY=VALUE`."""
+    arguments: list[tuple[str, int | str]] = []
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"{part!r} is not KEY=VALUE")
+        number = value.removeprefix("-").isdigit()
+        arguments.append((key, int(value) if number else value))
+    return tuple(arguments)
+
+
 @dataclasses.dataclass(frozen=True)
 class ServerConfig:
-    """What `python serving/server.py` serves, where and how."""
+    """What `python serving/server.py` serves, where and how; each field but `batching` is a flag.
 
-    # The folder with a numbered folder a version.
-    model_base_path: Path
-    # The name that requests ask for.
-    model_name: str = "glow"
-    # The interface to listen on: loopback unless somebody says otherwise.
-    host: str = "127.0.0.1"
-    # The gRPC port; 0 takes a free one.
-    port: int = 8500
-    # The port of the Prometheus metrics; 0 takes a free one, None has no metrics.
-    metrics_port: int | None = None
-    # How requests are batched; None runs each request by itself.
-    batching: BatchingConfig | None = None
-    # Rows in one request, at most (`max_batch_size`, if less): what bounds a request's memory.
-    max_request_rows: int = 1024
-    # Requests that may wait or run at the same time; beyond it they are refused as UNAVAILABLE.
-    max_waiting_requests: int = 256
-    # Arguments for the gRPC server, on top of our own.
-    grpc_channel_arguments: tuple[tuple[str, int | str], ...] = ()
-    # A text proto of TF Serving's SSLConfig; None serves without TLS.
-    ssl_config_file: Path | None = None
-    # Seconds between two looks at the folder; 0 looks once.
-    file_system_poll_wait_seconds: float = 1.0
-    # How often, and how long after, a version that failed to load is tried again.
-    max_num_load_retries: int = 5
-    load_retry_interval_micros: int = 60_000_000
-    # Replays `assets.extra/tf_serving_warmup_requests` before a version is available.
-    enable_model_warmup: bool = True
-    # TensorFlow's thread pools; 0 lets it choose.
-    tensorflow_intra_op_parallelism: int = 0
-    tensorflow_inter_op_parallelism: int = 0
-    # How long requests under way may go on after SIGTERM (Kubernetes kills after 30 s).
-    shutdown_grace_seconds: float = 25.0
+    Raises:
+      ValueError: If a field is of another type or out of range, or the folder is none of versions.
+    """
 
-    def __post_init__(self):
+    model_base_path: Path = field(help="The folder with a numbered folder a version.")
+    model_name: str = field("glow", help="The name that requests ask for.")
+    host: str = field("127.0.0.1", help="The interface to listen on; 0.0.0.0 for all.")
+    port: int = field(8500, help="The gRPC port; 0 takes a free one.", low=0, high=65535)
+    metrics_port: int | None = field(
+        None,
+        help="The port of the Prometheus metrics; 0 takes a free one, without it there are none.",
+        low=0,
+        high=65535,
+    )
+    batching: BatchingConfig | None = field(
+        None, help="How requests are batched; None runs each request by itself."
+    )
+    max_request_rows: int = field(
+        1024,
+        help="Rows in one request, at most (`max_batch_size`, if less): what bounds a request's "
+        "memory.",
+        low=1,
+    )
+    max_waiting_requests: int = field(
+        256,
+        help="Requests that may wait or run at the same time; further ones are refused as "
+        "UNAVAILABLE.",
+        low=1,
+    )
+    grpc_channel_arguments: tuple[tuple[str, int | str], ...] = field(
+        (),
+        help="Arguments for the gRPC server, on top of our own: comma-separated, as in "
+        "grpc.max_receive_message_length=1000000.",
+        parse=_channel_arguments,
+    )
+    ssl_config_file: Path | None = field(
+        None, help="A text proto of TF Serving's SSLConfig; without it there is no TLS."
+    )
+    file_system_poll_wait_seconds: float = field(
+        1.0, help="Seconds between two looks at the folder; 0 looks once.", low=0
+    )
+    max_num_load_retries: int = field(
+        5, help="How often a version that failed to load is tried again.", low=0
+    )
+    load_retry_interval_micros: int = field(
+        60_000_000, help="Microseconds between those tries.", low=0
+    )
+    enable_model_warmup: bool = field(
+        True,
+        help="Replays `assets.extra/tf_serving_warmup_requests` before a version is available.",
+    )
+    tensorflow_intra_op_parallelism: int = field(
+        0, help="Threads inside a TensorFlow operation; 0 lets it choose.", low=0
+    )
+    tensorflow_inter_op_parallelism: int = field(
+        0, help="TensorFlow operations at the same time; 0 lets it choose.", low=0
+    )
+    shutdown_grace_seconds: float = field(
+        25.0,
+        help="How long requests under way may go on after SIGTERM (Kubernetes kills after 30 s).",
+        low=0,
+    )
+
+    def __post_init__(self) -> None:
+        fields.check(self)
         if not self.model_name:
-            raise ValueError("`model_name` is empty")
+            raise ValueError("`model_name` must not be empty, got ''.")
         if not self.model_base_path.is_dir():
-            raise ValueError(f"`model_base_path` = {self.model_base_path} is not a folder")
+            raise ValueError(
+                f"`model_base_path` must be a folder, got {str(self.model_base_path)!r}."
+            )
         if (self.model_base_path / "saved_model.pb").exists():
             raise ValueError(
-                f"`model_base_path` = {self.model_base_path} is itself a version; "
-                f"give the folder above it, {self.model_base_path.resolve().parent}"
+                f"`model_base_path` = {str(self.model_base_path)!r} is itself a version; give the "
+                f"folder above it, {str(self.model_base_path.resolve().parent)!r}."
             )
-        for name in ("port", "metrics_port"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 65536:
-                raise ValueError(f"`{name}` is between 0 and 65535, got {value}")
-        for name in ("max_request_rows", "max_waiting_requests"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` is at least 1, got {getattr(self, name)}")
-        for name in (
-            "file_system_poll_wait_seconds",
-            "max_num_load_retries",
-            "tensorflow_intra_op_parallelism",
-            "tensorflow_inter_op_parallelism",
-            "shutdown_grace_seconds",
-        ):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}` is at least 0, got {getattr(self, name)}")

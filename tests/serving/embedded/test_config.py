@@ -2,17 +2,18 @@ import pytest
 
 from serving.embedded.config import BatchingConfig, ServerConfig
 from serving.embedded.flags import parse_server_flags
+from tfglow import fields
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"max_batch_size": 0}, "`max_batch_size` is at least 1, got 0"),
-        ({"num_batch_threads": -1}, "`num_batch_threads` is at least 1, got -1"),
-        ({"batch_timeout_micros": -1}, "`batch_timeout_micros` is at least 0, got -1"),
+        ({"max_batch_size": 0}, "`max_batch_size` must be an integer >= 1, got 0"),
+        ({"num_batch_threads": -1}, "`num_batch_threads` must be an integer >= 1, got -1"),
+        ({"batch_timeout_micros": -1}, "`batch_timeout_micros` must be an integer >= 0, got -1"),
         ({"allowed_batch_sizes": (1, 2)}, r"`max_batch_size` = 64, got \[1, 2\]"),
         ({"allowed_batch_sizes": (2, 1, 64)}, r"got \[2, 1, 64\]"),
-        ({"allowed_batch_sizes": (0, 64)}, r"got \[0, 64\]"),
+        ({"allowed_batch_sizes": (0, 64)}, r"a sequence of integers >= 1, got \(0, 64\)"),
     ],
 )
 def test_batching_is_checked(fields, message):
@@ -37,7 +38,7 @@ def test_batching_parameters_are_read(tmp_path):
     [
         ("max_batch_size: 8", "not a BatchingParameters text proto"),
         ("max_bach_size { value: 8 }", "no field named"),
-        ("max_batch_size { value: 0 }", "`max_batch_size` is at least 1, got 0"),
+        ("max_batch_size { value: 0 }", "`max_batch_size` must be an integer >= 1, got 0"),
         ("\xff\xfe", "not a BatchingParameters text proto"),
     ],
 )
@@ -77,15 +78,27 @@ def test_flags_of_tf_serving_are_understood(tmp_path):
     ("flags", "message"),
     [
         ([], "--model_base_path"),
-        (["--model_base_path=/nowhere"], "`model_base_path` = /nowhere is not a folder"),
+        (["--model_base_path=/nowhere"], "`model_base_path` must be a folder, got '/nowhere'"),
         (["--model_base_path={base}/version"], "is itself a version; give the folder above"),
-        (["--model_base_path={base}", "--port=70000"], "between 0 and 65535, got 70000"),
-        (["--model_base_path={base}", "--model_name="], "`model_name` is empty"),
-        (["--model_base_path={base}", "--enable_batching=maybe"], "neither true nor false"),
+        (
+            ["--model_base_path={base}", "--port=70000"],
+            "`port` must be an integer from 0 to 65535, got 70000.",
+        ),
+        (["--model_base_path={base}", "--model_name="], "`model_name` must not be empty, got ''."),
+        (
+            ["--model_base_path={base}", "--enable_batching=maybe"],
+            "argument --enable_batching: expected true or false, got 'maybe'",
+        ),
         (["--model_base_path={base}", "--batching_parameters_file=x"], "--enable_batching"),
         (["--model_base_path={base}", "--grpc_channel_arguments=x"], "'x' is not KEY=VALUE"),
-        (["--model_base_path={base}", "--max_request_rows=0"], "at least 1, got 0"),
-        (["--model_base_path={base}", "--shutdown_grace_seconds=-1"], "at least 0, got -1"),
+        (
+            ["--model_base_path={base}", "--max_request_rows=0"],
+            "`max_request_rows` must be an integer >= 1, got 0",
+        ),
+        (
+            ["--model_base_path={base}", "--shutdown_grace_seconds=-1"],
+            "`shutdown_grace_seconds` must be a finite number >= 0, got -1",
+        ),
         (["--model_base_path={base}", "--unheard_of"], "unheard_of"),
     ],
 )
@@ -102,3 +115,16 @@ def test_the_help_says_what_production_is(capsys):
     with pytest.raises(SystemExit):
         parse_server_flags(["--help"])
     assert "Production is TF Serving" in capsys.readouterr().out
+
+
+def test_every_field_is_a_flag_with_its_help_and_default(capsys):
+    with pytest.raises(SystemExit):
+        parse_server_flags(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for name, field in fields.fields(ServerConfig).items():
+        if name != "batching":
+            assert f"--{name} " in text
+            assert field.help[:-1] in text
+    assert "--port N The gRPC port; 0 takes a free one (default: 8500)." in text
+    assert "(default: true)" in text
+    assert "--enable_batching [true|false] Runs requests that arrive together" in text
