@@ -11,14 +11,13 @@
 """
 
 import dataclasses
-import functools
 import math
 import numbers
 import operator
 import os
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -116,17 +115,25 @@ def field(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@functools.cache
 def fields(cls: type) -> dict[str, Field]:
-    """The fields of a dataclass that were made by `field`, by name."""
+    """The fields of a dataclass, all made by `field`, by name."""
+    found = _FIELDS.get(cls)
+    if found is None:
+        found = _FIELDS[cls] = dict(_read_fields(cls))
+    return found
+
+
+def _read_fields(cls: type) -> Iterator[tuple[str, Field]]:
     kinds = typing.get_type_hints(cls)
-    found = {}
     for own in dataclasses.fields(cls):
         default = own.default
         if own.default_factory is not dataclasses.MISSING:
             default = own.default_factory()
-        found[own.name] = Field(own.name, kinds[own.name], default, **own.metadata)
-    return found
+        yield own.name, Field(own.name, kinds[own.name], default, **own.metadata)
+
+
+# Resolving a class's annotations takes longer than all else that a check does.
+_FIELDS: dict[type, dict[str, Field]] = {}
 
 
 def check(config: Any) -> None:
@@ -169,7 +176,8 @@ def from_dict(cls: type[_Config], values: Mapping[str, Any]) -> _Config:
     given = dict(values)
     for name, value in values.items():
         for kind in _members(known[name].kind):
-            if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+            described = isinstance(value, Mapping) and dataclasses.is_dataclass(kind)
+            if described and isinstance(kind, type):
                 given[name] = from_dict(kind, value)
     return cls(**given)
 

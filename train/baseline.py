@@ -20,21 +20,22 @@ class GaussianBaseline:
     4^(−bits)/12 on the diagonal: the fit over all draws of the noise.
 
     Args:
-      batches: Dictionaries with `image`, uint8 `[B, H, W, C]`.
-      num_bits: As the model's.
+      batches: The images to fit to: dictionaries with `image`, uint8 `[B, H, W, C]`.
+      num_bits: How many of the 8 bits of a pixel are modelled.
 
     Raises:
       ValueError: If there is no image.
     """
 
     def __init__(self, batches: Iterable[dict[str, tf.Tensor]], num_bits: int):
-        count, total, products = 0, 0.0, 0.0
+        count = 0
+        total = products = np.zeros([])  # [D] and [D, D], from the first batch on.
         for batch in batches:
             x = likelihood.dequantize(batch["image"], num_bits, 0.5, tf.float64)
             x = tf.reshape(x, [x.shape[0], -1])  # [B, D]
             count += x.shape[0]
-            total += tf.reduce_sum(x, axis=0).numpy()
-            products += tf.matmul(x, x, transpose_a=True).numpy()
+            total = total + tf.reduce_sum(x, axis=0).numpy()
+            products = products + tf.matmul(x, x, transpose_a=True).numpy()
         if not count:
             raise ValueError("There is no image to fit a Gaussian to.")
         self._num_bits = num_bits

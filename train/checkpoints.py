@@ -17,10 +17,10 @@ class Checkpoints:
 
     Args:
       run: The run's folder.
-      state: What is saved and restored.
-      keep: How many of the last ones stay.
+      state: The state that is saved and restored.
+      keep: How many of the last checkpoints stay.
       writes: Whether this process writes. Of several workers one does, and all read.
-      report: Is called with a sentence about each checkpoint that cannot be used.
+      report: A function that is called with a sentence about each checkpoint that cannot be used.
     """
 
     def __init__(
@@ -76,6 +76,6 @@ class Checkpoints:
             )
         return None
 
-    def _save(self, manager):
+    def _save(self, manager: tf.train.CheckpointManager) -> None:
         if self._writes:
             manager.save(checkpoint_number=int(self._state.step))

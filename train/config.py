@@ -144,7 +144,7 @@ class TrainConfig:
     def resolved(self) -> "TrainConfig":
         """The configuration with the defaults filled in that depend on other fields."""
         decay = 1.0 - 1.0 / self.official_epoch_steps
-        filled = {
+        filled: dict[str, Any] = {
             "warmup_steps": 10 * self.official_epoch_steps,
             "beta_2": decay,
             "average_decay": decay if self.beta_2 is None else self.beta_2,

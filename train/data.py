@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -47,7 +47,7 @@ def init_batch(config: TrainConfig, data: ImageData) -> dict[str, tf.Tensor]:
         size, seed=config.model.seed, flip=config.flip, shift=config.shift, drop_remainder=True
     )
     with reading():
-        return next(iter(_fit_model(batches, config)))
+        return next(iter(_without_unused_labels(batches, config)))
 
 
 def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
@@ -67,9 +67,9 @@ class TrainingBatches:
     on how many replicas and workers share them, and not on whether the run was interrupted.
 
     Args:
-      config: The run's.
+      config: The run's configuration.
       data: The split to train on.
-      strategy: Where the batches go.
+      strategy: The distribution strategy whose replicas take the batches.
 
     Raises:
       ValueError: If a batch cannot be divided among the replicas, or is larger than the split.
@@ -87,7 +87,7 @@ class TrainingBatches:
         self._workers = strategies.num_workers(strategy)
         self._steps_per_pass = data.num_batches(config.batch_size)
 
-    def starting_at(self, step: int) -> Iterator[dict[str, Any]]:
+    def starting_at(self, step: int) -> Generator[dict[str, Any], None, None]:
         """Endless batches, the first that of `step`, as arguments of `strategy.run`."""
         first_pass, start = divmod(step, self._steps_per_pass)
         # While one pass is consumed, the next one's pipeline is set up: that takes as long as many
@@ -112,7 +112,7 @@ class TrainingBatches:
             num_shards=self._workers,
             shard_index=strategies.worker_index(self._strategy),
         )
-        return iter(_fit_model(batches, config))
+        return iter(_without_unused_labels(batches, config))
 
     def _divide(self, batch: dict[str, tf.Tensor]) -> dict[str, Any]:
         """A worker's batch, divided among its replicas."""
@@ -165,7 +165,7 @@ def divide_batch(strategy: tf.distribute.Strategy, batch: dict[str, tf.Tensor]) 
     }
 
 
-def _fit_model(batches, config):
+def _without_unused_labels(batches: tf.data.Dataset, config: TrainConfig) -> tf.data.Dataset:
     """Leaves out labels that the model has no use for."""
     if config.model.num_classes:
         return batches

@@ -46,15 +46,15 @@ def evaluate_run(
 
     Args:
       run_dir: The run folder.
-      split: Of the data set; by default the run's evaluation split.
-      dataset: By default the run's.
-      data_dir: By default the run's.
-      num_images: Only the first so many; None: all.
-      num_draws: Noise draws an image.
+      split: The split of the data set; by default the run's evaluation split.
+      dataset: The data set; by default the run's.
+      data_dir: The data set's folder; by default the run's.
+      num_images: Evaluates only the first so many images; None: all.
+      num_draws: How many draws of the noise an image is evaluated with.
       checkpoint: "best", "latest", or None: the best if there is one.
-      batch_size: Images at a time; by default the run's.
-      strategy: Where to compute, as for training.
-      seed: Of the noise.
+      batch_size: How many images are evaluated at a time; by default the run's.
+      strategy: The distribution strategy to compute under, as for training.
+      seed: The seed of the noise.
 
     Returns:
       What was evaluated, and under "raw" and "averaged" the fields of `Evaluation`, with
@@ -73,7 +73,7 @@ def evaluate_run(
     found = run.saved_weights(checkpoint)
     where = strategies.make_strategy(strategy)
     data = load_split(config, config.eval_split)
-    result = {
+    result: dict[str, Any] = {
         "checkpoint": found["raw"].prefix,
         "step": found["raw"].step,
         "dataset": config.dataset,
@@ -116,12 +116,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"train/evaluate.py: {error}")
 
 
-def _parser():
+def _parser() -> OneSentenceParser:
     parser = OneSentenceParser(prog="train/evaluate.py", description=_DESCRIPTION)
     parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
-    parser.add_argument("--split", metavar="NAME", help="Default: the run's evaluation split.")
-    parser.add_argument("--dataset", metavar="NAME", help="Default: the run's.")
-    parser.add_argument("--data_dir", metavar="DIR", help="Default: the run's.")
+    parser.add_argument("--split", metavar="NAME", help="Split to evaluate on; default: the run's.")
+    parser.add_argument("--dataset", metavar="NAME", help="Data set; default: the run's.")
+    parser.add_argument("--data_dir", metavar="DIR", help="Its folder; default: the run's.")
     parser.add_argument("--images", type=int, metavar="N", help="Only the first N; default: all.")
     parser.add_argument(
         "--draws", type=int, default=1, metavar="N", help="Noise draws an image; default: 1."
@@ -129,18 +129,28 @@ def _parser():
     parser.add_argument(
         "--checkpoint",
         metavar="best|latest",
-        help="Default: the best by evaluation, or where there is none the latest.",
+        help="Checkpoint; default: the best by evaluation, or where there is none the latest.",
     )
-    parser.add_argument("--batch_size", type=int, metavar="N", help="Default: the run's.")
+    parser.add_argument(
+        "--batch_size", type=int, metavar="N", help="Images at a time; default: the run's."
+    )
     parser.add_argument(
         "--strategy", default="mirrored", metavar="NAME", help=f"One of {', '.join(_STRATEGIES)}."
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="Of the noise.")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="Seed of the noise; default: 0."
+    )
     parser.add_argument("--json", metavar="FILE", help="Writes the result there too.")
     return parser
 
 
-def _config(run, dataset, data_dir, split, batch_size):
+def _config(
+    run: RunFolder,
+    dataset: str | None,
+    data_dir: str | None,
+    split: str | None,
+    batch_size: int | None,
+) -> TrainConfig:
     """The run's configuration with what is asked for in place of its own."""
     values = run.read_config()
     asked = {
@@ -157,7 +167,7 @@ def _config(run, dataset, data_dir, split, batch_size):
     return TrainConfig.from_dict(values)
 
 
-def _table(result):
+def _table(result: dict[str, Any]) -> str:
     lines = [
         f"{result['checkpoint']}, step {result['step']}; {result['dataset']}, split "
         f"{result['split']}: {result['raw']['num_images']} images, "

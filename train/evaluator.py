@@ -17,10 +17,10 @@ class Evaluator:
     The result depends on the images, the seed and the batch size, not on the number of replicas.
 
     Args:
-      glow: The model.
-      strategy: That which it was made under.
-      batch_size: Images at a time.
-      jit_compile: Whether XLA compiles it.
+      glow: The model to evaluate.
+      strategy: The distribution strategy under which the model was made.
+      batch_size: How many images are evaluated at a time.
+      jit_compile: Whether XLA compiles the evaluation.
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class Evaluator:
         )
         return evaluation, {name: float(mean.result()) for name, mean in self._means.items()}
 
-    def _log_prob(self, images, noise, labels=None):
+    def _log_prob(
+        self, images: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """As `Glow.log_prob`, of at most a batch, on all replicas of this process."""
         batch = {"image": images, "noise": noise}
         if labels is not None:
@@ -84,13 +86,13 @@ class Evaluator:
             mean.update_state(terms[name])
         return terms["log_prob"]
 
-    def _terms(self, batch):
+    def _terms(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         terms = self._glow.objective(batch["image"], batch.get("label"), noise=batch["noise"])
         # In nats again, for a mean over noise draws of probabilities.
         nats = self._glow.config.num_dims * math.log(2.0)
         return {**terms, "log_prob": -nats * terms["bits_per_dim"]}
 
 
-def _fill_up(values, missing):
+def _fill_up(values: tf.Tensor, missing: int) -> tf.Tensor:
     """Repeats the last row `missing` times: a fixed batch size, and nothing unusual in it."""
     return tf.concat([values, tf.repeat(values[-1:], missing, axis=0)], axis=0)

@@ -56,7 +56,7 @@ class RunLog:
         """Writes out what is left."""
         self._events.close()
 
-    def _write(self, values, step):
+    def _write(self, values: list[dict[str, Any]], step: int) -> None:
         # The protocol buffers themselves: tf.summary.scalar and .image need TensorBoard installed.
         summary = tf.compat.v1.Summary(value=[tf.compat.v1.Summary.Value(**v) for v in values])
         with self._events.as_default():
@@ -71,7 +71,7 @@ def keep_metrics(run: RunFolder, step: int) -> None:
         replace_file(run.metrics_path, "".join(_line(values) for values in kept))
 
 
-def _line(values):
+def _line(values: dict[str, Any]) -> str:
     """One line of JSON; what is not a number in JSON, such as nan, is null."""
     values = {
         name: None if isinstance(v, float) and not np.isfinite(v) else v

@@ -55,9 +55,9 @@ def write_gif(
     """Writes an animation that goes through the frames and back, for ever.
 
     Args:
-      path: The file.
-      frames: uint8 `[H, W, C]` each, C of 1 or 3.
-      milliseconds: That a frame is shown.
+      path: The file to write.
+      frames: The pictures to show, uint8 `[H, W, C]` each, C of 1 or 3.
+      milliseconds: How long each is shown.
     """
     from PIL import Image  # Only animations need it.
 

@@ -63,7 +63,7 @@ def write_curves(run: RunFolder, baseline: float | None = None) -> None:
         "eval_bits_per_dim": "evaluation, averaged weights",
         "eval_bits_per_dim_raw": "evaluation, raw weights",
     }
-    shown = []
+    shown: list[float] = []
     for name, label in curves.items():
         points = _points(lines, name)
         if points:

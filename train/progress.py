@@ -10,10 +10,10 @@ class Progress:
     """Shows bits per dimension, images per second and the time left; nothing without a terminal.
 
     Args:
-      total_steps: Of the run.
-      step: Where it starts.
-      batch_size: Images a step.
-      visible: Whether this process shows it; of several workers one does.
+      total_steps: How many steps the run takes.
+      step: The step at which it starts.
+      batch_size: The number of images a step.
+      visible: Whether this process shows the progress; of several workers one does.
     """
 
     def __init__(self, total_steps: int, step: int, batch_size: int, visible: bool = True):
@@ -50,12 +50,12 @@ class Speed:
     The first step of all is left out: it is traced and compiled, which takes as long as many.
 
     Args:
-      batch_size: Images a step.
+      batch_size: The number of images a step.
     """
 
     def __init__(self, batch_size: int):
         self._batch_size = batch_size
-        self._start = None
+        self._start: float | None = None
         self._steps = 0
 
     def step(self) -> None:
@@ -73,6 +73,6 @@ class Speed:
     @property
     def images_per_second(self) -> float:
         """The speed; nan if no step was counted."""
-        if not self._steps:
+        if self._start is None or not self._steps:
             return float("nan")
         return self._steps * self._batch_size / (time.perf_counter() - self._start)

@@ -61,7 +61,7 @@ class TrainState:
             "train_means": {name: mean.variables for name, mean in self.train_means.items()},
         }
         if self.weight_average is not None:
-            parts |= {AVERAGE: self.average, "weight_average": self.weight_average}
+            parts |= {AVERAGE: self.average, "average_count": self.weight_average.count}
         return tf.train.Checkpoint(**parts)
 
     def initialize(self, batch: dict[str, tf.Tensor]) -> None:

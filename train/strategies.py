@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -60,18 +61,18 @@ def compiles(strategy: tf.distribute.Strategy, jit_compile: bool | None) -> bool
     return all("GPU" in device for device in strategy.extended.worker_devices)
 
 
-def _mirrored():
+def _mirrored() -> tf.distribute.Strategy:
     gpus = tf.config.list_logical_devices("GPU")
     # Without GPUs a single CPU, even where there are several logical ones.
     return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus] or ["CPU:0"])
 
 
-def _one_device():
+def _one_device() -> tf.distribute.Strategy:
     gpus = tf.config.list_logical_devices("GPU")
     return tf.distribute.OneDeviceStrategy(gpus[0].name if gpus else "CPU:0")
 
 
-def _cpu_mirrored():
+def _cpu_mirrored() -> tf.distribute.Strategy:
     cpu = tf.config.list_physical_devices("CPU")[0]
     if len(tf.config.get_logical_device_configuration(cpu) or ()) < 2:
         try:
@@ -89,7 +90,7 @@ def _cpu_mirrored():
     )
 
 
-def _multi_worker_mirrored():
+def _multi_worker_mirrored() -> tf.distribute.Strategy:
     text = os.environ.get("TF_CONFIG", "")
     try:
         config = json.loads(text)
@@ -109,7 +110,8 @@ def _multi_worker_mirrored():
         ) from error
 
 
-def _check_cluster(config):
+def _check_cluster(config: Any) -> None:
+    """Raises one of many errors if TF_CONFIG does not say which of its workers this is."""
     task = config["task"]
     addresses = config["cluster"][task["type"]]
     if not 0 <= int(task["index"]) < len(addresses):

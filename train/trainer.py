@@ -33,9 +33,9 @@ class Trainer:
     """Trains a run, from its start or its last checkpoint, to its end or until it is stopped.
 
     Args:
-      config: The run's, `resolved`.
-      run: Its folder.
-      strategy: Where it computes.
+      config: The run's configuration, `resolved`.
+      run: The run's folder.
+      strategy: The distribution strategy that it computes under.
       train_data: The split to train on.
       eval_data: The split to evaluate on.
 
@@ -211,7 +211,7 @@ class Trainer:
         names = [*self.state.train_means, "gradient_norm"]
         values = {f"step/{name}": results[name] for name in names}
         # What the next step will use; Adamax's own factor comes on top.
-        values["step/warmup"] = min(1.0, step / max(1, self._config.warmup_steps))
+        values["step/warmup"] = min(1.0, step / max(1, self._config.warmup_steps or 0))
         self._log.scalars(values, step)
 
     def _report_skipped(self, step: int, batch: dict[str, Any], in_a_row: int) -> None:

@@ -22,11 +22,11 @@ def directions_from_labels(
     """Directions between classes.
 
     Args:
-      run: The run.
+      run: The run whose model encodes the images.
       data: Images with labels, in the model's size.
       pairs: Names of two classes each: the direction `a:b` leads from the mean of a to that of b.
         None given: a direction for each class, named after it, from the mean of all others.
-      num_images: Only the first so many; None: all.
+      num_images: Takes only the first so many images; None: all.
 
     Raises:
       ValueError: If the data have no labels, or there is no such class.
@@ -63,8 +63,8 @@ def directions_from_table(
 
     Args:
       run: The run, of an unconditional model.
-      table: The table.
-      folder: Where its files are.
+      table: The CSV file.
+      folder: The folder of the table's files.
 
     Raises:
       ValueError: If the table or an image cannot be read, or the model is conditional.

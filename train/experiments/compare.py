@@ -75,8 +75,8 @@ def compare(
     """Trains what is missing, and writes the comparison of what there is.
 
     Args:
-      config: What all runs share.
-      folder: Where the run folders and the comparison are.
+      config: The configuration that all runs share.
+      folder: The folder of the run folders and of the comparison.
       permutations: The permutations to compare, each a value of `GlowConfig.permutation`.
       couplings: The couplings to compare, each a value of `GlowConfig.coupling`.
       seeds: The seeds to train each with, as `GlowConfig.seed`.

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = OneSentenceParser(prog="train/experiments/conditional.py", description=_DESCRIPTION)
     parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
     parser.add_argument(
-        "--classes", type=integers, metavar="N,N,...", help="Default: the first ten."
+        "--classes", type=integers, metavar="N,N,...", help="Classes; default: the first ten."
     )
     parser.add_argument(
         "--columns", type=int, default=10, metavar="N", help="Samples a class; default: 10."

@@ -4,7 +4,7 @@ import dataclasses
 import io
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +48,10 @@ def collect(
     """The curves of the runs in a folder; combinations none of whose seeds is there are left out.
 
     Args:
-      folder: Where the run folders are.
-      permutations: Of the combinations.
-      couplings: Of the combinations.
-      seeds: Of the combinations.
+      folder: The folder of the run folders.
+      permutations: The permutations that were trained.
+      couplings: The couplings that each was trained with.
+      seeds: The seeds that each combination was trained with.
       epochs: How many are looked at: a run may have been trained for more.
 
     Raises:
@@ -96,7 +96,7 @@ def comparison_table(comparison: Sequence[Curves]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _order(group):
+def _order(group: Sequence[Curves]) -> Iterator[str]:
     """What each two neighbours in the order of their means say."""
     group = sorted(group, key=lambda curves: curves.final.mean())
     for better, worse in itertools.pairwise(group):

@@ -58,8 +58,8 @@ def compare_depth_and_bits(
     """Trains what is missing, and writes the table and the samples of what there is.
 
     Args:
-      config: What all runs share.
-      folder: Where the run folders and the result are.
+      config: The configuration that all runs share.
+      folder: The folder of the run folders and of the result.
       levels: The depths to compare, each a value of `GlowConfig.levels`.
       bits: The bits to compare, each a value of `GlowConfig.num_bits`.
       columns: How many samples of a model the picture shows.
@@ -121,13 +121,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--result_dir", required=True, metavar="DIR", help="Where the runs and the result are."
     )
     parser.add_argument(
-        "--bits", type=integers, default=[5, 8], metavar="N,N,...", help="Default: 5,8."
+        "--bits",
+        type=integers,
+        default=[5, 8],
+        metavar="N,N,...",
+        help="Bits of a pixel; default: 5,8.",
     )
     parser.add_argument(
         "--columns", type=int, default=10, metavar="N", help="Samples a model; default: 10."
     )
     parser.add_argument(
-        "--temperature", type=float, default=0.7, metavar="X", help="Of them; default: 0.7."
+        "--temperature",
+        type=float,
+        default=0.7,
+        metavar="X",
+        help="Their temperature; default: 0.7.",
     )
     parser.add_argument(
         "--depths", type=integers, metavar="N,N,...", help="Levels L; default: the preset's alone."

@@ -1,10 +1,14 @@
 """Flags that choose images: files, or places in a run's data set."""
 
 import argparse
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
 from train.experiments.trained_run import TrainedRun, images_at, model_labels
+
+_Part = TypeVar("_Part")
 
 
 def add_image_flags(parser: argparse.ArgumentParser) -> None:
@@ -14,13 +18,17 @@ def add_image_flags(parser: argparse.ArgumentParser) -> None:
         "--labels",
         type=integers,
         metavar="N,N,...",
-        help="Of the files, for a conditional model.",
+        help="The files' labels, for a conditional model.",
     )
     parser.add_argument(
         "--indices", type=integers, metavar="N,N,...", help="Places in the split, from 0."
     )
-    parser.add_argument("--split", metavar="NAME", help="Default: the run's evaluation split.")
-    parser.add_argument("--data_dir", metavar="DIR", help="Default: the run's.")
+    parser.add_argument(
+        "--split", metavar="NAME", help="Split of the data set; default: the run's."
+    )
+    parser.add_argument(
+        "--data_dir", metavar="DIR", help="The data set's folder; default: the run's."
+    )
     add_checkpoint_flag(parser)
 
 
@@ -29,7 +37,7 @@ def add_checkpoint_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint",
         metavar="best|latest",
-        help="Default: the best by evaluation, or where there is none the latest.",
+        help="Checkpoint; default: the best by evaluation, or where there is none the latest.",
     )
 
 
@@ -72,7 +80,7 @@ def words(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
-def _parts(kind, text, expected):
+def _parts(kind: Callable[[str], _Part], text: str, expected: str) -> list[_Part]:
     try:
         return [kind(part) for part in text.split(",")]
     except ValueError:

@@ -28,9 +28,9 @@ def run_missing(
     """Trains what is not finished; started again with the same folder, it goes on.
 
     Args:
-      configs: What to train, by the names of the run folders in `folder`.
-      folder: Where they are.
-      report: Is called with a sentence about each run.
+      configs: The configurations to train, by the names of the run folders in `folder`.
+      folder: The folder of the run folders.
+      report: A function that is called with a sentence about each run.
 
     Returns:
       Whether all are finished; false if one was stopped, by SIGTERM for instance.

@@ -60,8 +60,8 @@ class TrainedRun:
         """A split of the data that the run was trained on.
 
         Args:
-          split: By default the run's evaluation split.
-          data_dir: By default the run's.
+          split: The split's name; by default the run's evaluation split.
+          data_dir: The data set's folder; by default the run's.
 
         Raises:
           ValueError: If there is no such split, or the run was not trained here.
