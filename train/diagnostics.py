@@ -1,12 +1,14 @@
 """What a look inside the flow tells: its health, and where a step first went wrong."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfglow import Glow, likelihood
-from tfglow.bijectors import AffineCoupling, GaussianSplit, Invertible1x1Conv, TopPrior
+from tfglow.bijectors import FlowSteps
+from tfglow.bijectors.shuffle_channels import ChannelOrder
 
 
 class Health(NamedTuple):
@@ -22,19 +24,22 @@ class Health(NamedTuple):
 
 def health(glow: Glow, images: tf.Tensor, labels: tf.Tensor | None = None) -> Health:
     """Looks at every layer on one batch of images, uint8 `[B, H, W, C]`."""
-    continuous = _at_bin_centres(glow, images)
+    continuous = likelihood.dequantize(images, glow.config.num_bits, 0.5, glow.config.dtype)
     scales, conditions = [1.0], [1.0]
     x = continuous
-    for _, layer in glow.flow.layers:
-        if isinstance(layer, AffineCoupling):
-            _, log_scale = layer.shift_and_log_scale(tf.split(x, 2, axis=-1)[0])
-            scales.append(float(tf.exp(tf.reduce_min(log_scale))))
-        if isinstance(layer, Invertible1x1Conv):
-            conditions.append(float(np.linalg.cond(layer.weight().numpy().astype(np.float64))))
-        x, _ = _forward(layer, x, labels)
-    kwargs = {} if labels is None else {"labels": labels}
-    latent, _ = glow.flow.forward_and_log_det(continuous, **kwargs)
-    restored, _ = glow.flow.inverse_and_log_det(latent, **kwargs)
+    for level in glow.flow.levels:
+        x, _ = level.squeeze.forward_and_log_det(x)
+        for y, log_scale in level.steps.forward_in_turn(x):
+            x = y
+            if log_scale is not None:
+                scales.append(float(tf.exp(tf.reduce_min(log_scale))))
+        conditions += _condition_numbers(level.steps)
+        if level.split is not None:
+            x, _, _ = level.split.split(x)
+    # As `encode` and `decode` compute them, but for the bins.
+    exact = {"labels": labels, "network_dtype": tf.as_dtype(glow.config.dtype)}
+    latent, _ = glow.flow.forward_and_log_det(continuous, **exact)
+    restored, _ = glow.flow.inverse_and_log_det(latent, **exact)
     error = float(tf.reduce_max(tf.abs(restored - continuous)))
     return Health(min(scales), max(conditions), error)
 
@@ -46,7 +51,7 @@ def first_not_finite(
 
     In the forward pass that is the first layer, from data to latent, whose output or log-det is
     not finite; if all are, it is the first that the backward pass, from latent to data, gives a
-    gradient that is not.
+    gradient that is not. The levels and steps are run by the functions that training runs.
 
     Args:
       glow: The model.
@@ -58,41 +63,81 @@ def first_not_finite(
     x = likelihood.dequantize(images, config.num_bits, noise, config.dtype)
     if not _finite(x):
         return "the dequantised images"
-    for name, layer in glow.flow.layers:
-        x, log_det = _forward(layer, x, labels)
-        if not _finite(x):
-            return f"the output of {name}"
-        if not _finite(log_det):
-            return f"the log-det of {name}"
-    named = list(glow.flow.named_variables.items())
-    if glow.classifier is not None:
-        named += [(v.path, v.value) for v in glow.classifier.trainable_variables]
-    named = [(name, variable) for name, variable in named if variable.trainable]
+    for level in glow.flow.levels:
+        x, _ = level.squeeze.forward_and_log_det(x)
+        for k, (y, log_scale) in enumerate(level.steps.forward_in_turn(x)):
+            if problem := _problem_of_step(level.steps, k, x, y, log_scale):
+                return problem
+            x = y
+        if level.split is not None:
+            x, eps, log_scale = level.split.split(x)
+            if not (_finite(x) and _finite(eps)):
+                return f"the output of {level.split.name}"
+            if not _finite(log_scale):
+                return f"the log-det of {level.split.name}"
+    eps, log_scale = glow.flow.top_prior.whiten(x, labels)
+    if not _finite(eps):
+        return "the output of top_prior"
+    if not _finite(log_scale):
+        return "the log-det of top_prior"
+    variables = [v for v in glow.named_variables.values() if v.trainable]
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(glow.objective(images, labels, noise=noise)["loss"])
     if not _finite(loss):
         return "the loss, with every layer's output finite"
-    gradients = tape.gradient(loss, [variable for _, variable in named])
-    for (name, _), gradient in reversed(list(zip(named, gradients, strict=True))):
+    gradients = tape.gradient(loss, variables)
+    gradients = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
+    for name, gradient in _in_backward_order(glow, gradients):
         if gradient is not None and not _finite(gradient):
             return f"the gradient of {name}"
     return "the norm of the gradient, each of whose parts is finite"
 
 
-def _at_bin_centres(glow, images):
-    config = glow.config
-    return likelihood.dequantize(images, config.num_bits, 0.5, config.dtype)
+def _problem_of_step(steps: FlowSteps, k: int, x, y, log_scale) -> str | None:
+    """What is wrong with step k, whose output on `x` is `y`: the first part that is not finite."""
+    step = steps[k]
+    part_x = x
+    for part in (step.actnorm, step.permutation):
+        part_x, log_det = part.forward_and_log_det(part_x)
+        if not _finite(y) and not _finite(part_x):
+            return f"the output of {part.name}"
+        if not _finite(log_det):
+            return f"the log-det of {part.name}"
+    if not _finite(y):
+        return f"the output of {step.coupling.name}"
+    if log_scale is not None and not _finite(log_scale):
+        return f"the log-det of {step.coupling.name}"
+    return None
 
 
-def _forward(layer, x, labels):
-    """What goes on to the next layer, and the log-det; of a split, the part that stays."""
-    if isinstance(layer, GaussianSplit):
-        stays, eps, log_det = layer.split(x)
-        # What leaves goes no further; a fault in it is a fault of this layer.
-        return (stays if _finite(eps) else eps), log_det
-    takes_labels = labels is not None and isinstance(layer, TopPrior)
-    return layer.forward_and_log_det(x, **({"labels": labels} if takes_labels else {}))
+def _in_backward_order(glow: Glow, gradients) -> Iterator[tuple[str, tf.Tensor | None]]:
+    """The gradients by name, from latent to data; those of steps one by one."""
+
+    def of(named, prefix):
+        for name, variable in reversed(named.items()):
+            if variable.ref() in gradients:
+                yield f"{prefix}{name}", gradients[variable.ref()]
+
+    if glow.classifier is not None:
+        yield from of(glow.classifier.named_variables, "classifier/")
+    yield from of(glow.flow.top_prior.named_variables, "top_prior/")
+    for level in reversed(glow.flow.levels):
+        if level.split is not None:
+            yield from of(level.split.named_variables, f"{level.split.name}/")
+        stacked = list(of(level.steps.named_variables, ""))
+        for k in reversed(range(len(level.steps))):
+            for name, gradient in stacked:
+                part = None if gradient is None else gradient[k]
+                yield f"{level.steps.name}_step{k}/{name}", part
 
 
-def _finite(x):
+def _condition_numbers(steps: FlowSteps) -> list[float]:
+    permutation = steps.weights.permutation
+    if isinstance(permutation, ChannelOrder):
+        return []
+    matrices = permutation.matrix(steps.dtype).numpy().astype(np.float64)
+    return np.linalg.cond(matrices).tolist()
+
+
+def _finite(x) -> bool:
     return bool(tf.reduce_all(tf.math.is_finite(x)))

@@ -1,4 +1,4 @@
-"""Writes pictures and animations, complete or not at all."""
+"""Pictures and animations: made visible, encoded, and written complete or not at all."""
 
 import io
 import os
@@ -37,6 +37,12 @@ def check_folder(path: str | os.PathLike) -> Path:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{str(path)!r} is a file, expected a folder for the results.")
     return path
+
+
+def visible(images: np.ndarray) -> np.ndarray:
+    """Images of any number of channels as grey or RGB ones: the first channel, or three."""
+    channels = images.shape[-1]
+    return images[..., : 3 if channels >= 3 else 1]
 
 
 def encode_png(picture: np.ndarray) -> bytes:

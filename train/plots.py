@@ -1,44 +1,12 @@
-"""Pictures of a run: grids of samples, and its curves."""
+"""The picture of a run's curves."""
 
 import io
 from typing import Any
 
 import numpy as np
 
-from tfglow import Glow
-from tfglow.pictures.image_grid import image_grid
+from tfglow.runs import RunFolder
 from tfglow.runs.files import replace_file
-from tfglow.runs.run_folder import RunFolder
-from train.pictures import encode_png
-
-
-def sample_grid(
-    glow: Glow, num: int, temperature: float, seed: int = 0, columns: int | None = None
-) -> np.ndarray:
-    """A picture of samples, uint8 `[height, width, C]`.
-
-    The same seed draws the same latents, so that pictures of several epochs and temperatures show
-    the same samples growing. A conditional model shows class after class, again and again.
-    """
-    labels = None
-    if glow.config.num_classes:
-        labels = np.arange(num, dtype=np.int32) % glow.config.num_classes
-        columns = columns or min(glow.config.num_classes, 10)
-    images = glow.sample(num, temperature, labels=labels, seed=seed).numpy()
-    return image_grid(visible(images), columns)
-
-
-def visible(images: np.ndarray) -> np.ndarray:
-    """Images of any number of channels as grey or RGB ones: the first channel, or three."""
-    channels = images.shape[-1]
-    return images[..., : 3 if channels >= 3 else 1]
-
-
-def write_samples(run: RunFolder, picture: np.ndarray, epoch: int, temperature: float) -> None:
-    """Writes a grid of samples into the run's `samples/`."""
-    run.samples_dir.mkdir(exist_ok=True)
-    name = f"epoch_{epoch:04d}_temperature_{temperature:.2f}.png"
-    replace_file(run.samples_dir / name, encode_png(picture))
 
 
 def write_curves(run: RunFolder, baseline: float | None = None) -> None:

@@ -15,8 +15,9 @@ from train.data import TrainingBatches, first_images, init_batch, steps_per_epoc
 from train.diagnostics import Health, first_not_finite, health
 from train.evaluator import Evaluator
 from train.log import RunLog, keep_metrics
-from train.plots import sample_grid, write_curves, write_samples
+from train.plots import write_curves
 from train.progress import Progress, Speed
+from train.samples import sample_grid, write_samples
 from train.state import TrainState
 from train.step import TrainStep
 from train.stop import StopRequest

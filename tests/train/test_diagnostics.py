@@ -1,8 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfglow
+from tests.random_glow import assign_step, random_glow
+from tfglow import likelihood
+from tfglow.bijectors import AffineCoupling
 from train.diagnostics import first_not_finite, health
 
 
@@ -20,10 +25,6 @@ def images(num=8):
 NOISE = np.full((8, 8, 8, 1), 0.5, np.float32)
 
 
-def layer(glow, name):
-    return dict(glow.flow.layers)[name]
-
-
 def test_a_fresh_flow_is_healthy(glow):
     numbers = health(glow, images())
     # s = sigmoid(2) everywhere, as the networks start at 0; rotations have condition number 1.
@@ -33,14 +34,13 @@ def test_a_fresh_flow_is_healthy(glow):
 
 
 def test_finds_the_smallest_scale_and_the_worst_matrix(glow):
-    network = layer(glow, "level1_step0_affine_coupling").network
-    b = network.conv_last.b.numpy()
+    first, last = glow.flow.steps
+    b = last[0].coupling.network.conv_last.b.numpy()
     b[1] = -7.0  # h of the first channel: s = sigmoid(-7 + 2)
-    network.conv_last.b.assign(b)
-    conv = layer(glow, "level0_step1_invertible_1x1_conv")
-    conv.lower.assign(tf.zeros_like(conv.lower))
-    conv.upper.assign(tf.zeros_like(conv.upper))
-    conv.log_s.assign(np.log([8.0, 1.0, 1.0, 0.5]))
+    assign_step(last, 0, "network/conv_last/b", b)
+    assign_step(first, 1, "permutation/lower", 0.0)
+    assign_step(first, 1, "permutation/upper", 0.0)
+    assign_step(first, 1, "permutation/log_s", np.log([8.0, 1.0, 1.0, 0.5]))
     numbers = health(glow, images())
     assert numbers.min_coupling_scale == pytest.approx(1 / (1 + np.exp(5)), rel=1e-4)
     assert numbers.max_condition_number == pytest.approx(16.0, rel=1e-5)
@@ -48,8 +48,7 @@ def test_finds_the_smallest_scale_and_the_worst_matrix(glow):
 
 def test_round_trip_error_is_that_of_the_continuous_images(glow):
     """A scale beyond float32's range loses the image."""
-    actnorm = layer(glow, "level0_step0_actnorm")
-    actnorm.b.assign(actnorm.b + 1e6)
+    assign_step(glow.flow.steps[0], 0, "actnorm/b", 1e6)
     assert health(glow, images()).round_trip_error > 1e-3
 
 
@@ -70,31 +69,39 @@ def test_additive_and_shuffled_flows_have_health_too():
 @pytest.mark.parametrize(
     ("variable", "expected"),
     [
-        ("level0_step0_actnorm/b", "the output of level0_step0_actnorm"),
-        ("level1_step0_actnorm/logs", "the output of level1_step0_actnorm"),
+        ("level0_step0/actnorm/b", "the output of level0_step0_actnorm"),
+        ("level1_step0/actnorm/logs", "the output of level1_step0_actnorm"),
         (
-            "level0_step1_invertible_1x1_conv/lower",
+            "level0_step1/permutation/lower",
             "the output of level0_step1_invertible_1x1_conv",
         ),
         (
-            "level1_step1_affine_coupling/conv_2/kernel",
+            "level1_step1/network/conv_2/kernel",
             "the output of level1_step1_affine_coupling",
         ),
-        ("level0_split/conv/b", "the output of level0_split"),
+        ("level0/split/conv/b", "the output of level0_split"),
         ("top_prior/logs", "the output of top_prior"),
     ],
 )
-def test_names_the_first_layer_that_is_not_finite(glow, variable, expected):
-    named = glow.flow.named_variables
-    [name] = [name for name in named if name == variable]
-    named[name].assign(tf.fill(named[name].shape, np.nan))
-    assert first_not_finite(glow, images(), NOISE) == expected
+@pytest.mark.parametrize("debugging", [False, True])
+def test_names_the_first_layer_that_is_not_finite(glow, variable, expected, debugging):
+    place, _, name = variable.partition("/")
+    level, _, k = place.partition("_step")
+    if k:
+        assign_step(glow.flow.steps[int(level[-1])], int(k), name, np.nan)
+    else:
+        named = glow.flow.named_variables[variable]
+        named.assign(tf.fill(named.shape, np.nan))
+    tf.config.run_functions_eagerly(debugging)
+    try:
+        assert first_not_finite(glow, images(), NOISE) == expected
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def test_names_a_log_det_alone(glow):
     """log s is 1e39 of a map that is still finite: ActNorm's scale underflows to 0."""
-    actnorm = layer(glow, "level0_step0_actnorm")
-    actnorm.logs.assign(tf.fill([4], -1e38))
+    assign_step(glow.flow.steps[0], 0, "actnorm/logs", -1e38)
     assert first_not_finite(glow, images(), NOISE) == "the log-det of level0_step0_actnorm"
 
 
@@ -105,23 +112,37 @@ def test_names_the_noise(glow):
 
 
 def test_names_the_first_gradient_of_the_backward_pass(glow, monkeypatch):
-    """Every output is finite, but the derivative of one coupling is not."""
-    coupling = layer(glow, "level1_step0_affine_coupling")
-    original = type(coupling)._forward_and_log_det
+    """Every output is finite, but the derivative of one step's coupling is not."""
+    spoiled_bias = -0.125
+    assign_step(glow.flow.steps[1], 0, "network/conv_last/b", spoiled_bias)
+    original = AffineCoupling.forward_half
 
     @tf.custom_gradient
-    def spoiled(x):
-        return tf.identity(x), lambda upstream: upstream * np.nan
+    def spoil(x2, h):
+        def gradient(upstream):
+            # Only where the network is that of the step that was marked.
+            marked = tf.reduce_all(tf.equal(h, spoiled_bias))
+            return upstream * tf.where(marked, np.nan, 1.0), tf.zeros_like(h)
 
-    def forward(self, x):
-        return original(self, spoiled(x) if self is coupling else x)
+        return tf.identity(x2), gradient
 
-    monkeypatch.setattr(type(coupling), "_forward_and_log_det", forward)
+    monkeypatch.setattr(
+        AffineCoupling, "forward_half", staticmethod(lambda x2, h: original(spoil(x2, h), h))
+    )
     # What comes before that coupling, so after it on the way back.
     assert (
-        first_not_finite(glow, images(), NOISE)
-        == "the gradient of level1_step0_invertible_1x1_conv/upper"
+        first_not_finite(glow, images(), NOISE) == "the gradient of level1_step0/permutation/log_s"
     )
+
+
+def test_under_bfloat16_the_round_trip_is_that_of_encode_and_decode(deep_model):
+    glow = random_glow(dataclasses.replace(deep_model, precision="mixed_bfloat16"))
+    exact = random_glow(deep_model)
+    error = health(glow, images()).round_trip_error
+    assert error == health(exact, images()).round_trip_error < 1e-4
+    x = likelihood.dequantize(images(), glow.config.num_bits, 0.5)
+    rounded, _ = glow.flow.inverse_and_log_det(glow.flow.forward_and_log_det(x)[0])
+    assert error <= float(tf.reduce_max(tf.abs(rounded - x)))
 
 
 def test_a_conditional_flow_passes_its_labels_on():

@@ -45,3 +45,9 @@ def test_outputs_are_checked_beforehand(tmp_path):
         pictures.check_output("a.png", ".gif")
     with pytest.raises(ValueError, match=r"The folder of 'nowhere/a\.png' does not exist\."):
         pictures.check_output("nowhere/a.png", ".png")
+
+
+@pytest.mark.parametrize(("channels", "shown"), [(1, 1), (2, 1), (3, 3), (5, 3)])
+def test_any_number_of_channels_can_be_seen(channels, shown):
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 4, channels), np.uint8)
+    np.testing.assert_array_equal(pictures.visible(images), images[..., :shown])

@@ -22,8 +22,7 @@ from train.experiments.image_flags import (
 )
 from train.experiments.trained_run import TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, write_png
-from train.plots import visible
+from train.pictures import check_output, visible, write_png
 
 _DESCRIPTION = """\
 Directions in a run's latent space along which an attribute comes and goes: the mean latent of the

@@ -17,8 +17,7 @@ from train.evaluate import evaluate_run
 from train.experiments.image_flags import add_checkpoint_flag, integers
 from train.experiments.trained_run import TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, write_png
-from train.plots import visible
+from train.pictures import check_output, visible, write_png
 
 _DESCRIPTION = """\
 Draws samples of a conditional model, a class a row, and prints how often its classifier, a linear

@@ -18,8 +18,7 @@ from train.config import TrainConfig
 from train.experiments.image_flags import integers
 from train.experiments.sweep import check_different, run_missing
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.pictures import check_folder, write_png
-from train.plots import visible
+from train.pictures import check_folder, visible, write_png
 from train.trainer import TrainingDiverged
 
 _DESCRIPTION = """\

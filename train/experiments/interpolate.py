@@ -13,8 +13,7 @@ from tfglow.pictures.image_grid import image_grid
 from train.experiments.image_flags import add_image_flags, images_from_flags
 from train.experiments.trained_run import TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, write_gif, write_png
-from train.plots import visible
+from train.pictures import check_output, visible, write_gif, write_png
 
 _DESCRIPTION = """\
 Draws the images on a path between two, in a run's latent space (section 6 of the paper).

@@ -19,8 +19,7 @@ from tfglow.runs.files import replace_file
 from train.experiments.image_flags import add_checkpoint_flag, numbers
 from train.experiments.trained_run import TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, write_png
-from train.plots import visible
+from train.pictures import check_output, visible, write_png
 
 _DESCRIPTION = """\
 Draws samples at several temperatures, a row each, from the same seeds (section 6 of the paper),
