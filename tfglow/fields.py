@@ -115,6 +115,10 @@ def field(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+# Resolving a class's annotations takes longer than all else that a check does.
+_FIELDS: dict[type, dict[str, Field]] = {}
+
+
 def fields(cls: type) -> dict[str, Field]:
     """The fields of a dataclass, all made by `field`, by name."""
     found = _FIELDS.get(cls)
@@ -130,10 +134,6 @@ def _read_fields(cls: type) -> Iterator[tuple[str, Field]]:
         if own.default_factory is not dataclasses.MISSING:
             default = own.default_factory()
         yield own.name, Field(own.name, kinds[own.name], default, **own.metadata)
-
-
-# Resolving a class's annotations takes longer than all else that a check does.
-_FIELDS: dict[type, dict[str, Field]] = {}
 
 
 def check(config: Any) -> None:
