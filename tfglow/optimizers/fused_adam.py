@@ -24,8 +24,8 @@ class FusedAdam(FusedOptimizer):
       beta_1: β₁, in [0, 1).
       beta_2: β₂, in [0, 1).
       epsilon: ε.
-      name: Of the optimizer.
-      **kwargs: Of `keras.optimizers.Optimizer`.
+      name: Name of the optimizer.
+      **kwargs: Arguments of `keras.optimizers.Optimizer`.
 
     Raises:
       ValueError: If β₁ or β₂ is outside [0, 1), or ε is not positive.

@@ -13,8 +13,8 @@ LearningRate = float | keras.optimizers.schedules.LearningRateSchedule | Callabl
 class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
     """Adam's family: two moments of the gradient, and one fused operation a variable.
 
-    A model of over a thousand variables takes as many operations to update, where Keras's
-    optimizers take twenty times as many. XLA compiles them too.
+    An update reads and writes a variable and its moments once, where Keras's optimizers go over
+    them twenty times. XLA compiles it too.
 
     The step size of step t = 1, 2, … is learning_rate · sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ); subclasses say
     what is multiplied by it.
@@ -26,8 +26,8 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
       beta_1: β₁, in [0, 1).
       beta_2: β₂, in [0, 1).
       epsilon: ε, positive.
-      name: Of the optimizer.
-      **kwargs: Of `keras.optimizers.Optimizer`.
+      name: Name of the optimizer.
+      **kwargs: Arguments of `keras.optimizers.Optimizer`.
 
     Raises:
       ValueError: If β₁ or β₂ is outside [0, 1), or ε is not positive.
@@ -49,6 +49,7 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
             raise ValueError(f"`epsilon` must be positive, got {epsilon!r}.")
         step_size = _StepSize(learning_rate, beta_1, beta_2)
         super().__init__(learning_rate=step_size, name=name, **kwargs)
+        self._step_size = step_size
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -82,8 +83,8 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
     ) -> None:
         """Updates every variable by scale · its gradient, if `condition`; else changes nothing.
 
-        Unlike a branch, this adds next to nothing to the graph. Gradients may be anything, also
-        nan, where the condition is false.
+        There is no branch, in which XLA might copy all that it changes. Gradients may be anything,
+        also nan, where the condition is false.
 
         Call it outside of the replicas, with gradients that are summed over them: `apply` sums
         them itself, and is called inside.
@@ -91,7 +92,7 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
         Args:
           condition: A bool, `[]`.
           gradients: One for each variable that the optimizer was built for, in that order.
-          scale: Of the gradients, such as from clipping.
+          scale: Factor of the gradients, such as from clipping.
         """
         dtype = self._zero.dtype
         one = tf.ones([], dtype)
@@ -110,12 +111,12 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
             variable = variable.value if isinstance(variable, keras.Variable) else variable
             self._strategy.extended.update(variable, update, (gradient,), group=False)
         with self._strategy.scope():
-            self._iterations.assign_add(tf.cast(condition, self._iterations.dtype))
+            self.iterations.assign_add(tf.cast(condition, self.iterations.dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "learning_rate": self._learning_rate.get_config()["learning_rate"],
+            "learning_rate": self._step_size.get_config()["learning_rate"],
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,
             "epsilon": self.epsilon,

@@ -26,8 +26,8 @@ class OfficialAdamax(FusedOptimizer):
       beta_1: β₁, in [0, 1).
       beta_2: β₂, in [0, 1); the official code takes 1 − 1/(steps an epoch of 50,000 images).
       epsilon: ε.
-      name: Of the optimizer.
-      **kwargs: Of `keras.optimizers.Optimizer`.
+      name: Name of the optimizer.
+      **kwargs: Arguments of `keras.optimizers.Optimizer`.
 
     Raises:
       ValueError: If β₁ or β₂ is outside [0, 1), or ε is not positive.

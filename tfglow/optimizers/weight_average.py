@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 
-class WeightAverage(tf.Module):
+class WeightAverage:
     """An exponential moving average of a model's weights, kept in a second model.
 
     After t updates the average is Σₖ dᵗ⁻ᵏ·wₖ / Σₖ dᵗ⁻ᵏ over k = 1 … t: the official code's average
@@ -14,7 +14,7 @@ class WeightAverage(tf.Module):
 
     The averages are the weights of `average`, a model built like `model`: evaluate, sample from
     and export that one. Nothing is swapped, and `model` keeps its own. To save and restore, give
-    both this object and `average` to `tf.train.Checkpoint`.
+    `count` and `average` to `tf.train.Checkpoint`.
 
     Create it and both models in the same strategy's scope; call `update` outside of the replicas.
 
@@ -22,16 +22,12 @@ class WeightAverage(tf.Module):
       model: The model that is trained.
       average: Another one of the same configuration.
       decay: d, in [0, 1); the official code takes 1 − 1/(steps an epoch of 50,000 images).
-      name: Of the module.
 
     Raises:
       ValueError: If `decay` is out of range, or the two models' weights differ in shape.
     """
 
-    def __init__(
-        self, model: keras.Model, average: keras.Model, decay: float, name: str = "weight_average"
-    ):
-        super().__init__(name=name)
+    def __init__(self, model: keras.Model, average: keras.Model, decay: float):
         if not 0 <= decay < 1:
             raise ValueError(f"`decay` must be in [0, 1), got {decay!r}.")
         shapes, average_shapes = ([tuple(v.shape) for v in m.weights] for m in (model, average))
@@ -51,17 +47,10 @@ class WeightAverage(tf.Module):
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             name="count",
         )
-        self._weights = self._no_dependency(_values(model.weights))
-        self._average_weights = self._no_dependency(_values(average.weights))
-        self._pairs = self._no_dependency(
-            list(
-                zip(
-                    _values(average.trainable_variables),
-                    _values(model.trainable_variables),
-                    strict=True,
-                )
-            )
-        )
+        self._weights = _values(model.weights)
+        self._average_weights = _values(average.weights)
+        trained = _values(average.trainable_variables), _values(model.trainable_variables)
+        self._pairs = list(zip(*trained, strict=True))
 
     def reset(self) -> None:
         """Starts anew: the average is the model as it is, of 0 updates."""
