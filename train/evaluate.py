@@ -94,7 +94,7 @@ def evaluate_run(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     flags = _parser().parse_args(arguments)
     try:
         result = evaluate_run(

@@ -47,7 +47,7 @@ def parse(arguments: list[str]) -> tuple[TrainConfig, str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     try:
         config, run_dir = parse(sys.argv[1:] if arguments is None else arguments)
         print(f"Run folder: {run_dir}", flush=True)

@@ -74,8 +74,8 @@ class Trainer:
         if self.state.weight_average is not None:
             models["_raw"] = self.state.glow
         self._evaluators = {
-            ending: Evaluator(glow, strategy, batch_size=config.batch_size, jit_compile=jit_compile)
-            for ending, glow in models.items()
+            suffix: Evaluator(glow, strategy, batch_size=config.batch_size, jit_compile=jit_compile)
+            for suffix, glow in models.items()
         }
         self._checkpoints = Checkpoints(
             run, self.state, keep=config.keep_checkpoints, writes=self._chief, report=self._print
@@ -154,11 +154,11 @@ class Trainer:
     def evaluate(self) -> dict[str, Any]:
         """Bits per dimension on the evaluation split, by the names of `metrics.jsonl`."""
         values = {}
-        for ending, evaluator in self._evaluators.items():
+        for suffix, evaluator in self._evaluators.items():
             evaluation, classes = evaluator.evaluate(self._eval_data, self._config.eval_images)
-            values[f"eval_bits_per_dim{ending}"] = evaluation.bits_per_dim
-            values[f"eval_standard_error{ending}"] = evaluation.standard_error
-            values |= {f"eval_{name}{ending}": value for name, value in classes.items()}
+            values[f"eval_bits_per_dim{suffix}"] = evaluation.bits_per_dim
+            values[f"eval_standard_error{suffix}"] = evaluation.standard_error
+            values |= {f"eval_{name}{suffix}": value for name, value in classes.items()}
         return values
 
     def _end_epoch(self, epoch: int, images_per_second: float) -> dict[str, Any]:

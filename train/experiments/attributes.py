@@ -81,7 +81,7 @@ def apply_direction(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     flags = _parser().parse_args(arguments)
     try:
         {"find": _find, "apply": _apply}[flags.command](flags)

@@ -101,7 +101,7 @@ def compare(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     parser = OneSentenceParser(prog="train/experiments/compare.py", description=_DESCRIPTION)
     parser.add_argument(
         "--compare_dir", required=True, metavar="DIR", help="Where the runs and the result are."

@@ -93,7 +93,7 @@ def write_interpolation(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     parser = OneSentenceParser(prog="train/experiments/interpolate.py", description=_DESCRIPTION)
     parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
     add_image_flags(parser)

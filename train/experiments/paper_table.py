@@ -125,7 +125,7 @@ def paper_table(results: Sequence[OwnResult] = ()) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     parser = OneSentenceParser(prog="train/experiments/paper_table.py", description=_DESCRIPTION)
     parser.add_argument("--runs", nargs="*", default=[], metavar="DIR", help="Run folders.")
     parser.add_argument("--output", metavar="MD", help="Writes the table there too.")

@@ -121,7 +121,7 @@ def temperature_table(results: Sequence[SamplesAtTemperature]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     parser = OneSentenceParser(prog="train/experiments/temperature.py", description=_DESCRIPTION)
     parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
     parser.add_argument(
