@@ -5,9 +5,14 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfglow.bijectors import OnePassBijector
+from tfglow.bijectors import OnePassBijector, ReverseChannels
 
 tfb, tfd = tfp.bijectors, tfp.distributions
+
+# `tfb.Invert` and `tfb.Chain` make objects of their base classes where a part is no composite
+# tensor, as none of ours is.
+_INVERT = type(tfb.Invert(ReverseChannels()))
+_CHAIN = type(tfb.Chain([ReverseChannels()]))
 
 
 class FlowDistribution(tfd.TransformedDistribution):
@@ -55,9 +60,9 @@ def forward_and_log_det(
       kwargs: What the bijector's maps take besides. Of a chain: by the names of its parts.
     """
     kwargs = kwargs or {}
-    if isinstance(bijector, tfb.Invert):
+    if isinstance(bijector, _INVERT):
         return inverse_and_log_det(bijector.bijector, x, event_ndims, kwargs)
-    if isinstance(bijector, tfb.Chain):
+    if isinstance(bijector, _CHAIN):
         return _in_turn(forward_and_log_det, reversed(bijector.bijectors), x, event_ndims, kwargs)
     if isinstance(bijector, OnePassBijector):
         y, log_det = bijector.forward_and_log_det(x, **kwargs)
@@ -71,9 +76,9 @@ def inverse_and_log_det(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """x and log |det dx/dy| (nats); see `forward_and_log_det`."""
     kwargs = kwargs or {}
-    if isinstance(bijector, tfb.Invert):
+    if isinstance(bijector, _INVERT):
         return forward_and_log_det(bijector.bijector, y, event_ndims, kwargs)
-    if isinstance(bijector, tfb.Chain):
+    if isinstance(bijector, _CHAIN):
         return _in_turn(inverse_and_log_det, bijector.bijectors, y, event_ndims, kwargs)
     if isinstance(bijector, OnePassBijector):
         x, log_det = bijector.inverse_and_log_det(y, **kwargs)

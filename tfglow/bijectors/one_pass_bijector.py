@@ -54,6 +54,9 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
 
     Bijectors are equal only to themselves. (TFP compares constructor parameters, and would take
     two layers of the same size, with different variables, for each other.)
+
+    `copy.deepcopy` and pickle make a bijector again, from copies of its parameters, and give it
+    the values of its variables: so a copy computes with the variables that it shows.
     """
 
     # TFP asks this attribute of a bijector for values and log-dets; `tfb.FFJORD` sets it too.
@@ -89,6 +92,10 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
 
     def __eq__(self, other: Any) -> bool:
         return self is other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = [variable.numpy() for variable in self.variables]
+        return _made_again, (type(self), self.parameters, values)
 
     @property
     def num_channels(self) -> int | None:
@@ -186,6 +193,13 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     def _parameter_properties(cls, dtype):
         # No constructor argument has a batch shape of its own.
         return {}
+
+
+def _made_again(kind, parameters, values):
+    bijector = kind(**parameters)
+    for variable, value in zip(bijector.variables, values, strict=True):
+        variable.assign(value)
+    return bijector
 
 
 def _positive_integer(num_channels, name):

@@ -10,9 +10,12 @@ import tensorflow as tf
 from tfglow.networks.scale import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
 from tfglow.ops import pixelwise, shapes
 from tfglow.ops.edge_channel import (
+    append_inside_channel,
     edge_patches,
     edge_response,
+    join_edge_kernel,
     plain_edge_patches,
+    plain_inside_channel,
     split_edge_kernel,
 )
 
@@ -201,7 +204,7 @@ def fold(
     else:
         kernel, edge = split_edge_kernel(kernel)
         if 2 * (channels - 1) < filters:
-            kernel = tf.concat([kernel, -edge], axis=2)
+            kernel = join_edge_kernel(kernel, -edge)
             bias += tf.reduce_sum(edge, axis=[0, 1, 2])
         else:
             bias += edge_response(edge, height, width)  # [1, H, W, filters]
@@ -231,7 +234,7 @@ def apply(
         linear = pixelwise.trainable_linear if trainable else pixelwise.linear
         return linear(x, kernel, bias, activation)
     if kernel.shape[2] == channels + 1:
-        x = tf.pad(x, [[0, 0], [0, 0], [0, 0], [0, 1]], constant_values=1)  # [B, H, W, C + 1]
+        x = append_inside_channel(x) if trainable else plain_inside_channel(x)  # [B, H, W, C + 1]
     y = tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
     y = tf.nn.bias_add(y, bias) if bias.shape.rank == 1 else y + bias
     return y if activation is None else activation(y)

@@ -55,6 +55,34 @@ def split_edge_kernel(kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return split(kernel)
 
 
+# The gradients of tf.concat and tf.pad would hand their axis and margins from one function to
+# another, too: the two below have their own.
+
+
+def join_edge_kernel(kernel: tf.Tensor, edge: tf.Tensor) -> tf.Tensor:
+    """The reverse of `split_edge_kernel`."""
+
+    @tf.custom_gradient
+    def join(kernel, edge):
+        joined = tf.concat([kernel, edge], axis=2)
+        return joined, lambda upstream: (upstream[:, :, :-1], upstream[:, :, -1:])
+
+    return join(kernel, edge)
+
+
+def append_inside_channel(x: tf.Tensor) -> tf.Tensor:
+    """`x` and a channel, last, that is 1, and which SAME padding makes 0 outside of the image.
+
+    `[B, H, W, C] → [B, H, W, C + 1]`.
+    """
+    return tf.custom_gradient(lambda x: (plain_inside_channel(x), lambda u: u[..., :-1]))(x)
+
+
+def plain_inside_channel(x: tf.Tensor) -> tf.Tensor:
+    """As `append_inside_channel`, without its gradient, of which an export has no use."""
+    return tf.pad(x, [[0, 0], [0, 0], [0, 0], [0, 1]], constant_values=1)
+
+
 def edge_response(
     edge_kernel: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
 ) -> tf.Tensor:

@@ -1,12 +1,14 @@
 """The constructor table that every bijector joins, and what its tests share."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tests.random_glow import randomize
 from tfglow import GlowConfig
 from tfglow import bijectors as tgb
 from tfglow.networks import CouplingNetwork
@@ -26,10 +28,17 @@ class Case:
     # Whether it is built for one number of channels and refuses every other itself.
     knows_channels: bool = True
 
-    def bijector(self, dtype="float32", validate_args=False, seed=0):
-        """The bijector with random weights, so that nothing is zero or the identity."""
+    def bijector(self, dtype="float32", validate_args=False):
+        """The bijector with random weights, so that nothing is zero or the identity.
+
+        It is shared by all tests: not to be changed.
+        """
+        return _shared(self, dtype, validate_args)
+
+    def fresh(self, dtype="float32", validate_args=False):
+        """As `bijector`, for one test alone."""
         bijector = self.make(dtype=tf.as_dtype(dtype), validate_args=validate_args)
-        randomize(bijector, seed)
+        randomize(bijector)
         return bijector
 
     def inputs(self, batch_shape=(3,), dtype="float32", seed=1):
@@ -42,13 +51,29 @@ class Case:
         return x, {"labels": tf.constant(labels, tf.int32)}
 
 
-def randomize(bijector: tgb.OnePassBijector, seed: int = 0, scale: float = 0.05) -> None:
-    """Adds N(0, scale²) to every trained variable."""
-    rng = np.random.default_rng(seed)
-    for variable in bijector.trainable_variables:
-        variable.assign_add(
-            tf.constant(rng.normal(scale=scale, size=variable.shape), variable.dtype)
-        )
+@functools.cache
+def _shared(case, dtype, validate_args):
+    return case.fresh(dtype, validate_args)
+
+
+class Counting(tgb.OnePassBijector):
+    """y = x·exp(a), with a count of its passes."""
+
+    def __init__(self, dtype=tf.float32, validate_args=False, name="counting"):
+        parameters = dict(locals())
+        super().__init__(parameters=parameters, dtype=dtype, validate_args=validate_args, name=name)
+        self.a = tf.Variable(0.5, dtype=dtype)
+        self.passes = []
+
+    def _forward_and_log_det(self, x):
+        self.passes.append("forward")
+        log_det = self.a * tf.cast(tf.size(x[0]), x.dtype)
+        return x * tf.exp(self.a), tf.repeat(log_det, tf.shape(x)[0])
+
+    def _inverse_and_log_det(self, y):
+        self.passes.append("inverse")
+        log_det = -self.a * tf.cast(tf.size(y[0]), y.dtype)
+        return y * tf.exp(-self.a), tf.repeat(log_det, tf.shape(y)[0])
 
 
 class ModuleNetwork(tf.Module):
@@ -92,6 +117,14 @@ def _coupling(coupling, make_network):
     return Case(make, (2, 3, 4), initializes=True, knows_channels=False)
 
 
+def _steps(**fields):
+    def make(dtype, validate_args):
+        arguments = {"num_steps": 2, "num_channels": 4, "width": 8, "seed": 3, **fields}
+        return tgb.FlowSteps(**arguments, dtype=dtype, validate_args=validate_args)
+
+    return Case(make, (2, 2, 4), initializes=True)
+
+
 def _glow(image_shape, **config):
     def make(dtype, validate_args):
         fields = {"levels": 2, "steps": 2, "width": 8, "precision": dtype.name, **config}
@@ -126,6 +159,11 @@ CASES = {
     "step_additive": Case(
         lambda **kw: flow_step(tgb.AdditiveCoupling, **kw), (2, 2, 4), initializes=True
     ),
+    "steps_affine_lu": _steps(num_steps=3),
+    "steps_affine_full": _steps(parameterization="full"),
+    "steps_affine_reverse": _steps(permutation="reverse"),
+    "steps_additive_shuffle": _steps(coupling="additive", permutation="shuffle"),
+    "steps_recomputed": _steps(recompute=True),
     "split": Case(lambda **kw: tgb.GaussianSplit(6, **kw), (2, 2, 6)),
     "top": Case(lambda **kw: tgb.TopPrior(4, **kw), (3, 2, 4)),
     "top_fixed": Case(lambda **kw: tgb.TopPrior(4, learn_top=False, **kw), (2, 2, 4)),
@@ -143,13 +181,8 @@ CASES = {
 }
 
 
-def broken(x: tf.Tensor) -> tf.Tensor:
-    """`x` as a tensor that TFP's cache has never seen."""
-    return tf.constant(x.numpy()) if tf.executing_eagerly() else tf.identity(x)
-
-
-def autodiff_log_det(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> float:
-    """log |det dy/dx| of one event `x` by automatic differentiation, without the batch."""
+def jacobian(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> np.ndarray:
+    """dy/dx `[D, D]` of one event `x` by automatic differentiation, without the batch."""
     size = int(np.prod(x.shape))
     # Row i of the batch gives row i of the Jacobian: one backward pass for all of them.
     rows = tf.repeat(x[tf.newaxis], size, axis=0)
@@ -157,8 +190,7 @@ def autodiff_log_det(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -
         tape.watch(rows)
         y = tf.reshape(function(rows), [size, size])
         diagonal = tf.reduce_sum(tf.linalg.diag_part(y))
-    jacobian = tf.reshape(tape.gradient(diagonal, rows), [size, size])
-    return float(np.linalg.slogdet(jacobian.numpy())[1])
+    return tf.reshape(tape.gradient(diagonal, rows), [size, size]).numpy()
 
 
 def relative_error(actual, expected) -> float:
@@ -183,8 +215,15 @@ def all_maps(bijector, x, y, kwargs):
     )
 
 
-def negative_log_density(bijector, x, kwargs):
-    """The mean of −log N(forward(x); 0, I) − log |det|, but for a constant: a training loss."""
-    y = tf.reshape(bijector.forward(x, **kwargs), [x.shape[0], -1])
-    log_det = bijector.forward_log_det_jacobian(x, **kwargs)
+def both_ways(bijector, x, y, kwargs):
+    """What `all_maps` returns, in one pass a direction."""
+    return (
+        *bijector.forward_and_log_det(x, **kwargs),
+        *bijector.inverse_and_log_det(y, **kwargs),
+    )
+
+
+def negative_log_density(y, log_det):
+    """The mean of −log N(y; 0, I) − log_det, but for a constant: a training loss."""
+    y = tf.reshape(y, [y.shape[0], -1])
     return tf.reduce_mean(0.5 * tf.reduce_sum(tf.square(y), -1) - log_det)

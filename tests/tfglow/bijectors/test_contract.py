@@ -3,16 +3,14 @@
 import contextlib
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from tests.tfglow.bijectors.contract import (
     CASES,
     TOLERANCE,
     all_maps,
-    autodiff_log_det,
-    broken,
     full_log_det,
+    jacobian,
     relative_error,
 )
 from tfglow import bijectors as tgb
@@ -29,7 +27,7 @@ def test_round_trip_from_data(case, dtype):
     x, kwargs = case.inputs(dtype=dtype)
     y = bijector.forward(x, **kwargs)
     assert y.dtype == dtype
-    assert relative_error(bijector.inverse(broken(y), **kwargs), x) < TOLERANCE[dtype]
+    assert relative_error(bijector.inverse(y, **kwargs), x) < TOLERANCE[dtype]
 
 
 def test_round_trip_from_latent(case, dtype):
@@ -39,7 +37,7 @@ def test_round_trip_from_latent(case, dtype):
     y = tf.reshape(x, [x.shape[0], *y_shape])
     x = bijector.inverse(y, **kwargs)
     assert x.shape[1:] == case.event_shape
-    assert relative_error(bijector.forward(broken(x), **kwargs), y) < TOLERANCE[dtype]
+    assert relative_error(bijector.forward(x, **kwargs), y) < TOLERANCE[dtype]
 
 
 def test_map_is_not_the_identity(case):
@@ -56,21 +54,21 @@ def test_log_dets_equal_the_jacobian_of_autodiff(case):
     bijector = case.bijector("float64")
     x, kwargs = case.inputs(dtype="float64")
     y = bijector.forward(x, **kwargs)
-    fldj = full_log_det(bijector.forward_log_det_jacobian(broken(x), **kwargs), [3])
-    ildj = full_log_det(bijector.inverse_log_det_jacobian(broken(y), **kwargs), [3])
+    fldj = full_log_det(bijector.forward_log_det_jacobian(x, **kwargs), [3])
+    ildj = full_log_det(bijector.inverse_log_det_jacobian(y, **kwargs), [3])
     for i in range(2):
         event_kwargs = {name: value[i] for name, value in kwargs.items()}
-        forward = autodiff_log_det(lambda x, kw=event_kwargs: bijector.forward(x, **kw), x[i])
-        inverse = autodiff_log_det(lambda y, kw=event_kwargs: bijector.inverse(y, **kw), y[i])
-        np.testing.assert_allclose(fldj[i], forward, rtol=1e-10, atol=1e-10)
-        np.testing.assert_allclose(ildj[i], inverse, rtol=1e-10, atol=1e-10)
+        forward = jacobian(lambda x, kw=event_kwargs: bijector.forward(x, **kw), x[i])
+        inverse = jacobian(lambda y, kw=event_kwargs: bijector.inverse(y, **kw), y[i])
+        np.testing.assert_allclose(fldj[i], log_abs_det(forward), rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(ildj[i], log_abs_det(inverse), rtol=1e-10, atol=1e-10)
 
 
 def test_inverse_log_det_is_minus_the_forward_one(case, dtype):
     bijector = case.bijector(dtype)
     x, kwargs = case.inputs(dtype=dtype)
-    y = broken(bijector.forward(x, **kwargs))
-    fldj = bijector.forward_log_det_jacobian(broken(x), **kwargs)
+    y = bijector.forward(x, **kwargs)
+    fldj = bijector.forward_log_det_jacobian(x, **kwargs)
     ildj = bijector.inverse_log_det_jacobian(y, **kwargs)
     assert relative_error(-ildj, fldj) < TOLERANCE[dtype]
 
@@ -78,34 +76,27 @@ def test_inverse_log_det_is_minus_the_forward_one(case, dtype):
 def test_constant_jacobian_is_told_truly(case):
     bijector = case.bijector("float64")
     x, kwargs = case.inputs(dtype="float64")
-    same_label = {name: tf.zeros_like(value) for name, value in kwargs.items()}
-    log_det = full_log_det(bijector.forward_log_det_jacobian(x, **same_label), [3])
-    varies = np.ptp(log_det) > 1e-9
-    assert not (varies and bijector.is_constant_jacobian)
+    same_label = {name: tf.zeros([], value.dtype) for name, value in kwargs.items()}
+    at_two_points = [jacobian(lambda x: bijector.forward(x, **same_label), x[i]) for i in range(2)]
+    is_constant = relative_error(*at_two_points) < 1e-9
+    # A prior with labels is affine, but another map for each label: TFP knows no such flag.
+    assert bijector.is_constant_jacobian == (is_constant and not case.num_classes)
 
 
-@pytest.mark.parametrize("taped", [False, True])
-@pytest.mark.parametrize("order", ["value_first", "log_det_first"])
-def test_results_do_not_depend_on_the_order_of_calls(case, order, taped):
+def test_results_do_not_depend_on_the_order_of_calls(case):
     bijector = case.bijector("float64")
     x, kwargs = case.inputs(dtype="float64")
     expected, expected_log_det = bijector.forward_and_log_det(x, **kwargs)
-    x = broken(x)
-    with tf.GradientTape() if taped else contextlib.nullcontext():
-        if order == "value_first":
-            y = bijector.forward(x, **kwargs)
-            fldj = bijector.forward_log_det_jacobian(x, **kwargs)
-            back = bijector.inverse(y, **kwargs)
-            ildj = bijector.inverse_log_det_jacobian(y, **kwargs)
-        else:
+    for taped in (False, True):
+        with tf.GradientTape() if taped else contextlib.nullcontext():
             fldj = bijector.forward_log_det_jacobian(x, **kwargs)
             y = bijector.forward(x, **kwargs)
             ildj = bijector.inverse_log_det_jacobian(y, **kwargs)
             back = bijector.inverse(y, **kwargs)
-    np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(fldj, expected_log_det)
-    np.testing.assert_allclose(ildj, -expected_log_det, rtol=1e-12, atol=1e-12)
-    assert relative_error(back, x) < 1e-12
+        np.testing.assert_array_equal(y, expected)
+        np.testing.assert_array_equal(fldj, expected_log_det)
+        np.testing.assert_allclose(ildj, -expected_log_det, rtol=1e-12, atol=1e-12)
+        assert relative_error(back, x) < 1e-12
 
 
 def test_one_pass_equals_tfp_interface(case):
@@ -113,6 +104,10 @@ def test_one_pass_equals_tfp_interface(case):
     x, kwargs = case.inputs()
     y, fldj = bijector.forward_and_log_det(x, **kwargs)
     back, ildj = bijector.inverse_and_log_det(y, **kwargs)
-    actual = all_maps(bijector, broken(x), broken(y), kwargs)
+    actual = all_maps(bijector, x, y, kwargs)
     for value, expected in zip(actual, (y, fldj, back, ildj), strict=True):
         np.testing.assert_array_equal(value, expected)
+
+
+def log_abs_det(matrix):
+    return np.linalg.slogdet(matrix)[1]

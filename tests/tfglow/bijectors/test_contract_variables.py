@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tests.tfglow.bijectors.contract import TOLERANCE, all_maps, broken, relative_error
+from tests.tfglow.bijectors.contract import TOLERANCE, all_maps, relative_error
 from tfglow import bijectors as tgb
 
 tfb = tfp.bijectors
@@ -51,7 +51,7 @@ def test_named_variables_are_all_variables_under_unique_names(case):
 def test_names_do_not_depend_on_the_scope_of_construction(case):
     names = list(case.bijector().named_variables)
     with tf.name_scope("somewhere"):
-        inside = list(case.bijector().named_variables)
+        inside = list(case.fresh().named_variables)
     if not any("sequential" in name or "conv2d" in name for name in names):
         assert inside == names
 
@@ -76,7 +76,7 @@ def test_initialize_sets_weights_and_returns_the_output(initialized_case, dtype)
     x = 3.0 * x + 2.0
     before = bijector.forward(x, **kwargs)
     y = bijector.initialize(x, **kwargs)
-    assert relative_error(y, bijector.forward(broken(x), **kwargs)) < TOLERANCE[dtype]
+    assert relative_error(y, bijector.forward(x, **kwargs)) < TOLERANCE[dtype]
     if not isinstance(bijector, tgb.AffineCoupling | tgb.AdditiveCoupling):
         # A coupling's network ends in zeros: what it normalises inside does not show.
         assert relative_error(y, before) > 0.1
@@ -91,7 +91,7 @@ def test_only_data_dependent_layers_initialize(case):
 
 
 def test_checkpoint_restores_the_function(case, tmp_path):
-    bijector = case.bijector(seed=1)
+    bijector = case.bijector()
     x, kwargs = case.inputs()
     path = tf.train.Checkpoint(bijector=bijector).write(str(tmp_path / "weights"))
     fresh = case.make(dtype=tf.float32, validate_args=False)
@@ -99,7 +99,7 @@ def test_checkpoint_restores_the_function(case, tmp_path):
         if variable.dtype.is_floating:
             variable.assign(tf.zeros_like(variable))
     tf.train.Checkpoint(bijector=fresh).read(path).assert_consumed()
-    np.testing.assert_array_equal(fresh.forward(x, **kwargs), bijector.forward(broken(x), **kwargs))
+    np.testing.assert_array_equal(fresh.forward(x, **kwargs), bijector.forward(x, **kwargs))
 
 
 def test_reconstruction_from_parameters(case):
@@ -111,11 +111,11 @@ def test_reconstruction_from_parameters(case):
     assert [v.shape for v in copy.variables] == [v.shape for v in bijector.variables]
     for ours, theirs in zip(bijector.variables, copy.variables, strict=True):
         theirs.assign(ours)
-    np.testing.assert_array_equal(copy.forward(x, **kwargs), bijector.forward(broken(x), **kwargs))
+    np.testing.assert_array_equal(copy.forward(x, **kwargs), bijector.forward(x, **kwargs))
 
 
 def test_equality_and_hash_are_identity(case):
-    bijector, twin = case.bijector(), case.bijector()
+    bijector, twin = case.bijector(), case.fresh()
     assert bijector == bijector
     assert bijector != twin
     assert bijector != bijector.copy()

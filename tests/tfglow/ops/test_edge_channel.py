@@ -4,8 +4,10 @@ import tensorflow as tf
 
 from tfglow.ops.edge_channel import (
     append_edge_channel,
+    append_inside_channel,
     edge_patches,
     edge_response,
+    join_edge_kernel,
     split_edge_kernel,
 )
 
@@ -27,7 +29,7 @@ def test_the_channel_is_1_in_the_padding():
 
 
 def test_the_response_counts_the_edge():
-    response = edge_response(tf.ones([3, 3, 1, 2], tf.float64), random(2, 5, 4, 3))
+    response = edge_response(tf.ones([3, 3, 1, 2], tf.float64), 5, 4)
     np.testing.assert_array_equal(response, np.stack([[OUTSIDE] * 2]).transpose(0, 2, 3, 1))
 
 
@@ -65,3 +67,23 @@ def test_a_kernels_parts_and_their_gradient():
     np.testing.assert_array_equal(tf.concat([image, edge], 2), kernel)
     expected = np.concatenate([2 * image, np.full([3, 3, 1, 2], 3.0)], axis=2)
     np.testing.assert_array_equal(tape.gradient(loss, kernel), expected)
+
+
+def test_a_kernels_parts_joined_and_their_gradient():
+    image, edge = random(3, 3, 3, 2), random(3, 3, 1, 2, seed=1)
+    with tf.GradientTape() as tape:
+        tape.watch([image, edge])
+        kernel = join_edge_kernel(image, edge)
+        loss = tf.reduce_sum(kernel**2)
+    np.testing.assert_array_equal(kernel, np.concatenate([image, edge], axis=2))
+    for gradient, part in zip(tape.gradient(loss, [image, edge]), (image, edge), strict=True):
+        np.testing.assert_array_equal(gradient, 2 * part)
+
+
+def test_the_inside_channel_and_its_gradient():
+    x, upstream = random(2, 5, 4, 3), random(2, 5, 4, 4, seed=1)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = append_inside_channel(x)
+    np.testing.assert_array_equal(y, np.concatenate([x, np.ones([2, 5, 4, 1])], -1))
+    np.testing.assert_array_equal(tape.gradient(y, x, upstream), upstream[..., :-1])
