@@ -35,9 +35,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--widths", default="64,512", help="default: 64,512")
-    parser.add_argument("--image_size", type=int, default=256)
-    parser.add_argument("--levels", type=int, default=6)
+    parser.add_argument("--widths", default="64,512", help="of the hidden layers; default: 64,512")
+    parser.add_argument("--image_size", type=int, default=256, help="height and width, pixels")
+    parser.add_argument("--levels", type=int, default=6, help="L")
     parser.add_argument("--steps", type=int, default=32, help="flow steps a level")
     parser.add_argument("--train_steps", type=int, default=3, help="training steps to take")
     parser.add_argument("--one", metavar="WIDTH,true|false", help=argparse.SUPPRESS)
@@ -75,10 +75,9 @@ def measure(args: argparse.Namespace, width: int, checkpointing: bool) -> dict[s
     import numpy as np
     import tensorflow as tf
 
+    from benchmarks.images import smooth_images
+    from benchmarks.models import start_training
     from train.presets import PRESETS
-    from train.state import TrainState
-    from train.step import TrainStep
-    from train.strategies import make_strategy
 
     preset = PRESETS["celeba_hq256"]
     model = dataclasses.replace(
@@ -92,12 +91,9 @@ def measure(args: argparse.Namespace, width: int, checkpointing: bool) -> dict[s
     # The average is one more copy of the weights, not of what grows with the image.
     config = dataclasses.replace(preset, model=model, batch_size=1, average_decay=0)
     # At the full step size at once: the round trip is to be that of weights that moved.
-    config = dataclasses.replace(config, warmup_steps=0).resolved()
-    images = _images(model.image_shape)
-    strategy = make_strategy("one_device")
-    state = TrainState(config, strategy)
-    state.initialize({"image": images})
-    step = TrainStep(state, strategy, batch_size=1)
+    config = dataclasses.replace(config, warmup_steps=0)
+    images = smooth_images(1, model.image_shape)
+    state, step = start_training(config, {"image": images})
     noise = tf.random.stateless_uniform(images.shape, [0, 0])
     seconds, losses = [], []
     for _ in range(args.train_steps):
@@ -124,19 +120,6 @@ def measure(args: argparse.Namespace, width: int, checkpointing: bool) -> dict[s
         "round_trip": _differing(glow, images, kept),
         "sample_round_trip": _differing(glow, sample, sample),
     }
-
-
-def _images(shape):
-    """One image with structure at all scales, uint8 `[1, H, W, C]`."""
-    import tensorflow as tf
-
-    height, width, channels = shape
-    total, size = 0.0, 4
-    while size <= height:
-        noise = tf.random.stateless_normal([1, size, size, channels], [size, 0])
-        total += tf.image.resize(noise, [height, width], method="bicubic")
-        size *= 2
-    return tf.cast(tf.clip_by_value(128.0 + 30.0 * total, 0.0, 255.0), tf.uint8)
 
 
 def _differing(glow, images, expected):

@@ -24,8 +24,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--run_dir", required=True)
-    parser.add_argument("--data_dir", help="of the run's data set")
+    parser.add_argument("--run_dir", required=True, help="the run's folder")
+    parser.add_argument("--data_dir", help="the folder of the run's data set")
     parser.add_argument("--split", default="test")
     parser.add_argument("--num_images", type=int, default=256, help="at most; 0: all")
     parser.add_argument("--batch_size", type=int, default=64)
@@ -50,7 +50,9 @@ def main() -> None:
         )
 
 
-def load_images(dataset: str, args: argparse.Namespace, image_shape) -> np.ndarray:
+def load_images(
+    dataset: str, args: argparse.Namespace, image_shape: tuple[int, int, int]
+) -> np.ndarray:
     """uint8 `[N, H, W, C]`."""
     data = datasets.load(dataset, args.split, args.data_dir, image_shape)
     batches = data.batches(args.batch_size, drop_remainder=False)
@@ -67,7 +69,7 @@ def round_trips(
     @tf.function(autograph=False)
     def round_trip(batch):
         x = likelihood.dequantize(batch, num_bits, 0.5)
-        latent, _, _ = glow.flow.forward_to_top(x)
+        latent, _ = glow.flow.forward_and_log_det(x)
         back, _ = glow.flow.inverse_and_log_det(latent)
         # An image comes back as long as every error is below half a bin.
         error = tf.reduce_max(tf.abs(back - x), axis=[1, 2, 3]) * 2.0**num_bits

@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.contestants.contestant import SIZES, TASKS
-from benchmarks.contestants.serve import find_class
+from benchmarks.peers.contestant import TASKS
+from benchmarks.peers.serve import find_class
+from benchmarks.sizes import SIZES
 
 _TENSORFLOW = ("tfglow", "exported", "limit", "product", "tfb.Glow")
 

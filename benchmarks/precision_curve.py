@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--data_dir", help="of cifar10, as TFDS keeps it")
     parser.add_argument("--steps", type=int, default=8, help="K, flow steps a level")
     parser.add_argument("--width", type=int, default=128, help="channels of the hidden layers")
-    parser.add_argument("--batch_size", type=int, default=32)
-    parser.add_argument("--train_steps", type=int, default=1000)
+    parser.add_argument("--batch_size", type=int, default=32, help="images of a step")
+    parser.add_argument("--train_steps", type=int, default=1000, help="steps of a run")
     parser.add_argument("--evaluate_every", type=int, default=100, help="steps")
     parser.add_argument(
         "--average_decay", type=float, default=0.0, help="0: the weights as they are"

@@ -21,14 +21,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contestants.comparison import write_json
-from benchmarks.contestants.contestant import LEARNING_RATE, SIZES
+from benchmarks.measuring import alternate, write_json
+from benchmarks.peers.contestant import LEARNING_RATE
+from benchmarks.sizes import SIZES, choices
 
 # Layout → (strategy, processes, replicas a process).
 LAYOUTS = {
@@ -43,23 +42,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sizes", default="small", help=", ".join(SIZES))
+    parser.add_argument("--sizes", type=choices(SIZES), default=["small"], help=", ".join(SIZES))
     parser.add_argument("--rounds", type=int, default=3, help="times that each layout runs")
     parser.add_argument("--train_steps", type=int, default=20, help="timed steps a round")
     parser.add_argument("--output", help="a JSON file to write")
     parser.add_argument("--process", choices=LAYOUTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    sizes = args.sizes.split(",")
-    if unknown := [size for size in sizes if size not in SIZES]:
-        parser.error(f"expected sizes of {', '.join(SIZES)}; got {unknown[0]!r}")
     if args.process:
-        print(json.dumps(measure(args.process, sizes[0], args.train_steps)))
+        print(json.dumps(measure(args.process, args.sizes[0], args.train_steps)))
         return
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         parser.error("two CPU cores are needed, this process may use one")
     report = []
-    for size in sizes:
+    for size in args.sizes:
         seconds = {layout: [] for layout in LAYOUTS}
         for _ in range(args.rounds):
             for layout in LAYOUTS:
@@ -103,30 +99,25 @@ def measure(layout: str, size: str, train_steps: int) -> dict[str, float]:
     """Trains in this process, with its cores, and returns the median seconds."""
     import tensorflow as tf
 
-    import tfglow
-    from benchmarks.random_batch import random_batch
+    from benchmarks.images import random_batch
+    from benchmarks.models import glow_config, start_training
     from train.config import TrainConfig
-    from train.state import TrainState
-    from train.step import TrainStep
     from train.strategies import make_strategy
 
     strategy = make_strategy(LAYOUTS[layout][0])
     size = SIZES[size]
-    model = tfglow.GlowConfig(
-        image_shape=size.image_shape, levels=size.levels, steps=size.steps, width=size.width
-    )
-    batch_size = size.batch_size * strategy.num_replicas_in_sync
     config = TrainConfig(
-        model=model, batch_size=batch_size, learning_rate=LEARNING_RATE, average_decay=0.0
-    ).resolved()
-    state = TrainState(config, strategy)
+        model=glow_config(size),
+        batch_size=size.batch_size * strategy.num_replicas_in_sync,
+        learning_rate=LEARNING_RATE,
+        average_decay=0.0,
+    )
     local = random_batch(size.batch_size, size.image_shape)
-    state.initialize(local)
+    state, step = start_training(config, local, strategy)
     batch = {
         name: strategy.experimental_distribute_values_from_function(lambda _, value=value: value)
         for name, value in local.items()
     }
-    step = TrainStep(state, strategy, batch_size=batch_size)
 
     @tf.function(autograph=False)
     def all_reduce():
@@ -139,10 +130,9 @@ def measure(layout: str, size: str, train_steps: int) -> dict[str, float]:
 
         return strategy.experimental_local_results(strategy.run(on_replica))[0]
 
-    return {
-        "step": _median_seconds(lambda: float(step(batch)["loss"]), train_steps),
-        "all_reduce": _median_seconds(lambda: float(all_reduce()), train_steps),
-    }
+    steps = alternate([lambda: step(batch)["loss"]], train_steps)[0]
+    sums = alternate([all_reduce], train_steps)[0]
+    return {"step": float(np.median(steps.wall)), "all_reduce": float(np.median(sums.wall))}
 
 
 def print_table(size: str, seconds: dict[str, list[dict[str, float]]]) -> None:
@@ -161,15 +151,6 @@ def print_table(size: str, seconds: dict[str, list[dict[str, float]]]) -> None:
             f"| {share} |",
             flush=True,
         )
-
-
-def _median_seconds(run: Callable[[], object], times: int) -> float:
-    seconds = []
-    for _ in range(times + 2):  # The first two trace and warm up.
-        start = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds[2:]))
 
 
 def _free_port() -> int:

@@ -16,16 +16,12 @@ whatever else the machine does. `python -m benchmarks.peers` compares other impl
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
-from benchmarks.contestants.comparison import (
-    Comparison,
-    ContestantProcess,
-    Entry,
-    compare,
-    write_json,
-)
-from benchmarks.contestants.contestant import SIZES, TASKS
+from benchmarks.measuring import write_json
+from benchmarks.peers.comparison import Comparison, ContestantProcess, Entry, compare
+from benchmarks.peers.contestant import TASKS
+from benchmarks.sizes import SIZES, choices
 
 FLOAT32 = Entry("tfglow float32", "tfglow")
 MIXED = Entry("tfglow mixed_bfloat16", "tfglow", {"precision": "mixed_bfloat16"})
@@ -129,19 +125,6 @@ def print_facts(facts: Sequence[dict[str, object]]) -> None:
         peak = f"{fact['peak_above_bare_mb']:,.0f}"
         print(f"| {fact['size']} | {fact['label']} | {first} | {operations} | {peak} |")
     sys.stdout.flush()
-
-
-def choices(allowed: Iterable[str]) -> Callable[[str], list[str]]:
-    """The type of a flag that takes names, separated by commas; none at all of an empty text."""
-
-    def parse(text):
-        names = text.split(",") if text else []
-        if unknown := [name for name in names if name not in allowed]:
-            expected = ", ".join(allowed)
-            raise argparse.ArgumentTypeError(f"expected some of {expected}; got {unknown[0]!r}")
-        return names
-
-    return parse
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ class HloProgram:
     """An HLO module with its parameters, run step by step: results replace what they update.
 
     Args:
-      folder: Where `lower` wrote.
-      name: "train" or "sample".
+      folder: The folder that `lower` wrote.
+      name: The program's, "train" or "sample".
     """
 
     def __init__(self, folder: Path, name: str):

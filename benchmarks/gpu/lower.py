@@ -9,22 +9,22 @@ say otherwise.
 """
 
 import argparse
+import dataclasses
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 import tfglow
-from benchmarks.random_batch import random_batch
-from export.folded_flow import FoldedFlow
-from export.folding import fold
+from benchmarks.images import random_batch
+from benchmarks.models import glow_config, start_training
+from benchmarks.sizes import add_size_flags, size_from
 from tfglow import likelihood
+from tfglow.frozen_flow import FrozenFlow
 from train.config import TrainConfig
-from train.state import TrainState
-from train.step import TrainStep
-from train.strategies import make_strategy
 
 # Elements above which a parameter is drawn again, and not saved.
 _SAVED_ELEMENTS = 1 << 14
@@ -35,30 +35,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output_dir", required=True)
-    parser.add_argument("--levels", type=int, default=3, help="L")
-    parser.add_argument("--steps", type=int, default=32, help="K, flow steps a level")
-    parser.add_argument("--width", type=int, default=512, help="channels of the hidden layers")
-    parser.add_argument("--batch_size", type=int, default=64)
+    add_size_flags(parser, default="paper")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     args = parser.parse_args()
 
-    model = tfglow.GlowConfig(
-        image_shape=(32, 32, 3),
-        levels=args.levels,
-        steps=args.steps,
-        width=args.width,
-        precision=args.precision,
+    size = size_from(args)
+    model = glow_config(size, precision=args.precision)
+    batch = random_batch(size.batch_size, size.image_shape)
+    state, step = start_training(
+        TrainConfig(model=model, batch_size=size.batch_size, average_decay=0.0),
+        batch,
+        jit_compile=True,
     )
-    config = TrainConfig(model=model, batch_size=args.batch_size, average_decay=0.0).resolved()
-    strategy = make_strategy("one_device")
-    state = TrainState(config, strategy)
-    batch = random_batch(args.batch_size, model.image_shape)
-    state.initialize(batch)
-    step = TrainStep(state, strategy, batch_size=args.batch_size, jit_compile=True)
     folder = Path(args.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {**vars(args), "image_shape": list(model.image_shape)}
-    facts.pop("output_dir")
+    facts = {**dataclasses.asdict(size), "precision": args.precision}
     variables = [v.value for v in (*state.glow.weights, *state.optimizer.variables)]
 
     # Lowering takes tensors as arguments, not dictionaries of them.
@@ -68,14 +59,16 @@ def main() -> None:
 
     inputs = (batch["image"], batch["noise"], tf.constant(False))
     save(folder, "train", train, inputs, variables, facts)
-    sampler, flow, eps = make_sampler(state.glow, args.batch_size)
+    sampler, flow, eps = make_sampler(state.glow, size.batch_size)
     save(folder, "sample", sampler, (eps,), flow.variables, facts)
 
 
-def make_sampler(glow: tfglow.Glow, batch_size: int):
-    """uint8 images of ε `[B, D]` at temperature 0.7, by the folded graph that is exported."""
+def make_sampler(
+    glow: tfglow.Glow, batch_size: int
+) -> tuple[tf.types.experimental.PolymorphicFunction, FrozenFlow, tf.Tensor]:
+    """What gives uint8 images of ε `[B, D]` at temperature 0.7; its frozen flow, and such an ε."""
     mixed = glow.config.precision == "mixed_bfloat16"
-    flow = FoldedFlow(fold(glow.flow), network_dtype=tf.bfloat16 if mixed else tf.float32)
+    flow = FrozenFlow(glow.flow, network_dtype=tf.bfloat16 if mixed else tf.float32)
 
     @tf.function(autograph=False, jit_compile=True)
     def sample(eps):
@@ -84,8 +77,27 @@ def make_sampler(glow: tfglow.Glow, batch_size: int):
     return sample, flow, tf.random.stateless_normal([batch_size, glow.config.num_dims], [0, 2])
 
 
-def save(folder: Path, name: str, function, inputs: tuple, variables, facts: dict) -> None:
-    """Writes `name`.hlo, .json and .npz."""
+def save(
+    folder: Path,
+    name: str,
+    function: tf.types.experimental.PolymorphicFunction,
+    inputs: tuple[tf.Tensor, ...],
+    variables: Iterable[tf.Variable],
+    facts: dict[str, object],
+) -> None:
+    """Writes `name`.hlo, .json and .npz.
+
+    Args:
+      folder: The folder to write in.
+      name: The name of the files.
+      function: What is lowered.
+      inputs: Its arguments.
+      variables: Every variable that it may use.
+      facts: What the .json says about the model besides.
+
+    Raises:
+      RuntimeError: If the lowered module's parameters are not the inputs and what is captured.
+    """
     get_ir = function.experimental_get_compiler_ir(*inputs)
     text = get_ir(stage="hlo")
     captured = function.get_concrete_function(*inputs).captured_inputs

@@ -16,7 +16,8 @@ import torch
 
 from benchmarks.gpu.hlo_program import HloProgram
 from benchmarks.gpu.torch_peer import TorchPeer
-from benchmarks.timing import alternate, ratio_line
+from benchmarks.measuring import alternate, ratio_line
+from benchmarks.sizes import Size
 
 
 def main() -> None:
@@ -34,41 +35,24 @@ def main() -> None:
     programs = {name: HloProgram(folder, name) for name in ("train", "sample")}
     facts = json.loads((folder / "train.json").read_text(encoding="utf-8"))["facts"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    print(f"XLA on {programs['train'].device}, PyTorch on {device}, {facts['precision']}")
-    peer = TorchPeer(
-        facts["levels"],
-        facts["steps"],
-        facts["width"],
-        batch_size=facts["batch_size"],
-        device=device,
-        mixed=facts["precision"] == "mixed_bfloat16",
-    )
+    precision = facts.pop("precision")
+    size = Size(**facts)
+    print(f"XLA on {programs['train'].device}, PyTorch on {device}, {precision}")
+    peer = TorchPeer(size, device=device, mixed=precision == "mixed_bfloat16")
     losses = [programs["train"].run()[0], peer.train()]
     if not np.all(np.isfinite([float(np.ravel(loss)[0]) for loss in losses])):
         raise RuntimeError(f"A loss is not finite: {losses}.")
     for name, theirs in (("train", peer.train), ("sample", peer.sample)):
         ours = programs[name]
-        times = alternate([ours.run, theirs], args.repeats, warm_up=3)
-        rates = [facts["batch_size"] / np.median(seconds) for seconds in times]
+        times = [s.wall for s in alternate([ours.run, theirs], args.repeats, warm_up=3)]
+        rates = [size.batch_size / np.median(seconds) for seconds in times]
         print(f"{name}: tfglow {rates[0]:.1f} images/s, PyTorch {rates[1]:.1f}")
         print(ratio_line(f"{name}: times as fast as PyTorch", times[1], times[0]))
         passes = 3 if name == "train" else 1  # Forward; gradients of inputs and of kernels.
-        tflops = passes * flops_per_image(facts) * rates[0] / 1e12
+        flops = 2 * passes * size.multiplications  # A multiplication comes with an addition.
+        tflops = flops * rates[0] / size.batch_size / 1e12
         share = f", {tflops / args.peak_tflops:.1%} of the peak" if args.peak_tflops else ""
         print(f"{name}: convolutions {tflops:.2f} TFLOP/s{share}")
-
-
-def flops_per_image(facts: dict) -> float:
-    """Floating-point operations of all coupling networks' convolutions, forward, an image."""
-    height, width, channels = facts["image_shape"]
-    total = 0
-    for _ in range(facts["levels"]):
-        height, width, channels = height // 2, width // 2, channels * 4
-        hidden = facts["width"]
-        weights = 9 * (channels // 2) * hidden + hidden * hidden + 9 * hidden * channels
-        total += 2 * facts["steps"] * height * width * weights
-        channels //= 2
-    return total
 
 
 if __name__ == "__main__":

@@ -6,23 +6,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.sizes import Size
+
 
 class TorchPeer:
     """Trains and samples a Glow of plain layers.
 
     Args:
-      levels: L.
-      steps: K, flow steps a level.
-      width: Channels of the hidden layers.
-      batch_size: Images of a step.
+      size: The model, and the images of a step.
       device: "cpu" or "cuda".
       mixed: Whether the coupling networks run in bfloat16, by `torch.autocast`.
     """
 
-    def __init__(self, levels, steps, width, *, batch_size, device, mixed):
+    def __init__(self, size: Size, *, device: str, mixed: bool):
         torch.manual_seed(0)
-        self._flow = _Flow(levels, steps, width, mixed).to(device)
-        self._x = torch.rand(batch_size, 3, 32, 32, device=device) - 0.5
+        self._flow = _Flow(size, mixed).to(device)
+        height, width, channels = size.image_shape
+        self._x = torch.rand(size.batch_size, channels, height, width, device=device) - 0.5
         self._optimizer = torch.optim.Adamax(self._flow.parameters(), lr=1e-5)
         self._device = device
 
@@ -86,14 +86,15 @@ class _Step(nn.Module):
 class _Flow(nn.Module):
     """Levels of steps; each but the last sends half of its channels to a learned Gaussian."""
 
-    def __init__(self, levels, steps, width, mixed):
+    def __init__(self, size, mixed):
         super().__init__()
-        channels, side = 3, 32
+        side, _, channels = size.image_shape
         self.steps, self.splits, self.shapes = nn.ModuleList(), nn.ModuleList(), []
-        for level in range(levels):
+        for level in range(size.levels):
             channels, side = channels * 4, side // 2
-            self.steps.append(nn.ModuleList(_Step(channels, width, mixed) for _ in range(steps)))
-            if level < levels - 1:
+            steps = [_Step(channels, size.width, mixed) for _ in range(size.steps)]
+            self.steps.append(nn.ModuleList(steps))
+            if level < size.levels - 1:
                 split = nn.Conv2d(channels // 2, channels, 3, padding=1)
                 nn.init.zeros_(split.weight)
                 nn.init.zeros_(split.bias)

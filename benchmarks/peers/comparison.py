@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants.contestant import SIZES, TASKS
+from benchmarks.peers.contestant import TASKS
+from benchmarks.sizes import SIZES
 
 # glibc keeps what is freed. As it is, it may give large tensors back to the system and ask for them
 # again at every operation, which took PyTorch's Glows up to 2.5 times as long, on some days.
@@ -36,11 +37,11 @@ class ContestantProcess:
     """A contestant in a process of its own, which waits while others are asked.
 
     Args:
-      entry: Which one.
-      size: A key of `SIZES`.
+      entry: The contestant and its options.
+      size: The name of its size in `SIZES`.
       python: The interpreter that has its packages.
       cores: CPUs that it may use.
-      environment: Variables beside this process's own.
+      environment: Environment variables that it has besides this process's own.
 
     Raises:
       RuntimeError: When it is asked, if the process has ended.
@@ -57,7 +58,7 @@ class ContestantProcess:
         self._entry = entry
         request = {"name": entry.name, "size": size, "options": entry.options}
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.contestants.serve", json.dumps(request)],
+            [python, "-m", "benchmarks.peers.serve", json.dumps(request)],
             cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -141,12 +142,12 @@ def compare(
 
     Args:
       entries: The contestants.
-      size: A key of `SIZES`.
-      tasks: Of `TASKS`.
-      repeats: Timed runs of each.
+      size: The name of their size in `SIZES`.
+      tasks: What to ask for, such as "train".
+      repeats: How often each is timed.
       python: Interpreters by a contestant's name; others run with this one.
       cores: CPUs that the processes may use.
-      environment: Their variables beside this process's own.
+      environment: Environment variables that they have besides this process's own.
     """
     with contextlib.ExitStack() as stack:
         processes = {}
@@ -161,10 +162,3 @@ def compare(
             )
             for task in tasks
         ]
-
-
-def write_json(path: str, values: Any) -> None:
-    """Writes a file whole or not at all."""
-    temporary = Path(f"{path}.part")
-    temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)

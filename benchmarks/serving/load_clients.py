@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from benchmarks.known_answers import SIGNATURES, KnownAnswers, draw_request
+from benchmarks.serving.known_answers import SIGNATURES, KnownAnswers, draw_request
 from serving.client import GlowClient, InvalidRowError, ServingError
 from serving.tensors import to_proto
 

@@ -1,11 +1,13 @@
 """TensorFlow Probability's Glow, `tfb.Glow`."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from benchmarks.contestants.contestant import LEARNING_RATE, Contestant, Size
-from benchmarks.contestants.graphs import count_operations
+from benchmarks.peers.contestant import LEARNING_RATE, Contestant, count_operations
+from benchmarks.sizes import Size
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -15,7 +17,7 @@ class TfbGlow(Contestant):
     """`tfb.Glow` with its own default networks, at the size's width, in `tf.function`.
 
     Args:
-      size: Of the model and its batch.
+      size: The model, and the images of a step.
       jit_compile: Whether XLA compiles.
     """
 
@@ -41,14 +43,14 @@ class TfbGlow(Contestant):
         self._optimizer = tf_keras.optimizers.Adamax(LEARNING_RATE)
         self._step = self._function(self._train_step)
 
-    def train(self):
+    def train(self) -> Callable[[], float]:
         return lambda: float(self._step(self._x))
 
-    def log_prob(self):
+    def log_prob(self) -> Callable[[], object]:
         log_prob = self._function(self._distribution.log_prob)
         return lambda: log_prob(self._x).numpy()
 
-    def sample(self):
+    def sample(self) -> Callable[[], object]:
         sample = self._function(lambda: self._distribution.sample(self._size.batch_size))
         return lambda: sample().numpy()
 

@@ -3,13 +3,13 @@
 import normflows
 import torch
 
-from benchmarks.contestants.torch_glow import TorchGlow
+from benchmarks.peers.torch_glow import TorchGlow
 
 
 class NormflowsGlow(TorchGlow):
     """`MultiscaleFlow` of `GlowBlock`s, put together as in normflows's own example of Glow."""
 
-    def make_model(self):
+    def make_model(self) -> torch.nn.Module:
         size = self.size
         height, _, channels = size.image_shape
         bases, merges, flows = [], [], []
@@ -29,7 +29,7 @@ class NormflowsGlow(TorchGlow):
             bases.append(normflows.distributions.DiagGaussian(shape))
         return normflows.MultiscaleFlow(bases, flows, merges, class_cond=False)
 
-    def log_prob_of(self, x):
+    def log_prob_of(self, x: torch.Tensor) -> torch.Tensor:
         return self.model.log_prob(x, None)
 
     def draw(self) -> torch.Tensor:

@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
 
-from benchmarks.contestants.contestant import SIZES, Contestant, Size
-from benchmarks.random_batch import random_batch
+from benchmarks.images import random_batch
+from benchmarks.peers.contestant import Contestant
+from benchmarks.sizes import SIZES, Size
 
 # As the server has it; TensorFlow reads it with its first operation.
 _FROZEN = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"
@@ -22,8 +24,8 @@ class ExportedGlow(Contestant):
     process writes it, and this one does not train.
 
     Args:
-      size: Of the model and its batch.
-      precision: As `export/main.py` has it.
+      size: The model that is exported, and the images of a batch.
+      precision: "float32" or "mixed_bfloat16", as `export/main.py` takes it.
       calls: Batches that run side by side, each with its share of the images, as a server's do.
     """
 
@@ -39,14 +41,14 @@ class ExportedGlow(Contestant):
             os.environ[_FROZEN] = "1"
             self._model = tf.saved_model.load(folder)
 
-    def train(self):
+    def train(self) -> Callable[[], float]:
         raise ValueError("An exported model does not train.")
 
-    def log_prob(self):
+    def log_prob(self) -> Callable[[], object]:
         image = random_batch(self._size.batch_size, self._size.image_shape)["image"]
         return self._side_by_side("encode", "log_prob", image=image)
 
-    def sample(self):
+    def sample(self) -> Callable[[], object]:
         seed = tf.range(self._size.batch_size, dtype=tf.int64)
         temperature = tf.fill([self._size.batch_size], 0.7)
         return self._side_by_side("sample", "image", seed=seed, temperature=temperature)
@@ -63,14 +65,12 @@ class ExportedGlow(Contestant):
 def _export(size_name: str, precision: str, folder: str) -> None:
     """Writes an untrained model; its values do not change the time that it takes."""
     import tfglow
+    from benchmarks.models import glow_config
     from export.exporting import NETWORK_DTYPES
     from export.signatures import Signatures
 
-    size = SIZES[size_name]
-    config = tfglow.GlowConfig(
-        image_shape=size.image_shape, levels=size.levels, steps=size.steps, width=size.width
-    )
-    signatures = Signatures(tfglow.Glow(config), network_dtype=NETWORK_DTYPES[precision])
+    glow = tfglow.Glow(glow_config(SIZES[size_name]))
+    signatures = Signatures(glow, network_dtype=NETWORK_DTYPES[precision])
     tf.saved_model.save(signatures, folder, signatures=signatures.concrete_functions())
 
 

@@ -1,6 +1,6 @@
 """A contestant's process: it does what it is asked, once a line, and answers in JSON.
 
-    python -m benchmarks.contestants.serve '{"name": "limit", "size": "small", "options": {}}'
+    python -m benchmarks.peers.serve '{"name": "limit", "size": "small", "options": {}}'
 
 Asked for a task, it does it once and answers its seconds; `memory` and `operations` are answered
 too. It ends with its input. Linux only: it reads /proc.
@@ -14,14 +14,15 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.contestants.contestant import SIZES, TASKS, Contestant
+from benchmarks.peers.contestant import TASKS, Contestant
+from benchmarks.sizes import SIZES
 
 # name → module and class. Only the one that is asked for is imported.
 CONTESTANTS = {
     "tfglow": ("tfglow_glow", "TfglowGlow"),
     "exported": ("exported_glow", "ExportedGlow"),
-    "limit": ("convolutions", "Convolutions"),
-    "product": ("matrix_product", "MatrixProduct"),
+    "limit": ("limits", "Convolutions"),
+    "product": ("limits", "MatrixProduct"),
     "tfb.Glow": ("tfb_glow", "TfbGlow"),
     "normflows": ("normflows_glow", "NormflowsGlow"),
     "FrEIA": ("freia_glow", "FreiaGlow"),
@@ -55,7 +56,7 @@ def main() -> None:
 def find_class(name: str) -> type[Contestant]:
     """The class of a contestant by its name; imports what that one needs."""
     module, class_name = CONTESTANTS[name]
-    return getattr(importlib.import_module(f"benchmarks.contestants.{module}"), class_name)
+    return getattr(importlib.import_module(f"benchmarks.peers.{module}"), class_name)
 
 
 def _timed(contestant, functions, task):

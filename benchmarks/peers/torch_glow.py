@@ -2,17 +2,19 @@
 
 import abc
 import os
+from collections.abc import Callable
 
 import torch
 
-from benchmarks.contestants.contestant import LEARNING_RATE, Contestant, Size
+from benchmarks.peers.contestant import LEARNING_RATE, Contestant
+from benchmarks.sizes import Size
 
 
 class TorchGlow(Contestant):
     """A Glow of PyTorch modules, trained by `torch.optim.Adamax`.
 
     Args:
-      size: Of the model and its batch.
+      size: The model, and the images of a step.
     """
 
     def __init__(self, size: Size):
@@ -38,7 +40,7 @@ class TorchGlow(Contestant):
     def draw(self) -> torch.Tensor:
         """`size.batch_size` continuous images."""
 
-    def train(self):
+    def train(self) -> Callable[[], float]:
         def step():
             self._optimizer.zero_grad()
             loss = -self.log_prob_of(self._x).mean()
@@ -48,14 +50,14 @@ class TorchGlow(Contestant):
 
         return step
 
-    def log_prob(self):
+    def log_prob(self) -> Callable[[], object]:
         def log_prob():
             with torch.no_grad():
                 return self.log_prob_of(self._x).numpy()
 
         return log_prob
 
-    def sample(self):
+    def sample(self) -> Callable[[], object]:
         def sample():
             with torch.no_grad():
                 return self.draw().numpy()

@@ -1,28 +1,28 @@
 """This project's Glow: its training step, its likelihood, its exported sampler."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
-import tfglow
-from benchmarks.contestants.contestant import LEARNING_RATE, Contestant, Size
-from benchmarks.contestants.graphs import count_operations
-from benchmarks.random_batch import random_batch
+from benchmarks.images import random_batch
+from benchmarks.models import glow_config, start_training
+from benchmarks.peers.contestant import LEARNING_RATE, Contestant, count_operations
+from benchmarks.sizes import Size
 from export.signatures import Signatures
 from train.config import TrainConfig
-from train.state import TrainState
-from train.step import TrainStep
-from train.strategies import make_strategy
 
 
 class TfglowGlow(Contestant):
     """tfglow as `train/main.py` trains it and `export/main.py` samples from it.
 
     Args:
-      size: Of the model and its batch.
-      precision: As `GlowConfig.precision` has it.
-      gradient_checkpointing: As `GlowConfig.gradient_checkpointing` has it.
+      size: The model, and the images of a step.
+      precision: "float32" or "mixed_bfloat16".
+      gradient_checkpointing: Whether training computes activations again in place of keeping them.
       jit_compile: Whether XLA compiles training and likelihoods. (Samples are drawn by the graph
         that is exported, which no server compiles.)
-      average_decay: Of the moving average of the weights; 0, as here, does without, as peers do.
+      average_decay: How slowly the moving average of the weights follows them; 0 does without it,
+        as the peers do.
     """
 
     def __init__(
@@ -33,34 +33,24 @@ class TfglowGlow(Contestant):
         jit_compile: bool = False,
         average_decay: float = 0.0,
     ):
-        model = tfglow.GlowConfig(
-            image_shape=size.image_shape,
-            levels=size.levels,
-            steps=size.steps,
-            width=size.width,
-            precision=precision,
-            gradient_checkpointing=gradient_checkpointing,
+        model = glow_config(
+            size, precision=precision, gradient_checkpointing=gradient_checkpointing
         )
         config = TrainConfig(
             model=model,
             batch_size=size.batch_size,
             learning_rate=LEARNING_RATE,
             average_decay=average_decay,
-        ).resolved()
-        self._strategy = make_strategy("one_device")
+        )
         self._size = size
         self._jit_compile = jit_compile
-        self._state = TrainState(config, self._strategy)
         self._batch = random_batch(size.batch_size, size.image_shape)
-        self._state.initialize(self._batch)
-        self._step = TrainStep(
-            self._state, self._strategy, batch_size=size.batch_size, jit_compile=jit_compile
-        )
+        self._state, self._step = start_training(config, self._batch, jit_compile=jit_compile)
 
-    def train(self):
+    def train(self) -> Callable[[], float]:
         return lambda: float(self._step(self._batch)["loss"])
 
-    def log_prob(self):
+    def log_prob(self) -> Callable[[], object]:
         glow = self._state.glow
 
         @tf.function(autograph=False, jit_compile=self._jit_compile)
@@ -69,9 +59,9 @@ class TfglowGlow(Contestant):
 
         return lambda: log_prob(**self._batch).numpy()
 
-    def sample(self):
-        precision = self._state.glow.config.precision
-        dtype = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
+    def sample(self) -> Callable[[], object]:
+        is_mixed = self._state.glow.config.precision == "mixed_bfloat16"
+        dtype = tf.bfloat16 if is_mixed else tf.float32
         sample = Signatures(self._state.glow, network_dtype=dtype).sample
         seeds = tf.range(self._size.batch_size, dtype=tf.int64)
         temperatures = tf.fill([self._size.batch_size], 0.7)

@@ -12,7 +12,9 @@ another virtual environment that has PyTorch, normflows and FrEIA.
 import os
 import sys
 
-from benchmarks.contestants.comparison import KEEP_MEMORY, Entry, compare, write_json
+from benchmarks.measuring import write_json
+from benchmarks.peers.comparison import KEEP_MEMORY, Entry, compare
+from benchmarks.sizes import choices
 from benchmarks.suite import (
     CHECKPOINTED,
     FLOAT32,
@@ -24,7 +26,6 @@ from benchmarks.suite import (
     SERVED,
     SERVED_MIXED,
     SERVED_TASKS,
-    choices,
     make_parser,
     print_facts,
     print_speeds,

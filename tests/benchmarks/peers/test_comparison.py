@@ -1,18 +1,11 @@
 """Contestants as processes, and the ratios of their runs."""
 
-import json
 import os
 import sys
 
 import pytest
 
-from benchmarks.contestants.comparison import (
-    Comparison,
-    ContestantProcess,
-    Entry,
-    compare,
-    write_json,
-)
+from benchmarks.peers.comparison import Comparison, ContestantProcess, Entry, compare
 
 LIMIT = Entry("limit", "limit")
 
@@ -45,10 +38,3 @@ def test_speed_is_the_median_of_run_by_run_ratios():
     comparison.wall = {"a": [1.0, 1.0, 2.0], "b": [2.0, 3.0, 8.0]}
     assert comparison.speed("a", "b") == (2.5, 3.0, 3.5)
     assert comparison.images_per_second("a") == 32.0
-
-
-def test_json_is_written_whole(tmp_path):
-    path = tmp_path / "report.json"
-    write_json(str(path), {"a": [1.5]})
-    assert json.loads(path.read_text()) == {"a": [1.5]}
-    assert list(tmp_path.iterdir()) == [path]

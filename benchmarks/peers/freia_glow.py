@@ -5,7 +5,7 @@ import math
 import torch
 from FrEIA import framework, modules
 
-from benchmarks.contestants.torch_glow import TorchGlow
+from benchmarks.peers.torch_glow import TorchGlow
 
 
 class FreiaGlow(TorchGlow):
@@ -15,15 +15,15 @@ class FreiaGlow(TorchGlow):
     leave for a standard Gaussian.
     """
 
-    def make_model(self):
+    def make_model(self) -> torch.nn.Module:
         return _Levels(self.size)
 
-    def log_prob_of(self, x):
+    def log_prob_of(self, x: torch.Tensor) -> torch.Tensor:
         latent, log_det = self.model(x)
         num_dims = latent.shape[1]
         return log_det - 0.5 * ((latent**2).sum(1) + num_dims * math.log(2 * math.pi))
 
-    def draw(self):
+    def draw(self) -> torch.Tensor:
         num_dims = math.prod(self.size.image_shape)
         return self.model.inverse(torch.randn(self.size.batch_size, num_dims))
 

@@ -1,35 +1,11 @@
 """What is asked of every contestant."""
 
 import abc
-import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 TASKS = ("train", "log_prob", "sample")
 LEARNING_RATE = 1e-4
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """A Glow of 32×32×3 images with affine couplings, and the images of a step."""
-
-    # L: how often the flow squeezes.
-    levels: int
-    # K: flow steps a level.
-    steps: int
-    # Channels of the hidden convolutions.
-    width: int
-    # Images of a step.
-    batch_size: int
-
-    image_shape = (32, 32, 3)
-
-
-SIZES = {
-    "tiny": Size(levels=2, steps=2, width=8, batch_size=2),
-    "small": Size(levels=3, steps=8, width=128, batch_size=32),
-    "paper": Size(levels=3, steps=32, width=512, batch_size=16),
-    "paper_k64": Size(levels=3, steps=64, width=512, batch_size=16),
-}
 
 
 class Contestant(abc.ABC):
@@ -55,3 +31,14 @@ class Contestant(abc.ABC):
     def graph_operations(self) -> int | None:
         """Operations of the training graph and its functions; None where there is no graph."""
         return None
+
+
+def count_operations(function: Any, *inputs: object) -> int:
+    """Operations of a graph and of every function it calls, each counted once.
+
+    Args:
+      function: A `tf.function`; this module imports no TensorFlow, as PyTorch's processes need it.
+      *inputs: Its arguments.
+    """
+    graph = function.get_concrete_function(*inputs).graph.as_graph_def()
+    return len(graph.node) + sum(len(f.node_def) for f in graph.library.function)

@@ -1,9 +1,14 @@
-"""The limit: Glow's convolutions alone."""
+"""What no Glow can do without: its convolutions, and the multiplications in them."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from benchmarks.contestants.contestant import Contestant, Size
-from benchmarks.contestants.graphs import count_operations
+from benchmarks.peers.contestant import Contestant, count_operations
+from benchmarks.sizes import Size
+
+# Of the matrix product; large enough for the processor's best speed.
+_INNER = 2048
 
 
 class Convolutions(Contestant):
@@ -15,8 +20,8 @@ class Convolutions(Contestant):
     no weights but the kernels, already in the precision of the arithmetic.
 
     Args:
-      size: Of the Glow.
-      dtype: "float32" or "bfloat16".
+      size: The Glow whose convolutions these are, and their batch.
+      dtype: The arithmetic's, "float32" or "bfloat16".
     """
 
     def __init__(self, size: Size, dtype: str = "float32"):
@@ -40,17 +45,17 @@ class Convolutions(Contestant):
         self._backward = tf.function(self._gradients, autograph=False)
         self._forward = tf.function(self._outputs, autograph=False)
 
-    def train(self):
+    def train(self) -> Callable[[], float]:
         def step():
             loss, _ = self._backward(self._x)
             return float(loss)
 
         return step
 
-    def log_prob(self):
+    def log_prob(self) -> Callable[[], object]:
         return lambda: self._forward(self._x).numpy()
 
-    def sample(self):
+    def sample(self) -> Callable[[], object]:
         return self.log_prob()  # The same convolutions run in both directions.
 
     def graph_operations(self) -> int:
@@ -79,6 +84,41 @@ class Convolutions(Contestant):
             total = self._outputs(x)
         # Returned, so that none is left out.
         return total, tape.gradient(total, [x, *kernels])
+
+
+class MatrixProduct(Contestant):
+    """One large matrix product that multiplies as often as every convolution together.
+
+    A library's convolutions are no faster, unless they find a way to multiply less (as Winograd's
+    does; none is used here). Training multiplies three times as often as a likelihood: the output,
+    the gradient of the input and that of the kernel.
+
+    Args:
+      size: The Glow whose multiplications are counted, and their batch.
+      dtype: The arithmetic's, "float32" or "bfloat16".
+    """
+
+    def __init__(self, size: Size, dtype: str = "float32"):
+        self._rows = round(size.multiplications / _INNER**2)
+        self._dtype = dtype
+
+    def train(self) -> Callable[[], float]:
+        run = self._product(3 * self._rows)
+        return lambda: float(run())
+
+    def log_prob(self) -> Callable[[], object]:
+        return self._product(self._rows)
+
+    def sample(self) -> Callable[[], object]:
+        return self.log_prob()
+
+    def _product(self, rows):
+        def draw(*shape):
+            return tf.cast(tf.random.normal(shape), self._dtype)
+
+        a, b = draw(rows, _INNER), draw(_INNER, _INNER)
+        product = tf.function(tf.matmul, autograph=False)
+        return lambda: product(a, b)[0, 0].numpy()
 
 
 def _kernel(shape, dtype):

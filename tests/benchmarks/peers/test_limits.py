@@ -1,11 +1,10 @@
 import tensorflow as tf
 
-from benchmarks.contestants.contestant import SIZES
-from benchmarks.contestants.convolutions import Convolutions
-from benchmarks.contestants.matrix_product import multiplications
+from benchmarks.peers.limits import Convolutions
+from benchmarks.sizes import SIZES
 
 
-def test_they_are_those_of_the_limits_convolutions():
+def test_multiplications_are_those_of_the_limits_convolutions():
     size = SIZES["tiny"]
     limit = Convolutions(size)
     graph = limit._forward.get_concrete_function(limit._x).graph
@@ -14,4 +13,4 @@ def test_they_are_those_of_the_limits_convolutions():
         if operation.type == "Conv2D":
             positions = tf.TensorShape(operation.outputs[0].shape[:3]).num_elements()
             expected += positions * operation.inputs[1].shape.num_elements()
-    assert multiplications(size) == expected > 0
+    assert size.multiplications == expected > 0

@@ -3,8 +3,8 @@
 Serves a copy of an export's newest version as a process of its own, swaps versions under load, and
 compares with calling the SavedModel in process:
 
-    python -m benchmarks.serving_load --model_base_path=exports/digits
-    python -m benchmarks.serving_load --model_base_path=exports/digits --seconds=10 --swaps=2
+    python -m benchmarks.serving.load --model_base_path=exports/digits
+    python -m benchmarks.serving.load --model_base_path=exports/digits --seconds=10 --swaps=2
 
 The exit status is 1 if an answer was lost or wrong, or a version was not picked up.
 """
@@ -12,7 +12,6 @@ The exit status is 1 if an answer was lost or wrong, or a version was not picked
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -24,17 +23,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.known_answers import SIGNATURES, KnownAnswers
-from benchmarks.load_clients import LoadClients
+from benchmarks.measuring import write_json
+from benchmarks.serving.known_answers import SIGNATURES, KnownAnswers
+from benchmarks.serving.load_clients import LoadClients
 from serving.client import GlowClient
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model_base_path", type=Path, required=True, help="an export's folder")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of load")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to load it")
     parser.add_argument("--clients", type=int, default=16, help="at the same time")
     parser.add_argument("--swaps", type=int, default=5, help="new versions under load")
     parser.add_argument("--bad", type=float, default=0.05, help="share of bad requests")
@@ -64,12 +66,12 @@ def main() -> int:
     )
     print_report(report)
     if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(args.json, report)
     failed = report["lost"] or report["wrong"] or report["swaps"] < args.swaps or status
     return int(bool(failed))
 
 
-def run_load(args, server: Server, base: Path, known: KnownAnswers) -> dict:
+def run_load(args: argparse.Namespace, server: Server, base: Path, known: KnownAnswers) -> dict:
     """Runs the clients and swaps versions beneath them; returns the numbers."""
     clients = LoadClients(server.address, known, args.clients, args.bad)
     memory, swaps = [], []
