@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.sizes import add_size_flags, size_from
 
@@ -62,7 +63,7 @@ def main() -> None:
     )
 
 
-def train(args: argparse.Namespace) -> tuple:
+def train(args: argparse.Namespace) -> tuple[Any, Any]:
     """The training program's stages; returns the model and the optimizer."""
     with stage("import"):
         import tensorflow as tf
@@ -78,8 +79,11 @@ def train(args: argparse.Namespace) -> tuple:
     model = glow_config(
         size, precision=args.precision, gradient_checkpointing=args.gradient_checkpointing
     )
-    decay = {} if args.average else {"average_decay": 0.0}
-    config = TrainConfig(model=model, batch_size=size.batch_size, **decay).resolved()
+    config = TrainConfig(
+        model=model,
+        batch_size=size.batch_size,
+        average_decay=None if args.average else 0.0,  # None: the training program's own.
+    ).resolved()
     strategy = make_strategy("one_device")
     batch = random_batch(size.batch_size, size.image_shape)
     with stage("build model and optimizer"):
@@ -97,7 +101,7 @@ def train(args: argparse.Namespace) -> tuple:
     return state.glow, state.optimizer
 
 
-def fit(args: argparse.Namespace) -> tuple:
+def fit(args: argparse.Namespace) -> tuple[Any, Any]:
     """The stages of `Glow.fit`; returns the model and the optimizer."""
     with stage("import"):
         import keras

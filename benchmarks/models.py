@@ -16,7 +16,7 @@ def glow_config(size: Size, **options: Any) -> tfglow.GlowConfig:
     """The configuration of a model.
 
     Args:
-      size: Its levels, steps, width and image shape.
+      size: The model's levels, steps, width and image shape.
       **options: Other fields of `GlowConfig`.
     """
     return tfglow.GlowConfig(

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--contestant", choices=_TENSORFLOW, default="tfglow")
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--task", choices=TASKS, default="train")
-    parser.add_argument("--options", type=_options, default={}, help="of the contestant, JSON")
+    parser.add_argument("--options", type=_options, default={}, help="the contestant's, JSON")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=25, help="kinds of operations to print")
     args = parser.parse_args()

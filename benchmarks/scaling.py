@@ -27,7 +27,7 @@ import numpy as np
 
 from benchmarks.measuring import alternate, write_json
 from benchmarks.peers.contestant import LEARNING_RATE
-from benchmarks.sizes import SIZES, choices
+from benchmarks.sizes import SIZES, Size, choices
 
 # Layout → (strategy, processes, replicas a process).
 LAYOUTS = {
@@ -49,14 +49,14 @@ def main() -> None:
     parser.add_argument("--process", choices=LAYOUTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.process:
-        print(json.dumps(measure(args.process, args.sizes[0], args.train_steps)))
+        print(json.dumps(measure(args.process, SIZES[args.sizes[0]], args.train_steps)))
         return
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         parser.error("two CPU cores are needed, this process may use one")
     report = []
     for size in args.sizes:
-        seconds = {layout: [] for layout in LAYOUTS}
+        seconds: dict[str, list[dict[str, float]]] = {layout: [] for layout in LAYOUTS}
         for _ in range(args.rounds):
             for layout in LAYOUTS:
                 seconds[layout].append(run_layout(layout, size, args.train_steps, cores))
@@ -95,8 +95,14 @@ def run_layout(layout: str, size: str, train_steps: int, cores: list[int]) -> di
     return {name: max(answer[name] for answer in answers) for name in ("step", "all_reduce")}
 
 
-def measure(layout: str, size: str, train_steps: int) -> dict[str, float]:
-    """Trains in this process, with its cores, and returns the median seconds."""
+def measure(layout: str, size: Size, train_steps: int) -> dict[str, float]:
+    """Trains in this process, with its cores, and returns the median seconds.
+
+    Args:
+      layout: The name of the layout in `LAYOUTS` that this process is part of.
+      size: The model, and the images of a replica's step.
+      train_steps: How many steps are timed.
+    """
     import tensorflow as tf
 
     from benchmarks.images import random_batch
@@ -105,7 +111,6 @@ def measure(layout: str, size: str, train_steps: int) -> dict[str, float]:
     from train.strategies import make_strategy
 
     strategy = make_strategy(LAYOUTS[layout][0])
-    size = SIZES[size]
     config = TrainConfig(
         model=glow_config(size),
         batch_size=size.batch_size * strategy.num_replicas_in_sync,

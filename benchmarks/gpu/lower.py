@@ -91,7 +91,7 @@ def save(
       folder: The folder to write in.
       name: The name of the files.
       function: What is lowered.
-      inputs: Its arguments.
+      inputs: The arguments that the function is lowered for.
       variables: Every variable that it may use.
       facts: What the .json says about the model besides.
 

@@ -38,7 +38,7 @@ def count_operations(function: Any, *inputs: object) -> int:
 
     Args:
       function: A `tf.function`; this module imports no TensorFlow, as PyTorch's processes need it.
-      *inputs: Its arguments.
+      *inputs: The arguments that it is traced for.
     """
     graph = function.get_concrete_function(*inputs).graph.as_graph_def()
     return len(graph.node) + sum(len(f.node_def) for f in graph.library.function)

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.peers.contestant import TASKS, Contestant
@@ -40,7 +41,7 @@ def main() -> None:
     start = time.perf_counter()
     contestant = contestant_class(SIZES[request["size"]], **request["options"])
     built = time.perf_counter() - start
-    functions = {}
+    functions: dict[str, Callable[[], object]] = {}
     for line in sys.stdin:
         asked = line.strip()
         if asked == "memory":
@@ -53,7 +54,7 @@ def main() -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def find_class(name: str) -> type[Contestant]:
+def find_class(name: str) -> Callable[..., Contestant]:
     """The class of a contestant by its name; imports what that one needs."""
     module, class_name = CONTESTANTS[name]
     return getattr(importlib.import_module(f"benchmarks.peers.{module}"), class_name)

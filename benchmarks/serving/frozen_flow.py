@@ -62,7 +62,13 @@ def main() -> None:
         print(ratio_line(f"{name}, times as many images a second, frozen", trained, other))
 
 
-def trained_functions(glow: tfglow.Glow, batch_size: int) -> tuple[Callable, Callable, Callable]:
+def trained_functions(
+    glow: tfglow.Glow, batch_size: int
+) -> tuple[
+    Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    Callable[[tf.Tensor], tf.Tensor],
+    Callable[[], tf.Tensor],
+]:
     """What the signatures compute, by the flow that is trained: encode, decode and sample.
 
     Args:

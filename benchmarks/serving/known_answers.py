@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,15 @@ from PIL import Image
 
 POOL = 64
 SIGNATURES = ("encode", "decode", "sample", "sample_png")
+Arrays = Mapping[str, np.ndarray]
 
 
 class KnownAnswers:
-    """Inputs and answers of `POOL` rows a signature, computed by the SavedModel itself."""
+    """Inputs and answers of `POOL` rows a signature, computed by the SavedModel itself.
+
+    Args:
+      version_folder: The SavedModel's folder.
+    """
 
     def __init__(self, version_folder: Path):
         self._model = tf.saved_model.load(str(version_folder))
@@ -44,7 +50,7 @@ class KnownAnswers:
             "sample": sampled,
         }
 
-    def run(self, signature: str, arrays: dict) -> dict[str, np.ndarray]:
+    def run(self, signature: str, arrays: Arrays) -> dict[str, np.ndarray]:
         """Calls the SavedModel."""
         tensors = {name: tf.constant(value) for name, value in arrays.items()}
         outputs = self._model.signatures[signature](**tensors)
@@ -56,7 +62,7 @@ class KnownAnswers:
         arrays = {**self.inputs[signature], **self.label}
         return {name: value[place] for name, value in arrays.items()}
 
-    def is_right(self, signature: str, first: int, rows: int, answer: dict) -> bool:
+    def is_right(self, signature: str, first: int, rows: int, answer: Arrays) -> bool:
         """Whether `answer` is what the SavedModel gave, up to the contract's float rounding."""
         place = slice(first, first + rows)
         if signature == "sample_png":
@@ -79,8 +85,14 @@ class KnownAnswers:
         return True
 
     def rate(self, generator: np.random.Generator, seconds: float) -> tuple[float, float]:
-        """Images a second of the same mixture of requests, called one after the other, and
-        processor seconds an image."""
+        """Images a second, and processor seconds an image, without a server.
+
+        The same mixture of requests is called one after the other.
+
+        Args:
+          generator: What draws the requests.
+          seconds: How long to call.
+        """
         # The first round pays for tracing and is not counted.
         for allowed in (min(2.0, seconds / 2), seconds):
             images, started, used = 0, time.perf_counter(), time.process_time()

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,9 @@ def main() -> int:
     return int(bool(failed))
 
 
-def run_load(args: argparse.Namespace, server: Server, base: Path, known: KnownAnswers) -> dict:
+def run_load(
+    args: argparse.Namespace, server: Server, base: Path, known: KnownAnswers
+) -> dict[str, Any]:
     """Runs the clients and swaps versions beneath them; returns the numbers."""
     clients = LoadClients(server.address, known, args.clients, args.bad)
     memory, swaps = [], []
@@ -107,7 +110,12 @@ def run_load(args: argparse.Namespace, server: Server, base: Path, known: KnownA
 
 
 class Server:
-    """`serving/server.py` as a process."""
+    """`serving/server.py` as a process.
+
+    Args:
+      base: The folder of the model's versions.
+      *flags: The server's other flags.
+    """
 
     def __init__(self, base: Path, *flags: str):
         command = [sys.executable, "serving/server.py", f"--model_base_path={base}", "--port=0"]
@@ -154,7 +162,7 @@ def swap(base: Path, version: int, address: str) -> float | None:
     return time.perf_counter() - started
 
 
-def print_report(report: dict) -> None:
+def print_report(report: dict[str, Any]) -> None:
     """Prints the table."""
     print(f"{'signature':12}{'requests':>9}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}  ms")
     for name in SIGNATURES:

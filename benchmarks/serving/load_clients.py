@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import threading
 import time
+from typing import Any
 
 import grpc
 import numpy as np
@@ -16,7 +17,14 @@ from serving.tensors import to_proto
 
 
 class LoadClients:
-    """`number` threads with a connection each; a share of `bad` requests is to be refused."""
+    """Threads that ask at the same time, each with a connection of its own.
+
+    Args:
+      address: The server's HOST:PORT.
+      known: What it must answer.
+      number: How many threads ask.
+      bad: The share of requests that are bad on purpose, and to be refused.
+    """
 
     def __init__(self, address: str, known: KnownAnswers, number: int, bad: float):
         self._address = address
@@ -42,7 +50,7 @@ class LoadClients:
         for thread in self._threads:
             thread.join()
 
-    def results(self) -> dict:
+    def results(self) -> dict[str, Any]:
         """Counts, and milliseconds by signature: number, p50, p95, p99, max."""
         latency = {}
         for name in SIGNATURES:
