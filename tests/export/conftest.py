@@ -7,7 +7,8 @@ import json
 import pytest
 
 from export.exporting import export_run
-from tests.export.models import random_config, random_glow
+from tests.export.models import random_config
+from tests.random_glow import random_glow
 from tfglow.runs.run_folder import RunFolder
 
 CONFIG = random_config(num_classes=3, levels=2, width=4)

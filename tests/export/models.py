@@ -1,4 +1,4 @@
-"""Models whose every weight has been moved, so that no layer is the zero it starts as."""
+"""Configurations and inputs of the tests of exports."""
 
 from __future__ import annotations
 
@@ -16,15 +16,6 @@ def random_config(**overrides) -> tfglow.GlowConfig:
     return tfglow.GlowConfig(
         **{"image_shape": IMAGE_SHAPE, "levels": 3, "steps": 2, "width": 8, **overrides}
     )
-
-
-def random_glow(config: tfglow.GlowConfig, seed: int = 0, scale: float = 0.05) -> tfglow.Glow:
-    """A model with random weights that are as large as trained ones of this size."""
-    rng = np.random.default_rng(seed)
-    glow = tfglow.Glow(config)
-    for variable in glow.trainable_variables:
-        variable.assign_add(scale * rng.normal(size=variable.shape))
-    return glow
 
 
 def random_images(config: tfglow.GlowConfig, num: int = 5, seed: int = 0) -> tf.Tensor:

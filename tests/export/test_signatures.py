@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from export.signatures import Signatures
-from tests.export.models import random_config, random_glow, random_images, random_labels
+from tests.export.models import random_config, random_images, random_labels
+from tests.random_glow import random_glow
 
 CONFIGS = {
     "affine": {},

@@ -17,7 +17,8 @@ from export.exporting import export_run
 from export.signatures import Signatures
 from serving.client import GlowClient, ServingError
 from serving.server import main
-from tests.export.models import random_config, random_glow, random_images
+from tests.export.models import random_config, random_images
+from tests.random_glow import random_glow
 from tests.serving.raw_calls import RawStubs, sample_request
 from tests.serving.server_process import ROOT, ServerProcess
 from tests.serving.toy_glow import ToyGlow

@@ -60,7 +60,7 @@ def test_log_prob_takes_one_pass(x, how):
 
 @HOW
 def test_sample_and_log_prob_take_one_pass(how):
-    bijector = Counting()
+    bijector, seed = Counting(), [1, 2]
     for flow, expected in (
         (tfb.Invert(bijector), "inverse"),
         (bijector, "forward"),
@@ -68,7 +68,6 @@ def test_sample_and_log_prob_take_one_pass(how):
     ):
         bijector.passes.clear()
         distribution = FlowDistribution(base_of(), flow)
-        seed = [1, 2]
         run = wrapped(how, lambda d=distribution: d.experimental_sample_and_log_prob(5, seed=seed))
         sample, log_prob = run()
         assert bijector.passes == [expected]

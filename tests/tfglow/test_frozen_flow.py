@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.export.models import random_config, random_glow
+from tests.export.models import random_config
+from tests.random_glow import random_glow
 from tfglow.frozen_flow import FrozenFlow
 
 CONFIGS = {

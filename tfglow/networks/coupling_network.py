@@ -97,7 +97,7 @@ class CouplingNetwork(tf.Module):
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """The parameters of a coupling, `[B, H, W, out_channels]`."""
-        x = tf.ensure_shape(tf.cast(x, self.compute_dtype), [None, None, None, self.in_channels])
+        x = scaled_conv2d.checked_input(self, x)
         height, width = shapes.shape_list(x)[1:3]
         return apply(fold(self.weights, height, width, self.compute_dtype), x)
 

@@ -116,26 +116,28 @@ class ScaledConv2D(tf.Module):
 
         Returns the module's output on `x`, `[B, H, W, filters]`.
         """
-        x = self._checked(x)
+        x = checked_input(self, x)
         weights = initialized(self.weights, x)
         self.b.assign(weights.b)
         self.logs.assign(weights.logs)
         return self(x)
 
     def _apply(self, x, activation):
-        x = self._checked(x)
+        x = checked_input(self, x)
         height, width = shapes.shape_list(x)[1:3]
         return apply(fold(self.weights, height, width, x.dtype), x, activation)
 
-    def _checked(self, x):
-        x = tf.cast(x, self.compute_dtype)
-        if x.shape[-1] not in (None, self.in_channels):
-            # TensorFlow would take twice the channels for a convolution in two groups.
-            raise ValueError(
-                f"{self.name} was built for in_channels = {self.in_channels}, got an input with "
-                f"{x.shape[-1]}."
-            )
-        return tf.ensure_shape(x, [None, None, None, self.in_channels])
+
+def checked_input(module: Any, x: tf.Tensor) -> tf.Tensor:
+    """`x` in the dtype that `module` computes in, of the channels that it was built for."""
+    x = tf.cast(x, module.compute_dtype)
+    if x.shape[-1] not in (None, module.in_channels):
+        # TensorFlow would take twice the channels for a convolution in two groups.
+        raise ValueError(
+            f"{module.name} was built for in_channels = {module.in_channels}, got an input with "
+            f"{x.shape[-1]}."
+        )
+    return tf.ensure_shape(x, [None, None, None, module.in_channels])
 
 
 def initial_weights(

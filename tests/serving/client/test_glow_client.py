@@ -25,7 +25,8 @@ from serving import client as client_package
 from serving.client import GlowClient, ServingError, TlsConfig
 from serving.embedded.config import BatchingConfig
 from serving.embedded.text_protos import SSLConfig
-from tests.export.models import random_config, random_glow
+from tests.export.models import random_config
+from tests.random_glow import random_glow
 from tests.serving.toy_glow import ToyGlow, toy_latent
 from tfglow.runs.run_folder import RunFolder
 

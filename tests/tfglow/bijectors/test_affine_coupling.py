@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfglow.bijectors.contract import keras_network, randomize
+from tests.random_glow import randomize
+from tests.tfglow.bijectors.contract import keras_network
 from tfglow.bijectors import AffineCoupling
 from tfglow.networks import CouplingNetwork
 
@@ -83,7 +84,7 @@ def test_variables_of_a_network_with_state_are_shown():
 
 
 def test_network_in_lower_precision(x):
-    network = CouplingNetwork(2, 4, 8, seed=1, dtype="mixed_bfloat16")
+    network = CouplingNetwork(2, 4, 8, seed=1, compute_dtype="bfloat16")
     coupling = AffineCoupling(network)
     randomize(coupling)
     x = x.astype(np.float32)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tests.tfglow.bijectors.contract import randomize
+from tests.random_glow import randomize
 from tfglow.bijectors import Invertible1x1Conv
 
 tfb = tfp.bijectors

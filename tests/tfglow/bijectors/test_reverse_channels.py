@@ -1,6 +1,8 @@
 import numpy as np
+import tensorflow as tf
 
 from tfglow.bijectors import ReverseChannels
+from tfglow.bijectors.shuffle_channels import ChannelOrder
 
 
 def test_reverses_channels_alone():
@@ -14,6 +16,7 @@ def test_reverses_channels_alone():
 
 def test_weight_is_the_map():
     x = np.random.default_rng(0).normal(size=[2, 1, 2, 5]).astype(np.float32)
-    reverse = ReverseChannels()
-    np.testing.assert_array_equal(x @ reverse.weight_from(5).numpy(), reverse.forward(x))
-    np.testing.assert_array_equal(x @ reverse.inverse_weight_from(5).numpy(), reverse.inverse(x))
+    reverse, weights = ReverseChannels(), ChannelOrder.reverse(5)
+    np.testing.assert_array_equal(x @ weights.matrix(tf.float32).numpy(), reverse.forward(x))
+    inverse = weights.inverse_matrix(tf.float32).numpy()
+    np.testing.assert_array_equal(x @ inverse, reverse.inverse(x))

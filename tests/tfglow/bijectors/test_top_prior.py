@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tests.tfglow.bijectors.contract import CASES, randomize
+from tests.random_glow import randomize
+from tests.tfglow.bijectors.contract import CASES
 from tfglow.bijectors import TopPrior
 
 tfd = tfp.distributions

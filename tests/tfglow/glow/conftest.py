@@ -1,16 +1,20 @@
+"""What the tests of `tfglow/glow.py` share: a folder for one file, since they are many."""
+
 import numpy as np
 import pytest
 
 from tests.tfglow.glow.models import CONDITIONAL, make_glow
 
 
-@pytest.fixture(name="glow")
+@pytest.fixture(name="glow", scope="session")
 def _glow():
+    """Shared: not to be changed."""
     return make_glow()
 
 
-@pytest.fixture(name="conditional")
+@pytest.fixture(name="conditional", scope="session")
 def _conditional():
+    """Shared: not to be changed."""
     return make_glow(CONDITIONAL)
 
 

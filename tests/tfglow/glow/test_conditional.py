@@ -21,7 +21,9 @@ def test_classifier_term_by_hand(conditional, images, noise, labels):
     terms = conditional.objective(images, labels, noise)
     x = likelihood.dequantize(images, 8, noise)
     _, _, top = conditional.flow.forward_to_top(x, labels)
-    kernel, b, logs = (w.numpy().astype(np.float64) for w in conditional.classifier.weights)
+    kernel, b, logs = (
+        w.numpy().astype(np.float64) for w in conditional.classifier.named_variables.values()
+    )
     features = top.numpy().astype(np.float64).mean((1, 2))
     logits = (features @ kernel + b) * np.exp(3 * logs)
     log_softmax = logits - np.log(np.sum(np.exp(logits), -1, keepdims=True))
@@ -36,8 +38,8 @@ def test_classifier_term_by_hand(conditional, images, noise, labels):
 def test_classifier_is_trained(conditional, images, labels):
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(conditional.objective(images, labels)["loss"])
-    variables = [v.value for v in conditional.classifier.trainable_variables]
-    assert all(np.any(g.numpy() != 0) for g in tape.gradient(loss, variables))
+    gradients = tape.gradient(loss, conditional.classifier.trainable_variables)
+    assert all(np.any(g.numpy() != 0) for g in gradients)
     assert len(conditional.trainable_variables) == len(conditional.flow.trainable_variables) + 3
 
 

@@ -18,7 +18,7 @@ def test_initialize_normalises_every_actnorm():
     noise = tf.random.stateless_uniform(images.shape, [CONFIG.seed, 0])
     x = likelihood.dequantize(images, 8, noise)
     for level, steps in enumerate(glow.flow.steps):
-        x = glow.flow.squeeze.forward(x)
+        x = glow.flow.levels[level].squeeze.forward(x)
         for step in steps:
             y = step.actnorm.forward(x)
             np.testing.assert_allclose(

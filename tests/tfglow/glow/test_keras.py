@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfglow
-from tests.tfglow.bijectors.contract import randomize
+from tests.random_glow import random_glow
 
 CONFIG = tfglow.GlowConfig(image_shape=(8, 8, 1), levels=2, steps=1, width=8, seed=1)
 CONDITIONAL = dataclasses.replace(CONFIG, num_classes=5, weight_y=0.25)
@@ -18,9 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def make_glow(config=CONFIG, **fields):
-    glow = tfglow.Glow(dataclasses.replace(config, **fields))
-    randomize(glow.flow, scale=0.02)
-    return glow
+    return random_glow(dataclasses.replace(config, **fields), scale=0.02)
 
 
 @pytest.fixture(name="images")
@@ -72,8 +70,8 @@ def assert_same_weights(first, second, **tolerance):
 def test_keras_sees_the_flows_own_variables(config):
     glow = make_glow(config)
     shown = {id(v.value) for v in glow.trainable_variables}
-    classifier = glow.classifier.trainable_variables if glow.classifier else []
-    expected = {id(v) for v in glow.flow.trainable_variables} | {id(v.value) for v in classifier}
+    owners = [glow.flow, glow.classifier] if glow.classifier else [glow.flow]
+    expected = {id(v) for owner in owners for v in owner.trainable_variables}
     assert shown == expected and len(shown) == len(glow.trainable_variables)
     assert len({v.path for v in glow.weights}) == len(glow.weights)
     assert glow.count_params() == sum(np.prod(v.shape) for v in glow.weights)
@@ -302,9 +300,11 @@ def test_saved_on_two_replicas_and_loaded_on_one(images, two_replicas, tmp_path)
     [
         (
             {"width": 4},
-            r"conv_1.kernel has the shape \(3, 3, 3, 8\), the model needs \(3, 3, 3, 4\)",
+            r"conv_1.kernel has the shape \(1, 3, 3, 3, 8\), the model needs \(1, 3, 3, 3, 4\)",
         ),
-        ({"steps": 2}, r"missing .*level0_step1.*unknown \[\]"),
+        ({"steps": 2}, r"level0.steps.actnorm.b has the shape \(1, 4\), the model needs \(2, 4\)"),
+        ({"levels": 1}, r"missing \[\], unknown .*level1"),
+        ({"num_classes": 2}, r"missing .*label_embedding.*unknown \[\]"),
         ({"parameterization": "full"}, "missing .*unknown .*lower"),
     ],
 )

@@ -6,23 +6,17 @@ import pytest
 import tensorflow as tf
 
 import tfglow
+from tests.random_glow import random_glow
 from tfglow.runs import CheckpointError, RunFolder
 from tfglow.runs.checkpoints import list_checkpoints, restore_checkpoint
 
 CONFIG = tfglow.GlowConfig(image_shape=(8, 8, 1), levels=1, steps=1, width=4)
 
 
-def shifted_glow(amount):
-    glow = tfglow.Glow(CONFIG)
-    for variable in glow.trainable_variables:
-        variable.assign(variable + amount)
-    return glow
-
-
 @pytest.fixture
 def run(tmp_path):
     run = RunFolder.create(tmp_path / "run", {"model": CONFIG.to_dict()})
-    run.save_glow(shifted_glow(1.0), shifted_glow(2.0), step=7)
+    run.save_glow(random_glow(CONFIG, seed=1), random_glow(CONFIG, seed=2), step=7)
     return run
 
 
@@ -31,19 +25,19 @@ def kernel_sum(glow):
 
 
 def test_models_come_back(run):
-    assert kernel_sum(run.load_glow("raw")) == kernel_sum(shifted_glow(1.0))
-    assert kernel_sum(run.load_glow("averaged")) == kernel_sum(shifted_glow(2.0))
+    assert kernel_sum(run.load_glow("raw")) == kernel_sum(random_glow(CONFIG, seed=1))
+    assert kernel_sum(run.load_glow("averaged")) == kernel_sum(random_glow(CONFIG, seed=2))
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)
     np.testing.assert_array_equal(
         run.load_glow().log_prob(images, noise=np.full(images.shape, 0.5)),
-        shifted_glow(2.0).log_prob(images, noise=np.full(images.shape, 0.5)),
+        random_glow(CONFIG, seed=2).log_prob(images, noise=np.full(images.shape, 0.5)),
     )
 
 
 def test_a_run_without_average_gives_its_weights(tmp_path):
     run = RunFolder.create(tmp_path, {"model": CONFIG.to_dict()})
-    run.save_glow(shifted_glow(3.0))
-    assert kernel_sum(run.load_glow()) == kernel_sum(shifted_glow(3.0))
+    run.save_glow(random_glow(CONFIG, seed=3))
+    assert kernel_sum(run.load_glow()) == kernel_sum(random_glow(CONFIG, seed=3))
     assert run.find_weights().kind == "raw"
     assert list(run.saved_weights()) == ["raw"]
     with pytest.raises(ValueError, match="ckpt-0' holds no moving average of the weights, only"):
@@ -53,13 +47,15 @@ def test_a_run_without_average_gives_its_weights(tmp_path):
 def test_the_best_checkpoint_goes_before_the_latest(run):
     assert run.checkpoint() == str(run.checkpoint_dir / "ckpt-7")
     manager = tf.train.CheckpointManager(
-        tf.train.Checkpoint(glow=shifted_glow(9.0)), str(run.best_checkpoint_dir), max_to_keep=1
+        tf.train.Checkpoint(glow=random_glow(CONFIG, seed=9)),
+        str(run.best_checkpoint_dir),
+        max_to_keep=1,
     )
     manager.save(checkpoint_number=3)
     assert run.checkpoint() == str(run.best_checkpoint_dir / "ckpt-3")
     assert run.checkpoint("latest") == str(run.checkpoint_dir / "ckpt-7")
-    assert kernel_sum(run.load_glow()) == kernel_sum(shifted_glow(9.0))
-    assert kernel_sum(run.load_glow(checkpoint="latest")) == kernel_sum(shifted_glow(2.0))
+    assert kernel_sum(run.load_glow()) == kernel_sum(random_glow(CONFIG, seed=9))
+    assert kernel_sum(run.load_glow(checkpoint="latest")) == kernel_sum(random_glow(CONFIG, seed=2))
 
 
 def test_saved_weights_say_which_they_are(run):
@@ -77,7 +73,7 @@ def test_saved_weights_say_which_they_are(run):
 def test_the_same_weights_load_in_another_precision(run):
     glow = run.find_weights("raw").load(precision="mixed_bfloat16")
     assert glow.config.precision == "mixed_bfloat16"
-    assert kernel_sum(glow) == kernel_sum(shifted_glow(1.0))
+    assert kernel_sum(glow) == kernel_sum(random_glow(CONFIG, seed=1))
 
 
 def test_loads_under_a_distribution_strategy(run):
@@ -85,13 +81,13 @@ def test_loads_under_a_distribution_strategy(run):
     with strategy.scope():
         glow = run.load_glow()
     assert all(hasattr(v.value, "values") for v in glow.trainable_variables)  # Mirrored.
-    assert kernel_sum(glow) == kernel_sum(shifted_glow(2.0))
+    assert kernel_sum(glow) == kernel_sum(random_glow(CONFIG, seed=2))
 
 
 def test_can_be_moved(run, tmp_path):
     os.rename(run.path, tmp_path / "elsewhere")
     moved = RunFolder.open(tmp_path / "elsewhere")
-    assert kernel_sum(moved.load_glow()) == kernel_sum(shifted_glow(2.0))
+    assert kernel_sum(moved.load_glow()) == kernel_sum(random_glow(CONFIG, seed=2))
 
 
 @pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
@@ -107,10 +103,10 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_loaded(run, suffix, damage
         content = {"cut": content[:middle], "flipped": content, "empty": b""}[damage]
         with open(path, "wb") as file:
             file.write(content)
-    glow = shifted_glow(5.0)
+    glow = random_glow(CONFIG, seed=5)
     with pytest.raises(CheckpointError, match=r"ckpt-7' is damaged or not of this model: ."):
         restore_checkpoint(tf.train.Checkpoint(glow=glow), run.checkpoint())
-    assert kernel_sum(glow) == kernel_sum(shifted_glow(5.0))
+    assert kernel_sum(glow) == kernel_sum(random_glow(CONFIG, seed=5))
     with pytest.raises(ValueError, match="ckpt-7' is damaged"):
         run.load_glow()
 
