@@ -10,7 +10,7 @@ from tests.source_imports import ROOT
 
 
 def test_prints_a_line_a_model_and_every_byte_comes_back():
-    size = ["--widths=4", "--image_size=16", "--levels=2", "--steps=2"]
+    size = ["--widths=4", "--image_size=16", "--levels=2", "--steps=1", "--train_steps=2"]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.large_images", *size],
         cwd=ROOT,
