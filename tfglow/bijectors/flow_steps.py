@@ -23,6 +23,11 @@ from tfglow.networks.coupling_network import NetworkWeights
 from tfglow.networks.scale import data_dependent_shift_and_log_scale
 from tfglow.ops import shapes
 
+# From so many steps on each is a call in the graph, which otherwise takes in a copy of every one.
+# Measured at 32 steps of width 512 on two cores: the graph is optimized in 3 s in place of 10, the
+# peak memory of training is lower by a tenth, and a step takes at most 1.03 times as long. (At 8
+# steps of width 128: 0.5 s less, and 1.04 times as long.)
+_MANY_STEPS = 16
 _COUPLINGS = {"affine": AffineCoupling, "additive": AdditiveCoupling}
 
 
@@ -111,12 +116,14 @@ class FlowSteps(OnePassBijector):
         self.weights = _as_variables(stacked, self.dtype)
         if permutation == "reverse":  # A constant: nothing to save.
             self.weights = self.weights._replace(permutation=stacked.permutation)
-        # A second batch size is traced as any batch size.
-        traced = functools.partial(tf.function, autograph=False, reduce_retracing=True)
-        wrap = recomputed if recompute else traced
-        # One for the flow and all of its replicas: functions of weights, which hold none.
-        self._run_forward: Callable[..., Any] = wrap(self._forward_step)
-        self._run_inverse: Callable[..., Any] = wrap(self._inverse_step)
+        # Functions of weights, which hold none: for all steps, and all replicas. A second batch
+        # size is traced as any batch size.
+        wrap = recomputed if recompute else functools.partial(tf.function, autograph=False)
+        options = {"reduce_retracing": True}
+        if num_steps >= _MANY_STEPS:
+            options["experimental_attributes"] = {"_noinline": True}
+        self._step_forward: Callable[..., Any] = wrap(self._forward_step, **options)
+        self._step_inverse: Callable[..., Any] = wrap(self._inverse_step, **options)
 
     @property
     def named_variables(self) -> dict[str, tf.Variable]:
@@ -179,26 +186,40 @@ class FlowSteps(OnePassBijector):
         self, x: tf.Tensor, network_dtype: tf.DType | None = None
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor | None]]:
         """Each step's output, and what its coupling's log-det is the sum of (None: 0)."""
-        channels = _unstacked(ChannelMap.forward(*self._channel_weights))
-        networks = _unstacked(self.weights.network)
-        for k, step in enumerate(zip(channels, networks, strict=True)):
-            x = self._checked_step(x, k)
-            x, log_scale = _pair(self._run_forward(x, *step, network_dtype or self.network_dtype))
-            yield x, log_scale
+        return self._in_turn(x, self._values, network_dtype or self.network_dtype)
 
     def _forward_and_log_det(self, x, network_dtype=None):
-        outputs, log_scales = zip(*self.forward_in_turn(x, network_dtype), strict=True)
-        return outputs[-1], self._channels_log_det(x) + sum_of_steps(log_scales, x)
+        return self._forward_steps(x, self._values, network_dtype or self.network_dtype)
 
     def _inverse_and_log_det(self, y, network_dtype=None):
-        channels = _unstacked(ChannelMap.inverse(*self._channel_weights))
-        networks = _unstacked(self.weights.network)
+        return self._inverse_steps(y, self._values, network_dtype or self.network_dtype)
+
+    @property
+    def _values(self):
+        # Read here, in the replica that asks: a `tf.function` takes a variable of a distribution
+        # strategy for a constant, and would go on with that of its first call.
+        return tf.nest.map_structure(tf.convert_to_tensor, self.weights)
+
+    def _forward_steps(self, x, weights, network_dtype):
+        """All steps as a function of their stacked weights: y and log |det|."""
+        outputs, log_scales = zip(*self._in_turn(x, weights, network_dtype), strict=True)
+        return outputs[-1], _channels_log_det(weights, x) + sum_of_steps(log_scales, x)
+
+    def _inverse_steps(self, y, weights, network_dtype):
+        """As `_forward_steps`, from y to x."""
+        channels = _unstacked(ChannelMap.inverse(weights.actnorm, weights.permutation))
+        steps = list(enumerate(zip(channels, _unstacked(weights.network), strict=True)))
         log_scales = []
-        for k, step in reversed(list(enumerate(zip(channels, networks, strict=True)))):
-            y = self._checked_step(y, k)
-            y, log_scale = _pair(self._run_inverse(y, *step, network_dtype or self.network_dtype))
+        for k, step in reversed(steps):
+            y, log_scale = self._step_inverse(self._checked_step(y, k), *step, network_dtype)
             log_scales.append(log_scale)
-        return y, -self._channels_log_det(y) - sum_of_steps(log_scales, y)
+        return y, -_channels_log_det(weights, y) - sum_of_steps(log_scales, y)
+
+    def _in_turn(self, x, weights, network_dtype):
+        channels = _unstacked(ChannelMap.forward(weights.actnorm, weights.permutation))
+        for k, step in enumerate(zip(channels, _unstacked(weights.network), strict=True)):
+            x, log_scale = self._step_forward(self._checked_step(x, k), *step, network_dtype)
+            yield x, log_scale
 
     def _forward_step(self, x, channels, network, network_dtype):
         network = self._network(x, network, network_dtype)
@@ -224,17 +245,6 @@ class FlowSteps(OnePassBijector):
         y, _ = self.coupling_class.forward_map(x, run)
         hidden = [(conv.b, conv.logs) for conv in (network.conv_1, network.conv_2)]
         return y, actnorm, hidden
-
-    @property
-    def _channel_weights(self):
-        # Read here, in the replica that asks: a `tf.function` takes a variable of a distribution
-        # strategy for a constant, and would go on with that of its first call.
-        actnorm = tf.nest.map_structure(tf.convert_to_tensor, self.weights.actnorm)
-        return actnorm, tf.nest.map_structure(tf.convert_to_tensor, self.weights.permutation)
-
-    def _channels_log_det(self, x):
-        """log |det| of all steps' channel maps, `[]`."""
-        return shapes.num_positions(x) * channel_map.log_abs_det(*self._channel_weights)
 
     def _checked_step(self, x, k):
         if not self.validate_args:
@@ -305,6 +315,7 @@ def _stack(*values):
     return tf.stack(values)
 
 
-def _pair(results):
-    """A value and its log-scale, where a function could not return None for that."""
-    return results if isinstance(results, (tuple, list)) else (results, None)
+def _channels_log_det(weights, x):
+    """log |det| of all steps' channel maps, `[]`."""
+    log_det = channel_map.log_abs_det(weights.actnorm, weights.permutation)
+    return shapes.num_positions(x) * log_det

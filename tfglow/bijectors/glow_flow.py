@@ -1,5 +1,7 @@
 """The whole multi-scale flow."""
 
+import functools
+
 import tensorflow as tf
 
 from tfglow.bijectors import multi_scale
@@ -9,6 +11,8 @@ from tfglow.bijectors.level import Level
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.top_prior import TopPrior
 from tfglow.config import GlowConfig
+from tfglow.ops import shapes
+from tfglow.ops import shapes
 
 
 class GlowFlow(OnePassBijector):
@@ -43,7 +47,12 @@ class GlowFlow(OnePassBijector):
             name=name,
         )
         self.config = config
+        # Of the coupling networks' arithmetic, where a call says no other.
+        self.network_dtype = tf.bfloat16 if config.precision == "mixed_bfloat16" else self.dtype
         self.levels = [self._make_level(level) for level in range(config.levels)]
+        trace = functools.partial(tf.function, autograph=False, reduce_retracing=True)
+        self._traced_forward = trace(self._walk_forward)
+        self._traced_inverse = trace(self._walk_inverse)
         self.top_prior = TopPrior(
             config.level_shape(config.levels - 1)[-1],
             learn_top=config.learn_top,
@@ -65,10 +74,9 @@ class GlowFlow(OnePassBijector):
     @property
     def latent_shapes(self) -> list[tuple[int, int, int]]:
         """The shape [H, W, C] of each level's ε, in the order of the flat latent."""
-        shapes = [self.config.level_shape(level) for level in range(self.config.levels)]
+        *others, last = (self.config.level_shape(level) for level in range(self.config.levels))
         # Half of the channels leave, but of the last level all.
-        leaving = [(height, width, channels // 2) for height, width, channels in shapes[:-1]]
-        return [*leaving, shapes[-1]]
+        return [*((height, width, channels // 2) for height, width, channels in others), last]
 
     @property
     def layers(self) -> list[tuple[str, OnePassBijector]]:
@@ -121,18 +129,44 @@ class GlowFlow(OnePassBijector):
         Returns:
           The latent `[B, D]`, log |det| `[B]` and the top latent `[B, h, w, c]`.
         """
-        x = tf.ensure_shape(x, [None, *self.config.image_shape])
-        return multi_scale.forward(self.levels, self.top_prior, x, labels, network_dtype)
+        x = tf.convert_to_tensor(x, self.dtype)
+        if x.shape[0]:
+            return self._run_forward(x, labels, network_dtype)
+        num_rows = tf.shape(x)[0]
+        rows = [x] if labels is None else [x, tf.convert_to_tensor(labels)]
+        outputs = self._run_forward(*shapes.at_least_one_row(*rows), network_dtype=network_dtype)
+        latent, log_det, top = (output[:num_rows] for output in outputs)
+        return latent, log_det, top
 
     def _forward_and_log_det(self, x, labels=None, network_dtype=None):
-        latent, log_det, _ = self.forward_to_top(x, labels, network_dtype)
+        latent, log_det, _ = self._run_forward(x, labels, network_dtype)
         return latent, log_det
+
+    def _run_forward(self, x, labels=None, network_dtype=None):
+        x = tf.ensure_shape(x, [None, *self.config.image_shape])
+        run = self._traced_forward if self._runs_eagerly() else self._walk_forward
+        return run(x, labels, network_dtype or self.network_dtype)
 
     def _inverse_and_log_det(self, y, labels=None, network_dtype=None):
         y = tf.ensure_shape(y, [None, self.config.num_dims])
+        run = self._traced_inverse if self._runs_eagerly() else self._walk_inverse
+        return run(y, labels, network_dtype or self.network_dtype)
+
+    def _walk_forward(self, x, labels, network_dtype):
+        return multi_scale.forward(self.levels, self.top_prior, x, labels, network_dtype)
+
+    def _walk_inverse(self, y, labels, network_dtype):
         return multi_scale.inverse(
             self.levels, self.top_prior, y, self.latent_shapes, labels, network_dtype
         )
+
+    def _runs_eagerly(self):
+        """Whether somebody calls the flow eagerly, who gets it as one graph, four times as fast.
+
+        (`tf.config.run_functions_eagerly(True)` runs it operation by operation, to be debugged.)
+        Eagerly in a replica it is not traced: the graph would read another replica's variables.
+        """
+        return tf.executing_eagerly() and not tf.distribute.has_strategy()
 
     def _make_level(self, level):
         config, name = self.config, f"level{level}"
@@ -148,7 +182,7 @@ class GlowFlow(OnePassBijector):
             # One seed a step, so that every layer of a model starts differently.
             seed=(config.seed * config.levels + level) * config.steps,
             recompute=config.gradient_checkpointing,
-            network_dtype=tf.bfloat16 if config.precision == "mixed_bfloat16" else self.dtype,
+            network_dtype=self.network_dtype,
             name=name,
             **common,
         )

@@ -6,19 +6,20 @@ from typing import Any
 import tensorflow as tf
 
 
-def recomputed(function: Callable[..., Any]) -> Callable[..., Any]:
+def recomputed(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """`function` with a gradient that computes it again, from its inputs.
 
     Args:
       function: A function of structures of tensors and, last, of a value that is no tensor. It
         returns tensors, or None.
+      **options: Arguments of `tf.function` for the forward pass.
     """
 
     def flat(like, dtype, *inputs):
         outputs = function(*tf.nest.pack_sequence_as(like, inputs), dtype)
         return [output for output in outputs if output is not None]
 
-    forward = tf.function(flat, autograph=False)
+    forward = tf.function(flat, autograph=False, **options)
 
     # Not inlined: the graph optimizer would find the forward pass's operations in it again, and
     # keep what it is to forget. Nor does it start before the gradient that it needs is there.

@@ -4,10 +4,11 @@ It is 1 in the padding of a SAME convolution and 0 inside the image. The officia
 last, to the input of every convolution larger than 1×1.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tfglow.ops import pixelwise
-from tfglow.ops.patches import pad_image, patches, sum_patches
+from tfglow.ops.patches import pad_image, patches, pixels_seen, sum_patches
 
 
 def edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
@@ -97,9 +98,14 @@ def edge_response(
       `[1, H, W, filters]`.
     """
     size, _, _, filters = edge_kernel.shape
-    inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
-    # What each pixel's window sees of the edge, a constant where H and W are.
-    windows = patches(pad_image(inside, *_padding(size), constant_values=1), size)  # [1, H, W, k·k]
+    # What each pixel's window sees of the edge.
+    if isinstance(height, int) and isinstance(width, int):
+        padded = np.pad(np.zeros([height, width]), _padding(size), constant_values=1.0)
+        windows = padded.reshape(-1)[pixels_seen(height, width, size)]  # [H·W, k·k]
+        windows = tf.constant(windows.reshape([1, height, width, -1]), edge_kernel.dtype)
+    else:
+        inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
+        windows = patches(pad_image(inside, *_padding(size), constant_values=1), size)
     return pixelwise.linear(windows, tf.reshape(edge_kernel, [size * size, filters]))
 
 

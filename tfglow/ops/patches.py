@@ -1,5 +1,6 @@
 """The windows that a convolution sees, by which it is one matrix product."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfglow.ops import shapes
@@ -13,7 +14,7 @@ def patches(x: tf.Tensor, size: int) -> tf.Tensor:
     _, height, width, channels = shapes.shape_list(x)
     pixels = tf.reshape(x, [-1, height * width, channels])
     height, width = height - size + 1, width - size + 1
-    seen = _pixels_seen(height, width, size)
+    seen = pixels_seen(height, width, size)
     # One gather is faster than k·k slices and their concatenation.
     windows = tf.gather(pixels, tf.reshape(seen, [-1]), axis=1)  # [B, H·W·k·k, C]
     return tf.reshape(windows, [-1, height, width, size * size * channels])
@@ -31,7 +32,7 @@ def sum_patches(windows: tf.Tensor, size: int) -> tf.Tensor:
     windows = pad_image(windows, size - 1 - before, before)
     num_pixels = (height + size - 1) * (width + size - 1)
     windows = tf.reshape(windows, [-1, num_pixels * taps, channels])
-    places = taps * tf.reverse(_pixels_seen(height, width, size), [1]) + tf.range(taps)
+    places = taps * pixels_seen(height, width, size)[:, ::-1] + np.arange(taps, dtype=np.int32)
     # By place first, so that what is summed are whole tensors.
     parts = tf.gather(windows, tf.reshape(tf.transpose(places), [-1]), axis=1)
     parts = tf.reshape(parts, [-1, taps, height, width, channels])
@@ -44,11 +45,22 @@ def pad_image(x: tf.Tensor, before: int, after: int, constant_values: float = 0)
     return tf.pad(x, margins, constant_values=constant_values)
 
 
-def _pixels_seen(height, width, size):
-    """The pixels of the padded image, counted row by row, in each pixel's window, `[H·W, k·k]`."""
+def pixels_seen(
+    height: int | tf.Tensor, width: int | tf.Tensor, size: int
+) -> np.ndarray | tf.Tensor:
+    """The pixels of the padded image, counted row by row, in each pixel's window, `[H·W, k·k]`.
+
+    Args:
+      height: H of the image without padding.
+      width: W of the image without padding.
+      size: k.
+    """
+    # An array where the size is known: one constant to trace, in place of a dozen operations.
+    known = isinstance(height, int) and isinstance(width, int)
+    arange, reshape = (np.arange, np.reshape) if known else (tf.range, tf.reshape)
     padded_width = width + size - 1
 
     def pixels(rows, columns):
-        return tf.reshape(padded_width * tf.range(rows)[:, None] + tf.range(columns), [-1])
+        return reshape(padded_width * arange(rows)[:, None] + arange(columns), [-1])
 
     return pixels(height, width)[:, None] + pixels(size, size)
