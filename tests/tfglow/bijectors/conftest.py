@@ -4,18 +4,29 @@ import pytest
 
 from tests.tfglow.bijectors.contract import CASES
 
+# Whole flows, which are made of the other entries, all but the smallest.
+SLOW = {name for name in CASES if name.startswith("glow_")} - {"glow_additive_lu"}
 
-@pytest.fixture(params=list(CASES), name="case")
+
+def _params(names):
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in names]
+
+
+@pytest.fixture(params=_params(CASES), name="case")
 def _case(request):
     return CASES[request.param]
 
 
-@pytest.fixture(params=[name for name in CASES if CASES[name].initializes], name="initialized_case")
+@pytest.fixture(
+    params=_params(name for name in CASES if CASES[name].initializes), name="initialized_case"
+)
 def _initialized_case(request):
     return CASES[request.param]
 
 
-@pytest.fixture(params=[name for name in CASES if CASES[name].knows_channels], name="sized_case")
+@pytest.fixture(
+    params=_params(name for name in CASES if CASES[name].knows_channels), name="sized_case"
+)
 def _sized_case(request):
     return CASES[request.param]
 

@@ -1,5 +1,6 @@
 """What every bijector of tfglow promises inside `tf.function` and XLA."""
 
+import pytest
 import tensorflow as tf
 
 from tests.tfglow.bijectors.contract import (
@@ -48,6 +49,7 @@ def test_function_with_unknown_height_and_width(case):
     assert relative_error(log_det, expected_log_det) < 1e-5
 
 
+@pytest.mark.slow
 def test_xla(case):
     bijector = case.bijector()
     x, kwargs = case.inputs()

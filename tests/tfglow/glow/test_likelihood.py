@@ -56,7 +56,7 @@ def test_rows_do_not_depend_on_their_batch(glow, images, noise):
     np.testing.assert_allclose(together, alone, rtol=1e-5)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_traced_for_any_batch_size(glow, images, noise, jit_compile):
     @tf.function(
         jit_compile=jit_compile,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfglow.networks.convolution import explicit_convolution, randomize
+from tests.random_glow import randomize
+from tests.tfglow.networks.convolution import explicit_convolution
 from tfglow.networks import CouplingNetwork
 
 
@@ -15,7 +16,7 @@ def _x():
 
 def test_coupling_network_is_the_official_one(x):
     network = CouplingNetwork(3, 4, 8, seed=1, dtype="float64")
-    randomize(network)
+    randomize(network, scale=0.3)
     layers = network.conv_1, network.conv_2, network.conv_last
     values = [[v.numpy() for v in (layer.kernel, layer.b, layer.logs)] for layer in layers]
     h = np.maximum(explicit_convolution(x, *values[0]), 0.0)
@@ -67,7 +68,7 @@ def test_coupling_network_refuses_counts(argument, value):
 
 def test_every_variable_of_the_coupling_network_gets_a_gradient(x):
     network = CouplingNetwork(3, 4, 8, seed=1, dtype="float64")
-    randomize(network)
+    randomize(network, scale=0.3)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tf.sin(network(x)))
     for gradient in tape.gradient(loss, network.trainable_variables):
@@ -76,7 +77,7 @@ def test_every_variable_of_the_coupling_network_gets_a_gradient(x):
 
 def test_weights_of_one_dtype_and_arithmetic_of_another(x):
     exact = CouplingNetwork(3, 4, 8, seed=1)
-    randomize(exact)
+    randomize(exact, scale=0.3)
     low = CouplingNetwork(3, 4, 8, compute_dtype="bfloat16", weights=exact.weights)
     assert set(map(id, low.variables)) == set(map(id, exact.variables))
     y = low(x)

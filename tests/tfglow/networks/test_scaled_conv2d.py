@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfglow.networks.convolution import explicit_convolution, randomize
+from tests.random_glow import randomize
+from tests.tfglow.networks.convolution import explicit_convolution
 from tfglow.networks import ScaledConv2D, scaled_conv2d
 
 
@@ -17,7 +18,7 @@ def _x():
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
 def test_convolution_is_the_official_one(x, kernel_size, filters):
     conv = ScaledConv2D(3, filters, kernel_size, dtype="float64")
-    randomize(conv)
+    randomize(conv, scale=0.3)
     expected = explicit_convolution(x, conv.kernel.numpy(), conv.b.numpy(), conv.logs.numpy())
     np.testing.assert_allclose(conv(x), expected, rtol=1e-12, atol=1e-12)
 
@@ -25,7 +26,7 @@ def test_convolution_is_the_official_one(x, kernel_size, filters):
 @pytest.mark.parametrize("filters", [2, 6])
 def test_convolution_of_unknown_sizes(x, filters):
     conv = ScaledConv2D(3, filters, 3, dtype="float64")
-    randomize(conv)
+    randomize(conv, scale=0.3)
     traced = tf.function(conv, input_signature=[tf.TensorSpec([None, None, None, 3], tf.float64)])
     for part in (x, x[:1, :3], x[:, :, :1]):
         np.testing.assert_allclose(traced(part), conv(part), rtol=1e-12, atol=1e-13)
@@ -45,7 +46,7 @@ def test_edge_channel_shows_the_edge_alone(x):
 @pytest.mark.parametrize("filters", [2, 6])  # The edge goes to the smaller of input and output.
 def test_activation_comes_last(x, kernel_size, filters):
     linear = ScaledConv2D(3, filters, kernel_size, dtype="float64")
-    randomize(linear)
+    randomize(linear, scale=0.3)
     conv = ScaledConv2D(
         3, filters, kernel_size, activation=tf.nn.relu, dtype="float64", weights=linear.weights
     )
@@ -56,7 +57,7 @@ def test_activation_comes_last(x, kernel_size, filters):
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
 def test_gradient_of_the_convolution(x, kernel_size):
     conv = ScaledConv2D(3, 6, kernel_size, dtype="float64")
-    randomize(conv)
+    randomize(conv, scale=0.3)
     ((analytic,), (numeric,)) = tf.test.compute_gradient(conv, [x])
     np.testing.assert_allclose(analytic, numeric, atol=1e-9)
 
@@ -96,7 +97,7 @@ def test_initialize_gives_mean_0_and_variance_1(dtype, kernel_size):
 
 def test_weights_of_one_dtype_and_arithmetic_of_another(x):
     exact = ScaledConv2D(3, 6, 3, dtype="float32")
-    randomize(exact)
+    randomize(exact, scale=0.3)
     low = ScaledConv2D(3, 6, 3, compute_dtype="bfloat16", weights=exact.weights)
     assert low.variables == exact.variables and low.kernel.dtype == tf.float32
     y = low(x)
@@ -129,7 +130,7 @@ def test_names_of_variables():
 )
 def test_folded_for_serving_and_for_training(channels, filters, kernel_size, with_gradients):
     conv = ScaledConv2D(channels, filters, kernel_size, dtype="float64")
-    randomize(conv)
+    randomize(conv, scale=0.3)
     x = np.random.default_rng(0).normal(size=[2, 5, 4, channels])
     expected = explicit_convolution(x, conv.kernel.numpy(), conv.b.numpy(), conv.logs.numpy())
     folded = scaled_conv2d.fold(conv.weights, 5, 4, tf.float64, with_gradients)

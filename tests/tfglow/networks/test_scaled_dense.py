@@ -1,6 +1,6 @@
 import numpy as np
 
-from tests.tfglow.networks.convolution import randomize
+from tests.random_glow import randomize
 from tfglow.networks import ScaledDense
 
 
@@ -8,7 +8,7 @@ def test_is_the_official_map():
     x = np.random.default_rng(0).normal(size=[2, 3])
     dense = ScaledDense(3, 5, dtype="float64")
     np.testing.assert_array_equal(dense(x), np.zeros([2, 5]))
-    randomize(dense)
+    randomize(dense, scale=0.3)
     expected = (x @ dense.kernel.numpy() + dense.b.numpy()) * np.exp(3 * dense.logs.numpy())
     np.testing.assert_allclose(dense(x), expected, rtol=1e-12)
 
