@@ -16,6 +16,7 @@ The layouts run in turn. A step's time is the median of its steps, the efficienc
 """
 
 import argparse
+import functools
 import json
 import os
 import socket
@@ -84,7 +85,7 @@ def run_layout(layout: str, size: str, train_steps: int, cores: list[int]) -> di
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                preexec_fn=lambda own=own: os.sched_setaffinity(0, own),
+                preexec_fn=functools.partial(os.sched_setaffinity, 0, own),
             )
         )
     outputs = [process.communicate()[0] for process in started]

@@ -3,11 +3,10 @@
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 from tfglow.bijectors import OnePassBijector, ReverseChannels
-
-tfb, tfd = tfp.bijectors, tfp.distributions
 
 # `tfb.Invert` and `tfb.Chain` make objects of their base classes where a part is no composite
 # tensor, as none of ours is.

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -108,8 +108,11 @@ class FrozenSteps(tf.Module):
             network = coupling_network.fold(step.network, height, width, tf.float64, False)
             if not _is_finite(*tf.nest.flatten(network)):
                 raise _not_finite(f"The network of {steps.name}_step{k}")
-            maps = _hold((forward, inverse), dtype)
-            self.steps.append(FrozenStep(*maps, _hold(network, network_dtype)))
+            self.steps.append(
+                FrozenStep(
+                    _hold(forward, dtype), _hold(inverse, dtype), _hold(network, network_dtype)
+                )
+            )
 
     def forward_and_log_det(
         self, x: tf.Tensor, network_dtype: None = None
@@ -126,11 +129,18 @@ class FrozenSteps(tf.Module):
         steps = [(step.inverse, step.network) for step in reversed(self.steps)]
         return self._in_turn(y, flow_step.inverse, steps, -self._log_det, -1.0)
 
-    def _in_turn(self, x, run: Callable, steps: Sequence, log_det: float, sign: float):
+    def _in_turn(
+        self,
+        x: tf.Tensor,
+        run: Callable[..., tuple[tf.Tensor, tf.Tensor | None]],
+        steps: Sequence[tuple[ChannelMap, FoldedNetwork]],
+        log_det: float,
+        sign: float,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         log_scales = []
-        for channels, network in steps:
-            channels = functools.partial(pixelwise.linear, weight=channels[0], bias=channels[1])
-            network = functools.partial(coupling_network.apply, network, trainable=False)
+        for (weight, bias), folded in steps:
+            channels = functools.partial(pixelwise.linear, weight=weight, bias=bias)
+            network = functools.partial(coupling_network.apply, folded, trainable=False)
             x, log_scale = run(x, channels, self._coupling, network)
             log_scales.append(log_scale)
         return x, log_det + sign * sum_of_steps(log_scales, x)
@@ -229,7 +239,7 @@ def _not_finite(what: str) -> ValueError:
     return ValueError(f"{what} is not finite: the training run diverged.")
 
 
-def _is_finite(*tensors) -> bool:
+def _is_finite(*tensors: Any) -> bool:
     """Whether every value is a finite number in float32."""
     largest = np.finfo(np.float32).max
     return all(np.all(np.abs(np.asarray(tensor)) <= largest) for tensor in tensors)

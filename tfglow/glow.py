@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 from tfglow import likelihood
 from tfglow.bijectors import GlowFlow
@@ -21,9 +22,6 @@ from tfglow.config import GlowConfig
 from tfglow.flow_distribution import FlowDistribution
 from tfglow.keras_variable import AdoptedVariable
 from tfglow.networks import ScaledDense
-
-tfb = tfp.bijectors
-tfd = tfp.distributions
 
 
 @keras.saving.register_keras_serializable(package="tfglow")

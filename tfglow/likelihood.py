@@ -105,10 +105,10 @@ def evaluate(
             noise = tf.random.stateless_uniform(tf.shape(images), noise)
             kwargs = {} if labels is None else {"labels": labels}
             draws.append(log_prob_fn(images, noise=noise, **kwargs).numpy())
-        draws = np.stack(draws).astype(np.float64)  # [draws, B]
-        means.append(draws.mean(axis=0))
-        peak = draws.max(axis=0)
-        tight.append(peak + np.log(np.mean(np.exp(draws - peak), axis=0)))
+        log_probs = np.stack(draws).astype(np.float64)  # [draws, B]
+        means.append(log_probs.mean(axis=0))
+        peak = log_probs.max(axis=0)
+        tight.append(peak + np.log(np.mean(np.exp(log_probs - peak), axis=0)))
     if not means:
         raise ValueError("There is no image to evaluate.")
     mean, error = _mean_and_error(bits_per_dim(np.concatenate(means), num_dims))

@@ -1,7 +1,7 @@
 """What a look inside the flow tells: its health, and where a step first went wrong."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -93,7 +93,9 @@ def first_not_finite(
     return "the norm of the gradient, each of whose parts is finite"
 
 
-def _problem_of_step(steps: FlowSteps, k: int, x, y, log_scale) -> str | None:
+def _problem_of_step(
+    steps: FlowSteps, k: int, x: tf.Tensor, y: tf.Tensor, log_scale: tf.Tensor | None
+) -> str | None:
     """What is wrong with step k, whose output on `x` is `y`: the first part that is not finite."""
     step = steps[k]
     part_x = x
@@ -110,7 +112,9 @@ def _problem_of_step(steps: FlowSteps, k: int, x, y, log_scale) -> str | None:
     return None
 
 
-def _in_backward_order(glow: Glow, gradients) -> Iterator[tuple[str, tf.Tensor | None]]:
+def _in_backward_order(
+    glow: Glow, gradients: Mapping[Any, tf.Tensor | None]
+) -> Iterator[tuple[str, tf.Tensor | None]]:
     """The gradients by name, from latent to data; those of steps one by one."""
 
     def of(named, prefix):
@@ -139,5 +143,5 @@ def _condition_numbers(steps: FlowSteps) -> list[float]:
     return np.linalg.cond(matrices).tolist()
 
 
-def _finite(x) -> bool:
+def _finite(x: tf.Tensor) -> bool:
     return bool(tf.reduce_all(tf.math.is_finite(x)))

@@ -7,6 +7,7 @@ here is that of all GPUs. It trains until it is stopped; the number of epochs is
 """
 
 import dataclasses
+from typing import Any
 
 from tfglow import GlowConfig
 from train.config import TrainConfig
@@ -26,7 +27,7 @@ _CIFAR10 = TrainConfig(
 )
 
 
-def _image_net(size: int, **model) -> TrainConfig:
+def _image_net(size: int, **model: Any) -> TrainConfig:
     """ImageNet as small images (`imagenet-oord`), 48 steps a level."""
     scale = (size // 32) ** 2
     return dataclasses.replace(

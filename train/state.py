@@ -88,7 +88,16 @@ class TrainState:
 
 
 def make_optimizer(config: TrainConfig) -> FusedOptimizer:
-    """The optimizer that a `resolved` configuration names, with its warm-up."""
+    """The optimizer that a configuration names, with its warm-up.
+
+    Raises:
+      ValueError: If the configuration is not `resolved`.
+    """
+    if config.warmup_steps is None or config.beta_2 is None:
+        raise ValueError(
+            "The optimizer needs a resolved configuration, got "
+            f"warmup_steps = {config.warmup_steps} and beta_2 = {config.beta_2}."
+        )
     schedule = LinearWarmup(config.learning_rate, config.warmup_steps)
     optimizer_class = {"adam": FusedAdam, "adamax": OfficialAdamax}[config.optimizer]
     return optimizer_class(

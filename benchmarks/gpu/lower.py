@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -116,7 +117,7 @@ def save(
     for index, value in enumerate(values):
         array = tf.convert_to_tensor(value).numpy()
         is_bfloat16 = array.dtype.name == "bfloat16"
-        how = {"kind": "saved"}
+        how: dict[str, Any] = {"kind": "saved"}
         if array.size > _SAVED_ELEMENTS and index >= len(inputs) - missing:
             deviation = float(np.std(array.astype(np.float32)))
             how = {"kind": "normal", "deviation": deviation}
@@ -133,8 +134,10 @@ def save(
 
 def parameter_types(hlo: str) -> list[str]:
     """Types of the entry computation's parameters, such as `f32[16,3072]`."""
-    layout = re.search(r"entry_computation_layout=\{\((.*?)\)->", hlo, re.DOTALL)[1]
-    return re.findall(r"\w+\[[\d,]*\]", layout)
+    layout = re.search(r"entry_computation_layout=\{\((.*?)\)->", hlo, re.DOTALL)
+    if layout is None:
+        raise ValueError("The module has no entry_computation_layout.")
+    return re.findall(r"\w+\[[\d,]*\]", layout[1])
 
 
 def hlo_type(value: tf.Tensor | tf.Variable) -> str:

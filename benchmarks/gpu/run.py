@@ -39,8 +39,8 @@ def main() -> None:
     size = Size(**facts)
     print(f"XLA on {programs['train'].device}, PyTorch on {device}, {precision}")
     peer = TorchPeer(size, device=device, mixed=precision == "mixed_bfloat16")
-    losses = [programs["train"].run()[0], peer.train()]
-    if not np.all(np.isfinite([float(np.ravel(loss)[0]) for loss in losses])):
+    losses = [np.ravel(np.asarray(loss))[0] for loss in (programs["train"].run()[0], peer.train())]
+    if not np.all(np.isfinite(np.array(losses, np.float64))):
         raise RuntimeError(f"A loss is not finite: {losses}.")
     for name, theirs in (("train", peer.train), ("sample", peer.sample)):
         ours = programs[name]

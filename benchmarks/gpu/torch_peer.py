@@ -44,7 +44,7 @@ class TorchPeer:
 class _Step(nn.Module):
     """ActNorm, invertible 1×1 convolution, affine coupling."""
 
-    def __init__(self, channels, width, mixed):
+    def __init__(self, channels: int, width: int, mixed: bool):
         super().__init__()
         self._mixed = mixed
         self.b = nn.Parameter(torch.zeros(channels, 1, 1))
@@ -86,7 +86,7 @@ class _Step(nn.Module):
 class _Flow(nn.Module):
     """Levels of steps; each but the last sends half of its channels to a learned Gaussian."""
 
-    def __init__(self, size, mixed):
+    def __init__(self, size: Size, mixed: bool):
         super().__init__()
         side, _, channels = size.image_shape
         self.steps, self.splits, self.shapes = nn.ModuleList(), nn.ModuleList(), []

@@ -57,7 +57,7 @@ class ContestantProcess:
     ):
         self._entry = entry
         request = {"name": entry.name, "size": size, "options": entry.options}
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [python, "-m", "benchmarks.peers.serve", json.dumps(request)],
             cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.PIPE,
@@ -66,21 +66,24 @@ class ContestantProcess:
             env={**os.environ, **(environment or {})},
             preexec_fn=lambda: os.sched_setaffinity(0, cores),
         )
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("A pipe of the contestant's process is missing.")
+        self._process, self._questions, self._answers = process, process.stdin, process.stdout
 
     def ask(self, question: str) -> Any:
         """The answer to one line; see `serve`."""
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(question + "\n")
-            self._process.stdin.flush()
-        line = self._process.stdout.readline()
+            self._questions.write(question + "\n")
+            self._questions.flush()
+        line = self._answers.readline()
         if not line:
             raise RuntimeError(f"{self._entry.label} ended when it was asked for {question!r}.")
         return json.loads(line)
 
     def close(self) -> None:
         """Ends the process, and waits until it has."""
-        self._process.stdin.close()
-        self._process.stdout.close()
+        self._questions.close()
+        self._answers.close()
         self._process.kill()
         self._process.wait()
 

@@ -6,6 +6,7 @@ import torch
 from FrEIA import framework, modules
 
 from benchmarks.peers.torch_glow import TorchGlow
+from benchmarks.sizes import Size
 
 
 class FreiaGlow(TorchGlow):
@@ -31,7 +32,7 @@ class FreiaGlow(TorchGlow):
 class _Levels(torch.nn.Module):
     """Levels of flow steps; the latents of all as one vector."""
 
-    def __init__(self, size):
+    def __init__(self, size: Size):
         super().__init__()
         height, width, channels = size.image_shape
         self.levels = torch.nn.ModuleList()

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.peers.contestant import TASKS, Contestant
 from benchmarks.sizes import SIZES
@@ -46,7 +47,7 @@ def main() -> None:
         asked = line.strip()
         if asked == "memory":
             # Of this process, MB: after the imports, at most, now; and the building's seconds.
-            answer = {"bare": bare, **_memory(), "built": built}
+            answer: Any = {"bare": bare, **_memory(), "built": built}
         elif asked == "operations":
             answer = contestant.graph_operations()
         else:

@@ -26,11 +26,11 @@ class KnownAnswers:
     def __init__(self, version_folder: Path):
         self._model = tf.saved_model.load(str(version_folder))
         structure = self._model.signatures["sample"].structured_input_signature[1]
-        sampling = {
+        sampling: dict[str, np.ndarray] = {
             "seed": np.arange(POOL),
             "temperature": np.linspace(0.5, 1.0, POOL, dtype=np.float32),
         }
-        self.label = {}
+        self.label: dict[str, np.ndarray] = {}
         if "label" in structure:
             labels = np.arange(POOL, dtype=np.int32)
             known = int(self.run("sample", {**sampling, "label": labels})["valid"].sum())
@@ -38,7 +38,7 @@ class KnownAnswers:
         sampled = self.run("sample", {**sampling, **self.label})
         images = {"image": sampled["image"]}
         encoded = self.run("encode", {**images, **self.label})
-        self.inputs = {
+        self.inputs: dict[str, dict[str, np.ndarray]] = {
             "encode": images,
             "decode": {"latent": encoded["latent"]},
             "sample": sampling,

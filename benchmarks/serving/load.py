@@ -123,6 +123,8 @@ class Server:
         self._process = subprocess.Popen(
             [*command, *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
+        if self._process.stdout is None:
+            raise RuntimeError("The server's standard output is no pipe.")
         self.address = self._process.stdout.readline().split()[-1]
 
     def resident_mib(self) -> float:

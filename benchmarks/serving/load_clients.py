@@ -32,8 +32,8 @@ class LoadClients:
         self._bad = bad
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._seconds = collections.defaultdict(list)
-        self._counts = collections.Counter()
+        self._seconds: dict[str, list[float]] = collections.defaultdict(list)
+        self._counts: collections.Counter[str] = collections.Counter()
         self._threads = [
             threading.Thread(target=self._work, args=(np.random.default_rng(1000 + i),))
             for i in range(number)
@@ -69,8 +69,10 @@ class LoadClients:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             while not self._stopping.is_set():
                 if generator.random() < self._bad:
-                    ask_badly = generator.choice([self._ask_bad_row, self._ask_bad_shape])
-                    counts = ask_badly(client, stub, generator)
+                    if generator.integers(2):
+                        counts = self._ask_bad_row(client, generator)
+                    else:
+                        counts = self._ask_bad_shape(stub)
                 else:
                     counts = self._ask(client, generator)
                 with self._lock:
@@ -91,7 +93,7 @@ class LoadClients:
         right = self._known.is_right(signature, first, rows, answer)
         return {"images": rows} if right else {"wrong": 1}
 
-    def _ask_bad_row(self, client, stub, generator) -> dict[str, int]:
+    def _ask_bad_row(self, client: GlowClient, generator: np.random.Generator) -> dict[str, int]:
         """One row of several has a value that the model does not accept."""
         signature, name, value = (
             ("sample", "temperature", -1.0),
@@ -112,7 +114,9 @@ class LoadClients:
             return {"lost": 1}
         return {"wrong": 1}
 
-    def _ask_bad_shape(self, client, stub, generator) -> dict[str, int]:
+    def _ask_bad_shape(
+        self, stub: prediction_service_pb2_grpc.PredictionServiceStub
+    ) -> dict[str, int]:
         """A request that our client would not send."""
         request = predict_pb2.PredictRequest()
         request.model_spec.name = "glow"

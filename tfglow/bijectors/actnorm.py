@@ -27,6 +27,8 @@ class ActNorm(OnePassBijector):
       ValueError: If `num_channels` is not positive, or an input has another number of channels.
     """
 
+    num_channels: int  # Never None here.
+
     def __init__(
         self,
         num_channels: int,

@@ -126,7 +126,7 @@ def _named_variables(network):
     """The `tf.Variable`s of a network, Keras's among them."""
     if hasattr(network, "named_variables"):
         return network.named_variables
-    named = {}
+    named: dict[str, tf.Variable] = {}
     for variable in getattr(network, "variables", ()):
         if isinstance(variable, tf.Variable):
             name, value = own_name(variable), variable

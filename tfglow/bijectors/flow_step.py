@@ -16,7 +16,7 @@ Permutation = Invertible1x1Conv | ShuffleChannels | ReverseChannels
 
 
 def forward(
-    x: tf.Tensor, channels: Network, coupling: type[Coupling], network: Network
+    x: tf.Tensor, channels: ChannelMap | Network, coupling: type[Coupling], network: Network
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """A step of the flow as a function of what it computes with.
 
@@ -33,7 +33,7 @@ def forward(
 
 
 def inverse(
-    y: tf.Tensor, channels: Network, coupling: type[Coupling], network: Network
+    y: tf.Tensor, channels: ChannelMap | Network, coupling: type[Coupling], network: Network
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """As `forward`, from y to x; `channels` is as `ChannelMap.inverse`.
 
@@ -60,6 +60,8 @@ class FlowStep(OnePassBijector):
     Raises:
       ValueError: If a part is not one of these bijectors, or has another dtype.
     """
+
+    num_channels: int  # Never None here.
 
     def __init__(
         self,

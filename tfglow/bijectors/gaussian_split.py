@@ -28,6 +28,8 @@ class GaussianSplit(OnePassBijector):
       ValueError: If `num_channels` is not even and positive, or an input has another number.
     """
 
+    num_channels: int  # Never None here.
+
     def __init__(
         self,
         num_channels: int,

@@ -83,7 +83,7 @@ class FullWeights(NamedTuple):
         return _log_abs_det(self.matrix(dtype))
 
 
-WEIGHTS = {"lu": LUWeights, "full": FullWeights}
+WEIGHTS: dict[str, type[LUWeights] | type[FullWeights]] = {"lu": LUWeights, "full": FullWeights}
 # Of these, what is not trained.
 FIXED = ("permutation", "sign")
 
@@ -109,6 +109,8 @@ class Invertible1x1Conv(OnePassBijector):
     Raises:
       ValueError: If an argument is not one of these, or an input has another number of channels.
     """
+
+    num_channels: int  # Never None here.
 
     def __init__(
         self,

@@ -5,11 +5,9 @@ import operator
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 
 from tfglow.ops import shapes
-
-tfb = tfp.bijectors
 
 
 def own_name(variable: tf.Variable) -> str:
@@ -25,7 +23,7 @@ class _NoMemory:
     """
 
     def __init__(self, bijector: "OnePassBijector | None" = None):
-        self._bijector = bijector
+        self._bijector: Any = bijector  # None on the class itself, where nobody calls it.
 
     def __get__(self, bijector: "OnePassBijector | None", owner: type) -> "_NoMemory":
         return self if bijector is None else _NoMemory(bijector)
@@ -99,7 +97,7 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
 
     @property
     def num_channels(self) -> int | None:
-        """C of the event, where the layer is built for one."""
+        """C of the event; None for a layer that takes any."""
         return self._num_channels
 
     @property
@@ -116,11 +114,15 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         return self._in_one_pass(self._inverse_and_log_det, y, self.inverse_min_event_ndims, kwargs)
 
     @abc.abstractmethod
-    def _forward_and_log_det(self, x: tf.Tensor, **kwargs: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(
+        self, x: tf.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """As `forward_and_log_det`, for exactly one batch dimension."""
 
     @abc.abstractmethod
-    def _inverse_and_log_det(self, y: tf.Tensor, **kwargs: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(
+        self, y: tf.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """As `inverse_and_log_det`, for exactly one batch dimension."""
 
     # There is no control flow for AutoGraph here, and much code to go through: it is left out.
@@ -190,7 +192,7 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         return self.inverse_and_log_det(y, **kwargs)[1]
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType | None) -> dict[str, Any]:
         # No constructor argument has a batch shape of its own.
         return {}
 

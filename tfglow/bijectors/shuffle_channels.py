@@ -34,7 +34,7 @@ class ChannelOrder(NamedTuple):
     @classmethod
     def reverse(cls, num_channels: int) -> "ChannelOrder":
         """The last channel first, an int32 array."""
-        return cls(np.arange(num_channels - 1, -1, -1, np.int32))
+        return cls(np.arange(num_channels - 1, -1, -1, dtype=np.int32))
 
 
 class ShuffleChannels(OnePassBijector):
@@ -54,6 +54,8 @@ class ShuffleChannels(OnePassBijector):
     Raises:
       ValueError: If `num_channels` is not positive, or an input has another number of channels.
     """
+
+    num_channels: int  # Never None here.
 
     def __init__(
         self,

@@ -23,7 +23,13 @@ class Squeeze(OnePassBijector):
         width (forward) or, squared, its channels (inverse).
     """
 
-    def __init__(self, factor=2, dtype=tf.float32, validate_args=False, name="squeeze"):
+    def __init__(
+        self,
+        factor: int = 2,
+        dtype: tf.DType = tf.float32,
+        validate_args: bool = False,
+        name: str = "squeeze",
+    ):
         parameters = dict(locals())
         if not isinstance(factor, int) or factor < 2:
             raise ValueError(f"`factor` must be an integer above 1, got {factor!r}.")

@@ -33,6 +33,8 @@ class TopPrior(OnePassBijector):
         `labels` are missing from a conditional prior or given to an unconditional one.
     """
 
+    num_channels: int  # Never None here.
+
     def __init__(
         self,
         num_channels: int,
@@ -67,7 +69,7 @@ class TopPrior(OnePassBijector):
     @property
     def named_variables(self) -> dict[str, tf.Variable]:
         """The prior's own variables by name, and the label embedding's: `label_embedding/b`."""
-        named = {}
+        named: dict[str, tf.Variable] = {}
         if self.learn_top:
             named.update(edge_kernel=self.edge_kernel, b=self.b, logs=self.logs)
         if self.num_classes:
@@ -124,7 +126,8 @@ class TopPrior(OnePassBijector):
                 high = tf.debugging.assert_less(labels, self.num_classes, message)
                 with tf.control_dependencies([c for c in (low, high) if c is not None]):
                     labels = tf.identity(labels)
-        return self.mean_and_log_scale(*shapes.shape_list(z)[1:3], labels)
+        height, width = shapes.shape_list(z)[1:3]
+        return self.mean_and_log_scale(height, width, labels)
 
     def _sum(self, log_scale, z):
         """Σ log σ over an event, `[B]`, or `[]` where it is the same for all."""

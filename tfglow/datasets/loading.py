@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from typing import cast
 
 from tfglow.datasets.channels import can_convert
 from tfglow.datasets.folder_source import FolderSource
@@ -55,7 +56,10 @@ def load(
         sentence out of it.
     """
     data_dir = os.path.expanduser(data_dir) if data_dir else None
-    wanted = None if image_shape is None else ImageFit(tuple(image_shape), resize)
+    # `ImageFit` refuses a shape that has not three numbers.
+    wanted = None
+    if image_shape is not None:
+        wanted = ImageFit(cast("tuple[int, int, int]", tuple(image_shape)), resize)
     source = _open(name, split, data_dir, wanted)
     fit = wanted or ImageFit(_own_shape(source), resize)
     channels = source.image_shape[-1]
@@ -78,9 +82,10 @@ def _open(name: str, split: str, data_dir: str | None, fit: ImageFit | None) -> 
 
 
 def _own_shape(source: Source) -> tuple[int, int, int]:
-    if None in source.image_shape:
+    height, width, channels = source.image_shape
+    if height is None or width is None:
         raise ValueError(
             f"The images of {source.name!r} vary in size, {source.image_shape}: give the "
             "`image_shape` to bring them to."
         )
-    return source.image_shape
+    return height, width, channels

@@ -25,8 +25,8 @@ class Source(abc.ABC):
     # As it was resolved, such as "train[:90%]".
     split: str
     num_images: int
-    # (H, W, C) of every image; None for a number that varies.
-    image_shape: tuple[int | None, int | None, int | None]
+    # (H, W, C) of every image; None for a height or width that varies.
+    image_shape: tuple[int | None, int | None, int]
     # Names of the labels 0, 1, ...; empty if the images have no labels.
     class_names: tuple[str, ...]
 
@@ -60,7 +60,9 @@ def decode_and_batch(
 ) -> tf.data.Dataset:
     """`Source.image_batches` for a source whose payloads are decoded one by one."""
 
-    def example(position: tf.Tensor, element: tuple[tf.Tensor, tf.Tensor]):
+    def example(
+        position: tf.Tensor, element: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         payload, label = element
         return position, fit(decode(payload), position), label
 

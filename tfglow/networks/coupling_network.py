@@ -65,19 +65,18 @@ class CouplingNetwork(tf.Module):
         self.out_channels = _positive_integer("out_channels", out_channels)
         self.width = _positive_integer("width", width)
         self.compute_dtype = tf.as_dtype(compute_dtype or dtype)
-        if weights is None:
-            weights = NetworkWeights(None, None, None)
+        conv_1, conv_2, conv_last = (None, None, None) if weights is None else weights
         common = {"dtype": dtype, "compute_dtype": self.compute_dtype}
         hidden = {"stddev": _STDDEV, "activation": tf.nn.relu, **common}
         first, second = _seeds(seed)
         self.conv_1 = ScaledConv2D(
-            in_channels, width, 3, seed=first, weights=weights.conv_1, name="conv_1", **hidden
+            in_channels, width, 3, seed=first, weights=conv_1, name="conv_1", **hidden
         )
         self.conv_2 = ScaledConv2D(
-            width, width, 1, seed=second, weights=weights.conv_2, name="conv_2", **hidden
+            width, width, 1, seed=second, weights=conv_2, name="conv_2", **hidden
         )
         self.conv_last = ScaledConv2D(
-            width, out_channels, 3, weights=weights.conv_last, name="conv_last", **common
+            width, out_channels, 3, weights=conv_last, name="conv_last", **common
         )
 
     @property

@@ -87,7 +87,7 @@ def infer_config(
             "model/0/0/f1/l_last/W)."
         )
     classifier = "model/classifier/W" in shapes
-    needed = {"image_size": image_size, "num_bits": num_bits}
+    needed: dict[str, Any] = {"image_size": image_size, "num_bits": num_bits}
     if classifier:
         needed["weight_y"] = weight_y
     missing = [name for name, value in needed.items() if value is None]

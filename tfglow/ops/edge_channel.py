@@ -36,8 +36,9 @@ def append_edge_channel(x: tf.Tensor, size: int) -> tf.Tensor:
 
     `[B, H, W, C] → [B, H + k - 1, W + k - 1, C + 1]`.
     """
-    edge = pad_image(tf.zeros_like(x[..., :1]), *_padding(size), constant_values=1)
-    return tf.concat([pad_image(x, *_padding(size)), edge], axis=-1)
+    before, after = _padding(size)
+    edge = pad_image(tf.zeros_like(x[..., :1]), before, after, constant_values=1)
+    return tf.concat([pad_image(x, before, after), edge], axis=-1)
 
 
 def split_edge_kernel(kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -105,11 +106,12 @@ def edge_response(
         windows = tf.constant(windows.reshape([1, height, width, -1]), edge_kernel.dtype)
     else:
         inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
-        windows = patches(pad_image(inside, *_padding(size), constant_values=1), size)
+        before, after = _padding(size)
+        windows = patches(pad_image(inside, before, after, constant_values=1), size)
     return pixelwise.linear(windows, tf.reshape(edge_kernel, [size * size, filters]))
 
 
-def _padding(size):
+def _padding(size: int) -> tuple[int, int]:
     """Rows before and after the image that SAME adds."""
     before = (size - 1) // 2
     return before, size - 1 - before

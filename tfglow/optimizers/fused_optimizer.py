@@ -2,12 +2,14 @@
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
-LearningRate = float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], Any]
+LearningRate: TypeAlias = (
+    float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], Any]
+)
 
 
 class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
@@ -151,12 +153,12 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
 class _StepSize(keras.optimizers.schedules.LearningRateSchedule):
     """learning_rate · sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ), computed once a step for all variables."""
 
-    def __init__(self, learning_rate, beta_1, beta_2):
+    def __init__(self, learning_rate: LearningRate, beta_1: float, beta_2: float):
         self.learning_rate = learning_rate
         self.beta_1 = beta_1
         self.beta_2 = beta_2
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         # In float64: in float32 a power of 0.999… is off by far more than the rest of the rule.
         t = tf.cast(step, tf.float64) + 1.0
         rate = self.learning_rate

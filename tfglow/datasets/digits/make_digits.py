@@ -54,4 +54,6 @@ def arrays() -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(pathlib.Path(__file__).with_name("digits.npz"), **arrays())
+    np.savez_compressed(
+        pathlib.Path(__file__).with_name("digits.npz"), allow_pickle=False, **arrays()
+    )
