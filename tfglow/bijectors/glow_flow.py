@@ -12,7 +12,6 @@ from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.top_prior import TopPrior
 from tfglow.config import GlowConfig
 from tfglow.ops import shapes
-from tfglow.ops import shapes
 
 
 class GlowFlow(OnePassBijector):
@@ -134,7 +133,8 @@ class GlowFlow(OnePassBijector):
             return self._run_forward(x, labels, network_dtype)
         num_rows = tf.shape(x)[0]
         rows = [x] if labels is None else [x, tf.convert_to_tensor(labels)]
-        outputs = self._run_forward(*shapes.at_least_one_row(*rows), network_dtype=network_dtype)
+        x, *padded = shapes.at_least_one_row(*rows)
+        outputs = self._run_forward(x, padded[0] if padded else None, network_dtype)
         latent, log_det, top = (output[:num_rows] for output in outputs)
         return latent, log_det, top
 
