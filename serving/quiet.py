@@ -1,7 +1,5 @@
 """Keeps imports from writing to the terminal."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -3,8 +3,6 @@
 It speaks TF Serving's gRPC protocol where there is no `tensorflow_model_server`.
 """
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

@@ -4,8 +4,6 @@
 Here the shape and the content are compared before anything is allocated.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

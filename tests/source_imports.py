@@ -1,7 +1,5 @@
 """What the project's own source files import, read without running them."""
 
-from __future__ import annotations
-
 import ast
 import pathlib
 from collections.abc import Iterator

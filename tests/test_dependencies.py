@@ -1,7 +1,5 @@
 """Every package that the code imports is declared, and every declared one is pinned."""
 
-from __future__ import annotations
-
 import configparser
 import functools
 import importlib.metadata

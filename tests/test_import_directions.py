@@ -1,7 +1,5 @@
 """Imports run one way: applications import the library, and its layers those below them."""
 
-from __future__ import annotations
-
 import pathlib
 
 import pytest
@@ -10,7 +8,7 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"fields", "keras_variable", "ops", "pictures"},
+    {"fields", "keras_variable", "ops", "pictures", "saved_format"},
     {"config", "flags"},
     {"checks", "networks", "optimizers", "datasets"},
     {"bijectors"},

@@ -1,7 +1,5 @@
 """The wheel holds the library and its data, and nothing else."""
 
-from __future__ import annotations
-
 import email.parser
 import pathlib
 import shutil

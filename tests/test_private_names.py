@@ -1,7 +1,5 @@
 """Private names of TensorFlow, TFP and Keras are used where a table says so, and nowhere else."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import inspect

@@ -1,7 +1,5 @@
 """The README is true: its snippets run, its commands are CI's, what it links to exists."""
 
-from __future__ import annotations
-
 import re
 import runpy
 

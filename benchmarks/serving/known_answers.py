@@ -1,7 +1,5 @@
 """An export called in process: what every request of a load test must be answered with."""
 
-from __future__ import annotations
-
 import io
 import time
 from collections.abc import Mapping

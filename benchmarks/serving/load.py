@@ -9,8 +9,6 @@ compares with calling the SavedModel in process:
 The exit status is 1 if an answer was lost or wrong, or a version was not picked up.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil
@@ -73,7 +71,7 @@ def main() -> int:
 
 
 def run_load(
-    args: argparse.Namespace, server: Server, base: Path, known: KnownAnswers
+    args: argparse.Namespace, server: "Server", base: Path, known: KnownAnswers
 ) -> dict[str, Any]:
     """Runs the clients and swaps versions beneath them; returns the numbers."""
     clients = LoadClients(server.address, known, args.clients, args.bad)

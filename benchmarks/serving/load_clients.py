@@ -1,7 +1,5 @@
 """Clients that ask at the same time and check every answer."""
 
-from __future__ import annotations
-
 import collections
 import threading
 import time

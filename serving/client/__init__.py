@@ -4,8 +4,6 @@
 for: the protocol buffers bring all of TensorFlow, and nobody should wait seconds for `--help`.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

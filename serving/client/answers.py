@@ -1,7 +1,5 @@
 """A server's answer as arrays, once every row of it is known to be valid."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import grpc

@@ -3,8 +3,6 @@
 Importing this imports no TensorFlow, so that `--help` and a wrong flag are answered at once.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `python serving/client.py` does for each command."""
 
-from __future__ import annotations
-
 import argparse
 import secrets
 

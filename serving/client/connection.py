@@ -1,7 +1,5 @@
 """The channel to a server: message sizes, TLS, retries, and errors as sentences."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

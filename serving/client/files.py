@@ -1,7 +1,5 @@
 """Image files and latent files, read and written; what is written is whole or not there."""
 
-from __future__ import annotations
-
 import os
 import zipfile
 from collections.abc import Callable, Sequence

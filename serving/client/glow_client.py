@@ -1,7 +1,5 @@
 """A Glow behind a server, called like one in the same process."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -121,7 +119,7 @@ class GlowClient:
         self._pieces = (batch_size, max_request_bytes, window)
         self._description: ModelDescription | None = None
 
-    def __enter__(self) -> GlowClient:
+    def __enter__(self) -> "GlowClient":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,5 @@
 """Splits a large request into pieces that the server takes, and puts the answers together."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Callable, Mapping
 

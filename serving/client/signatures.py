@@ -1,7 +1,5 @@
 """The model's signatures, and a caller's arguments as the arrays that they take."""
 
-from __future__ import annotations
-
 import dataclasses
 import secrets
 from collections.abc import Mapping
@@ -65,7 +63,7 @@ class ModelDescription:
     @classmethod
     def from_response(
         cls, response: get_model_metadata_pb2.GetModelMetadataResponse
-    ) -> ModelDescription:
+    ) -> "ModelDescription":
         """Reads what GetModelMetadata answered.
 
         Raises:

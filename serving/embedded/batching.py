@@ -1,7 +1,5 @@
 """Runs requests on a few threads, several as one batch where batching is on."""
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import threading

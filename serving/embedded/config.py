@@ -1,7 +1,5 @@
 """The embedded server's configuration, checked once."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from pathlib import Path
@@ -52,7 +50,7 @@ class BatchingConfig:
             )
 
     @classmethod
-    def read(cls, path: Path) -> BatchingConfig:
+    def read(cls, path: Path) -> "BatchingConfig":
         """Reads a BatchingParameters text proto; what it leaves out keeps its default.
 
         Raises:

@@ -1,7 +1,5 @@
 """The embedded server's command line; the flags of `tensorflow_model_server` keep their names."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Prometheus metrics, on a port of their own."""
 
-from __future__ import annotations
-
 import wsgiref.simple_server
 
 import prometheus_client

@@ -5,8 +5,6 @@ the session's own for types). Shapes, which TF Serving leaves to the graph, are 
 a request that the graph would refuse must not be merged with others'.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 

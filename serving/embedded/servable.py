@@ -1,7 +1,5 @@
 """One loaded version of the model, and the requests that warm it up."""
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The embedded server: the services, the version manager and the scheduler on one gRPC port."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

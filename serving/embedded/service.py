@@ -1,7 +1,5 @@
 """The two services of TF Serving's protocol that this server answers."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import dataclasses

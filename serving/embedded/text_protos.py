@@ -5,8 +5,6 @@ The fields are those of tensorflow/serving's public files `config/ssl_config.pro
 their own: the official package may bring the same names one day.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import grpc

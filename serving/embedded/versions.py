@@ -1,7 +1,5 @@
 """Which versions of the model there are, and which one answers."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import gc

@@ -1,7 +1,5 @@
 """A run folder and what export publishes of it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Configurations and inputs of the tests of exports."""
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 

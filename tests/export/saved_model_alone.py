@@ -7,8 +7,6 @@ Not a test: `test_saved_model.py` runs it in a process of its own. Arrays are na
 the session that TF Serving runs a model in.
 """
 
-from __future__ import annotations
-
 import importlib.abc
 import sys
 

@@ -1,7 +1,5 @@
 """From a run folder to a version, and what is said when there is nothing to publish."""
 
-from __future__ import annotations
-
 import os
 import resource
 import shutil

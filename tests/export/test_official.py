@@ -1,7 +1,5 @@
 """The folded graph against what the official implementation computed from its own weights."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 

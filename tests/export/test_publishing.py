@@ -1,7 +1,5 @@
 """A version appears complete or not at all, whatever happens meanwhile."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import os
 import signal

@@ -1,7 +1,5 @@
 """The published folder by itself: what TensorFlow, its tools and TF Serving find in it."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

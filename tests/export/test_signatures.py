@@ -1,7 +1,5 @@
 """What the signatures answer: the contract's names and shapes, the model's numbers, row by row."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Toy models, embedded servers on them, and every kind of server that the client must work with."""
 
-from __future__ import annotations
-
 import gc
 import os
 from pathlib import Path

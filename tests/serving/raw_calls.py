@@ -1,7 +1,5 @@
 """Calls with the official stubs, past our client."""
 
-from __future__ import annotations
-
 import grpc
 import numpy as np
 from tensorflow_serving.apis import (
@@ -22,7 +20,7 @@ class RawStubs:
         self.predictions = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
 
-    def __enter__(self) -> RawStubs:
+    def __enter__(self) -> "RawStubs":
         return self
 
     def __exit__(self, *_) -> None:

@@ -1,7 +1,5 @@
 """`python serving/server.py` as a process of its own."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -25,7 +23,7 @@ class ServerProcess:
             env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
         )
 
-    def __enter__(self) -> ServerProcess:
+    def __enter__(self) -> "ServerProcess":
         line = self.process.stdout.readline()
         if " is served at " not in line:
             raise RuntimeError(f"the server did not start: {line}{self.process.stderr.read()}")

@@ -1,7 +1,5 @@
 """TF Serving's status codes and messages, from each kind of server."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from grpc import StatusCode

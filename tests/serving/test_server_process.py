@@ -1,7 +1,5 @@
 """The server as a user starts and stops it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

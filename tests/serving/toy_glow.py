@@ -5,8 +5,6 @@ byte, quick to trace, and with answers that a test works out by itself. `tint` (
 grey levels) tells versions apart.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from pathlib import Path

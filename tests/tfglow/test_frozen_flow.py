@@ -1,7 +1,5 @@
 """The frozen flow computes what the model computes, to the last bits of float64."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf

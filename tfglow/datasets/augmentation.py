@@ -1,7 +1,5 @@
 """Flips and small shifts of training images."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 DRAWS = 3  # random numbers that an image's augmentation takes

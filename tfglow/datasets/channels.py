@@ -1,7 +1,5 @@
 """Grey and RGB images into each other."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 _GREY_OR_COLOUR = (1, 2, 3, 4)  # grey, grey with alpha, RGB, RGB with alpha

@@ -1,7 +1,5 @@
 """What went wrong while images were read, in one sentence."""
 
-from __future__ import annotations
-
 import re
 
 import tensorflow as tf

@@ -1,7 +1,5 @@
 """What the files of a folder of images are: splits, classes, names."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import os
@@ -39,7 +37,7 @@ class FolderFiles:
     class_names: tuple[str, ...]
 
     @classmethod
-    def find(cls, folder: str | os.PathLike) -> FolderFiles:
+    def find(cls, folder: str | os.PathLike) -> "FolderFiles":
         """Looks through the folder, recursively.
 
         Raises:

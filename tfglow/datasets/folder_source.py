@@ -1,7 +1,5 @@
 """A split of a folder of images."""
 
-from __future__ import annotations
-
 import os
 
 import numpy as np

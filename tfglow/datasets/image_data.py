@@ -1,7 +1,5 @@
 """Batches of images for training and evaluation."""
 
-from __future__ import annotations
-
 import functools
 import numbers
 

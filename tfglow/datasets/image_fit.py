@@ -1,7 +1,5 @@
 """Brings images of any size to the model's."""
 
-from __future__ import annotations
-
 import dataclasses
 import numbers
 

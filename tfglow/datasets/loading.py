@@ -1,7 +1,5 @@
 """Opens a data set by its name."""
 
-from __future__ import annotations
-
 import math
 import os
 from typing import cast

@@ -1,7 +1,5 @@
 """A split whose images are held in memory."""
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 

@@ -4,8 +4,6 @@ Nothing here has a state: what an element gets is the same whatever came before 
 epoch is divided among workers, and wherever a run was resumed.
 """
 
-from __future__ import annotations
-
 import enum
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where images come from."""
 
-from __future__ import annotations
-
 import abc
 from collections.abc import Callable
 

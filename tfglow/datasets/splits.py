@@ -1,7 +1,5 @@
 """Names of splits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 # Other names of a split to test on, in the order in which "test" stands for them.

@@ -1,7 +1,5 @@
 """Finds a prepared TFDS data set by its name."""
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import logging
@@ -18,7 +16,9 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w\-.]+))?(:(?P<version>[\d*]+(\.[\d*]+){2}))?")
 
 
-def find_builder(name: str, data_dir: str | os.PathLike | None = None) -> tfds.core.DatasetBuilder:
+def find_builder(
+    name: str, data_dir: str | os.PathLike | None = None
+) -> "tfds.core.DatasetBuilder":
     """The builder of a data set that is prepared in `data_dir`. Never uses the network.
 
     Without a version in the name, the version of the installed TFDS is used if it is prepared,
@@ -57,7 +57,7 @@ def find_builder(name: str, data_dir: str | os.PathLike | None = None) -> tfds.c
 
 def _builder(
     name: str, parts: re.Match[str], data_dir: str | os.PathLike | None
-) -> tfds.core.DatasetBuilder:
+) -> "tfds.core.DatasetBuilder":
     """TFDS's builder, prepared or not."""
     import tensorflow_datasets as tfds
 
@@ -105,7 +105,9 @@ def _unknown_name(name: str) -> ValueError:
     )
 
 
-def _unknown_config(name: str, config: str, builder: type[tfds.core.DatasetBuilder]) -> ValueError:
+def _unknown_config(
+    name: str, config: str, builder: "type[tfds.core.DatasetBuilder]"
+) -> ValueError:
     known = list(builder.builder_configs)
     if not known:
         return ValueError(f"The data set {name!r} has no configurations, got {config!r}.")

@@ -1,7 +1,5 @@
 """A split of a TFDS data set."""
 
-from __future__ import annotations
-
 import math
 from typing import TYPE_CHECKING
 
@@ -36,7 +34,7 @@ class TfdsSource(Source):
       ValueError: If there is no such split, it is empty, or the data set has no uint8 images.
     """
 
-    def __init__(self, builder: tfds.core.DatasetBuilder, split: str) -> None:
+    def __init__(self, builder: "tfds.core.DatasetBuilder", split: str) -> None:
         splits = {name: info for name, info in builder.info.splits.items() if info.num_examples}
         self.name = builder.info.full_name.rsplit("/", 1)[0]
         self.split = resolve_split(split, list(splits))
@@ -108,14 +106,14 @@ def _shuffled(
     return tf.gather(payloads, order), tf.gather(labels, order)
 
 
-def _records_per_window(builder: tfds.core.DatasetBuilder) -> int:
+def _records_per_window(builder: "tfds.core.DatasetBuilder") -> int:
     infos = builder.info.splits.values()
     # Sizes are 0 where TFDS does not know them.
     size = sum(info.num_bytes for info in infos) / max(1, sum(info.num_examples for info in infos))
     return max(1, math.floor(WINDOW_BYTES / max(size, 1.0)))
 
 
-def _image_key(builder: tfds.core.DatasetBuilder) -> str:
+def _image_key(builder: "tfds.core.DatasetBuilder") -> str:
     """The name of the feature that holds the images."""
     import tensorflow_datasets as tfds
 
@@ -135,7 +133,7 @@ def _image_key(builder: tfds.core.DatasetBuilder) -> str:
     )
 
 
-def _label_key(builder: tfds.core.DatasetBuilder) -> str | None:
+def _label_key(builder: "tfds.core.DatasetBuilder") -> str | None:
     """The name of the feature that holds the classes; None if there is none."""
     import tensorflow_datasets as tfds
 

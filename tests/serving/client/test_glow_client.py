@@ -1,7 +1,5 @@
 """Deadlines, retries, large messages and TLS."""
 
-from __future__ import annotations
-
 import re
 import socket
 import subprocess

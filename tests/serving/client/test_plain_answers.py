@@ -3,8 +3,6 @@
 TF Serving writes values into typed fields rather than `tensor_content`, and some answers are wrong.
 """
 
-from __future__ import annotations
-
 from concurrent import futures
 
 import grpc

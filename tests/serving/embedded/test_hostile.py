@@ -1,7 +1,5 @@
 """What strangers send: it is refused by the right code, and the server answers on."""
 
-from __future__ import annotations
-
 import collections
 import contextlib
 import os

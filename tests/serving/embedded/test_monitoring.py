@@ -1,7 +1,5 @@
 """Health, reflection and metrics."""
 
-from __future__ import annotations
-
 import urllib.request
 
 import grpc

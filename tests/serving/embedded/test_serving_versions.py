@@ -1,7 +1,5 @@
 """Versions that come and go under a server with clients."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import threading

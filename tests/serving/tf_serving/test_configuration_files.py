@@ -1,7 +1,5 @@
 """TF Serving's configuration files against their schemas."""
 
-from __future__ import annotations
-
 import http.server
 import json
 import os

@@ -1,7 +1,5 @@
 """The UCI handwritten digits as a TFDS builder."""
 
-from __future__ import annotations
-
 import importlib.resources
 from collections.abc import Iterator
 

@@ -9,8 +9,6 @@ The file holds the grey values as published, 0..16, and the split that `Digits` 
 the published order.
 """
 
-from __future__ import annotations
-
 import pathlib
 
 import numpy as np

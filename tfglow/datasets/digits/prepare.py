@@ -1,7 +1,5 @@
 """Prepares the embedded digits for TFDS to read, where the user may write."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import functools
