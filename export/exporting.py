@@ -13,6 +13,7 @@ from export.publishing import check_base, publish
 from export.signatures import Signatures
 from export.warmup import WARMUP_FILE, smallest_inputs, write_warmup_requests
 from tfglow.runs import RunFolder
+from tfglow.saved_format import FORMAT
 
 # The arithmetic of the coupling networks' convolutions, by the names of `GlowConfig.precision`.
 NETWORK_DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
@@ -90,6 +91,7 @@ def export_run(
         "step": weights.step,
         "weights": weights.kind,
         "precision": precision,
+        "format": FORMAT,
         "tfglow": tfglow.__version__,
         "tensorflow": tf.__version__,
     }

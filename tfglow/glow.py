@@ -22,6 +22,7 @@ from tfglow.config import GlowConfig
 from tfglow.flow_distribution import FlowDistribution
 from tfglow.keras_variable import AdoptedVariable
 from tfglow.networks import ScaledDense
+from tfglow.saved_format import FORMAT, check_format
 
 
 @keras.saving.register_keras_serializable(package="tfglow")
@@ -242,10 +243,11 @@ class Glow(keras.Model):
         }
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "config": self.config.to_dict()}
+        return {"name": self.name, "config": self.config.to_dict(), "format": FORMAT}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Glow":
+        check_format(config.get("format"), "The saved Glow")
         return cls(GlowConfig.from_dict(config["config"]), name=config["name"])
 
     def save_own_variables(self, store: Any) -> None:

@@ -13,9 +13,8 @@ from tfglow.glow import Glow
 from tfglow.runs.checkpoints import AVERAGE, MODEL, has_average, list_checkpoints
 from tfglow.runs.files import replace_file
 from tfglow.runs.saved_weights import SavedWeights
+from tfglow.saved_format import FORMAT, check_format
 
-# Of the run folder: what is in it, and the names in its checkpoints. 1 is that of tfglow 0.1.
-FORMAT = 2
 BEST, LATEST = "best", "latest"
 
 
@@ -122,16 +121,7 @@ class RunFolder:
             raise ValueError(
                 f"{str(self.config_path)!r} is not the configuration of a run."
             ) from error
-        if found != FORMAT:
-            age, remedy = (
-                ("an older", "train again, or use tfglow 0.1")
-                if found < FORMAT
-                else ("a newer", "use a newer one")
-            )
-            raise ValueError(
-                f"{str(self.config_path)!r} was written by {age} tfglow (format {found}); this one "
-                f"reads format {FORMAT}: {remedy}."
-            )
+        check_format(found, repr(str(self.config_path)))
         return config
 
     def model_config(self) -> GlowConfig:

@@ -267,6 +267,16 @@ def test_whole_model_is_saved_and_loaded(config, images, labels, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize(("found", "age"), [(None, "an older"), (1, "an older"), (3, "a newer")])
+def test_a_model_that_another_tfglow_saved_is_refused_in_a_sentence(found, age):
+    config = make_glow().get_config()
+    assert config.pop("format") == 2
+    if found is not None:
+        config["format"] = found
+    with pytest.raises(ValueError, match=rf"saved Glow was written by {age} tfglow \(format"):
+        tfglow.Glow.from_config(config)
+
+
 @pytest.mark.parametrize("precision", ["float64", "mixed_bfloat16"])
 def test_precisions_are_saved_and_loaded(precision, images, tmp_path):
     glow = make_glow(precision=precision)
