@@ -6,10 +6,6 @@ import signal
 import sys
 from pathlib import Path
 
-if __package__ in (None, ""):
-    # Run as a script: the checkout's root makes `export` a package, as it is for the tests.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
 _DESCRIPTION = """\
 Publishes a run's model as BASE/<version>/, a SavedModel that TF Serving serves as it is.
 """
