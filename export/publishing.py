@@ -21,10 +21,10 @@ def publish(
 ) -> Path:
     """Writes a version of a model and makes it appear under `base` by a rename.
 
-    Whatever stops it before that, nothing is left that a server would read: an exception removes
-    what was written, and what a killed process left behind has a name that servers ignore and is
-    removed by an export a day later. Exports to one base may run at the same time; each gets its
-    own version.
+    If it is stopped before that, nothing is left that a server would read: an exception removes
+    what was written. What a killed process leaves behind has a name that servers ignore, and an
+    export a day later removes it. Exports to one base may run at the same time; each gets its own
+    version.
 
     Args:
       write: Writes everything into the empty folder that it is given.
@@ -40,7 +40,7 @@ def publish(
     """
     check_base(base, version)
     base = Path(base)
-    with _naming(base):
+    with _errors_naming(base):
         base.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(base)
         folder = base / f"{UNFINISHED}{secrets.token_hex(8)}"
@@ -59,12 +59,12 @@ def check_base(base: str | os.PathLike, version: int | None = None) -> None:
     """Checks, before anything is computed, that a version can be published under `base`.
 
     Raises:
-      ValueError: As `publish` does.
+      ValueError: If `version` is there already, or `base` cannot be written to.
     """
     base = Path(base)
     if version is not None and not 0 <= version < 2**63:
         raise ValueError(f"A version must be an integer from 0 to 2⁶³ − 1, got {version}.")
-    with _naming(base):
+    with _errors_naming(base):
         existing = next(path for path in (base, *base.parents) if path.exists())
         if not existing.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{str(existing)!r} is not a folder")
@@ -82,7 +82,7 @@ def versions(base: str | os.PathLike) -> list[int]:
 
 
 @contextlib.contextmanager
-def _naming(base: Path) -> Iterator[None]:
+def _errors_naming(base: Path) -> Iterator[None]:
     """Turns an error of the file system into one sentence that names `base`."""
     try:
         yield

@@ -51,7 +51,7 @@ def check_labels(labels: Any, num_classes: int, batch_size: tf.Tensor) -> tf.Ten
 
     Raises:
       ValueError: If labels are missing, unwanted, not integers, of another shape or out of range.
-      InvalidArgumentError: In a graph, where they have no values yet, if they are out of range.
+      InvalidArgumentError: If they are out of range, in a graph that runs with them.
     """
     if not num_classes:
         if labels is not None:
@@ -100,7 +100,7 @@ def check_noise(noise: Any, image_shape: tf.TensorShape, dtype: str) -> tf.Tenso
     """Dequantisation noise as a tensor of `dtype` that broadcasts to images of `image_shape`.
 
     Raises:
-      ValueError: If it does not, or, where it has values, they are not in [0, 1).
+      ValueError: If it does not broadcast, or its values, where they are known, are not in [0, 1).
     """
     noise = tf.convert_to_tensor(noise)
     try:
@@ -119,8 +119,8 @@ def check_temperature(temperature: Any, num: Any, dtype: str) -> tf.Tensor:
     """The temperature of `num` samples as a tensor of `dtype`, `[]` or `[num]`.
 
     Raises:
-      ValueError: If `num` is negative, or a temperature is negative or not finite, or there is
-        neither one nor one a sample.
+      ValueError: If `num` is negative, a temperature is negative or not finite, or there is neither
+        one temperature nor one for each sample.
     """
     if not tf.is_tensor(num) and (not isinstance(num, (int, np.integer)) or num < 0):
         raise ValueError(f"`num` must be an integer >= 0, got {num!r}.")

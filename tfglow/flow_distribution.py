@@ -17,14 +17,14 @@ _CHAIN = type(tfb.Chain([ReverseChannels()]))
 class FlowDistribution(tfd.TransformedDistribution):
     """A `tfd.TransformedDistribution` that runs every layer once for a likelihood.
 
-    log p(y) = log p_base(x) + log |det dx/dy|, x = bijector⁻¹(y), with both from one pass of each
-    of tfglow's bijectors, also inside `tfb.Invert` and `tfb.Chain`. TFP's own class asks for x and
-    for the log-det apart, and knows by its cache that they belong together; that cache answers,
-    too, with what a changed variable has made stale.
+    log p(y) = log p_base(x) + log |det dx/dy|, x = bijector⁻¹(y). Each of tfglow's bijectors, also
+    inside `tfb.Invert` and `tfb.Chain`, computes both in one pass. TFP's own class asks for x and
+    for the log-det separately, and a cache of the bijector's saves the second pass; that cache
+    would also answer with values that a changed variable has made stale.
 
     Args:
       distribution: The base, such as a standard Gaussian.
-      bijector: From the base's events to data.
+      bijector: The bijector from the base's events to data.
       **kwargs: The other arguments of `tfd.TransformedDistribution`, such as `name`.
     """
 
@@ -56,7 +56,7 @@ def forward_and_log_det(
       bijector: A bijector of tfglow or TFP, also `tfb.Invert` and `tfb.Chain` of such.
       x: The input.
       event_ndims: Dimensions of an event of `x`.
-      kwargs: What the bijector's maps take besides. Of a chain: by the names of its parts.
+      kwargs: Further arguments of the bijector's maps; for a chain, by the names of its parts.
     """
     kwargs = kwargs or {}
     if isinstance(bijector, _INVERT):

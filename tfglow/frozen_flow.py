@@ -1,4 +1,4 @@
-"""A flow whose constants are worked out once: for whoever computes with weights that stay."""
+"""A flow whose constants are worked out once, for weights that no longer change."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -22,9 +22,9 @@ from tfglow.ops import pixelwise
 class FrozenFlow(tf.Module):
     """A `GlowFlow` with everything folded that depends on its weights alone.
 
-    It takes the same way through the same functions as the flow: the channel maps of a step, the
-    kernels with their scales and what the edge of the image adds are worked out here, in float64,
-    and held as variables that are not trained. What the flow becomes afterwards does not show.
+    It runs the flow's own functions. The channel maps of each step, the scaled kernels and what the
+    image's edge adds are worked out here, in float64, and held as variables that are not trained.
+    Later changes of the flow have no effect on it.
 
     Args:
       flow: The flow.
@@ -78,7 +78,7 @@ class FrozenFlow(tf.Module):
 
 
 class FrozenStep(NamedTuple):
-    """What a flow step computes with in both directions."""
+    """The constants of a flow step: its two channel maps and its network."""
 
     forward: ChannelMap
     inverse: ChannelMap
@@ -86,7 +86,18 @@ class FrozenStep(NamedTuple):
 
 
 class FrozenSteps(tf.Module):
-    """`FlowSteps` for images of one size, whose constants are worked out."""
+    """`FlowSteps` for images of one size, with their constants worked out.
+
+    Args:
+      steps: The flow steps.
+      height: H of the steps' events.
+      width: W of the steps' events.
+      dtype: Dtype of the channel maps and the log-dets.
+      network_dtype: Dtype of the coupling networks' convolutions.
+
+    Raises:
+      ValueError: If a step cannot be inverted, or its network is not finite.
+    """
 
     def __init__(
         self, steps: FlowSteps, height: int, width: int, dtype: tf.DType, network_dtype: tf.DType
@@ -117,7 +128,7 @@ class FrozenSteps(tf.Module):
     def forward_and_log_det(
         self, x: tf.Tensor, network_dtype: None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `FlowSteps` does."""
+        """y and log |det|; the networks' dtype is fixed, and `network_dtype` None."""
         return self._in_turn(
             x, flow_step.forward, [(s.forward, s.network) for s in self.steps], self._log_det, 1.0
         )
@@ -125,7 +136,7 @@ class FrozenSteps(tf.Module):
     def inverse_and_log_det(
         self, y: tf.Tensor, network_dtype: None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `FlowSteps` does."""
+        """x and log |det|; the networks' dtype is fixed, and `network_dtype` None."""
         steps = [(step.inverse, step.network) for step in reversed(self.steps)]
         return self._in_turn(y, flow_step.inverse, steps, -self._log_det, -1.0)
 
@@ -147,18 +158,22 @@ class FrozenSteps(tf.Module):
 
 
 class FrozenSplit(tf.Module):
-    """A `GaussianSplit` whose constants are worked out."""
+    """A `GaussianSplit` with its constants worked out.
+
+    Args:
+      conv: The folded convolution.
+    """
 
     def __init__(self, conv: FoldedConv):
         super().__init__(name="split")
         self.conv = conv
 
     def split(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """As `GaussianSplit.split`."""
+        """The frozen `GaussianSplit.split`."""
         return gaussian_split.split(x, self._run)
 
     def merge(self, z1: tf.Tensor, eps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `GaussianSplit.merge`."""
+        """The frozen `GaussianSplit.merge`."""
         return gaussian_split.merge(z1, eps, self._run)
 
     def _run(self, z1):
@@ -166,7 +181,7 @@ class FrozenSplit(tf.Module):
 
 
 class FrozenTopPrior(tf.Module):
-    """A `TopPrior` whose constants are worked out.
+    """A `TopPrior` with its constants worked out.
 
     Args:
       top: Means, then log-scales, `[1, h, w, 2c]`.
@@ -179,14 +194,14 @@ class FrozenTopPrior(tf.Module):
         self.labels = labels
 
     def whiten(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `TopPrior.whiten`."""
+        """The frozen `TopPrior.whiten`."""
         mean, log_scale = self._moments(labels)
         return whiten(z, mean, log_scale), log_scale
 
     def unwhiten(
         self, eps: tf.Tensor, labels: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `TopPrior.unwhiten`."""
+        """The frozen `TopPrior.unwhiten`."""
         mean, log_scale = self._moments(labels)
         return unwhiten(eps, mean, log_scale), log_scale
 

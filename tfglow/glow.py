@@ -168,8 +168,8 @@ class Glow(keras.Model):
     def decode_continuous(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Continuous images `[B, H, W, C]`, which `decode` quantises, of latents `[B, D]`.
 
-        Those of data lie in [−0.5, 0.5). Far from all data's latents they may be out of it, or
-        not finite.
+        Latents of images give values in [−0.5, 0.5). Latents far from all images' may give values
+        outside it, or values that are not finite.
         """
         latents = check_latents(latents, self.config.num_dims, self.config.dtype)
         labels = check_labels(labels, self.config.num_classes, tf.shape(latents)[0])
@@ -185,8 +185,9 @@ class Glow(keras.Model):
         """Images uint8 `[num, H, W, C]` decoded from temperature · ε, ε ~ N(0, I).
 
         Args:
-          num: How many.
-          temperature: One for all, or one a sample, `[num]` (section 6: lower is smoother).
+          num: Number of samples.
+          temperature: One temperature for all samples, or one for each, `[num]` (section 6: lower
+            is smoother).
           labels: int `[num]`, for a conditional model.
           seed: The same seed gives the same latents; None draws new ones.
 
@@ -204,7 +205,7 @@ class Glow(keras.Model):
     # Keras.
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """As `encode`."""
+        """The latents of `images`; see `encode`."""
         return self.encode(images, labels)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -243,18 +244,26 @@ class Glow(keras.Model):
         }
 
     def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the model from, for Keras's `.keras` files."""
         return {"name": self.name, "config": self.config.to_dict(), "format": FORMAT}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Glow":
+        """The model that `get_config` described, with new weights."""
         check_format(config.get("format"), "The saved Glow")
         return cls(GlowConfig.from_dict(config["config"]), name=config["name"])
 
     def save_own_variables(self, store: Any) -> None:
+        """Writes the weights by name into a `.keras` file."""
         for variable in self._adopted_variables.values():
             store[variable.name] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
+        """Reads what `save_own_variables` wrote.
+
+        Raises:
+          ValueError: If a weight is missing, unknown or of another shape; none is then assigned.
+        """
         expected = {variable.name: variable for variable in self._adopted_variables.values()}
         if set(store.keys()) != set(expected):
             missing = sorted(set(expected) - set(store.keys()))
@@ -298,9 +307,9 @@ class Glow(keras.Model):
 
     @property
     def _exact(self):
-        """The dtype of networks for what must come back to the byte.
+        """The dtype of the networks where images must come back to the byte.
 
-        Rounding to bfloat16 makes a difference of a last bit in a network's input, as there is
-        between the two directions, one of half a percent: images would not come back.
+        The two directions may differ in the last bit of a network's input. bfloat16, which keeps
+        three digits, can make half a percent of that, and the images would not come back.
         """
         return tf.as_dtype(self.config.dtype)

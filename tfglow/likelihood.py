@@ -15,9 +15,10 @@ def dequantize(
 
     Args:
       images: uint8, `[..., H, W, C]`.
-      num_bits: From 1 to 8.
-      noise: In [0, 1), broadcastable to `images`: uniform for a likelihood, 0.5 for bin centres.
-      dtype: Of the result.
+      num_bits: How many bits of each pixel are kept, from 1 to 8.
+      noise: Numbers in [0, 1), broadcastable to `images`: uniform for a likelihood, 0.5 for the
+        centres of the bins.
+      dtype: Dtype of the result.
 
     Returns:
       Values in [−0.5, 0.5), of the shape of `images`.
@@ -86,9 +87,9 @@ def evaluate(
         `Glow.log_prob`.
       batches: Dictionaries with `image` uint8 `[B, H, W, C]` and, for a conditional model,
         `label` `[B]`.
-      num_dims: D.
+      num_dims: D, the number of pixels times channels.
       num_draws: Noise draws an image.
-      seed: Of the noise; the same seed and batches give the same result.
+      seed: Seed of the noise; the same seed and batches give the same result.
 
     Raises:
       ValueError: If `num_draws` is not positive or there is no image.

@@ -46,7 +46,7 @@ def init_batch(config: TrainConfig, data: ImageData) -> dict[str, tf.Tensor]:
     batches = data.batches(
         size, seed=config.model.seed, flip=config.flip, shift=config.shift, drop_remainder=True
     )
-    with reading():
+    with naming_unreadable_images():
         return next(iter(_without_unused_labels(batches, config)))
 
 
@@ -92,7 +92,7 @@ class TrainingBatches:
         first_pass, start = divmod(step, self._steps_per_pass)
         # While one pass is consumed, the next one's pipeline is set up: that takes as long as many
         # steps of a small model.
-        with reading(), ThreadPoolExecutor(1) as pool:
+        with naming_unreadable_images(), ThreadPoolExecutor(1) as pool:
             coming = pool.submit(self._open_pass, first_pass, start)
             for number in itertools.count(first_pass + 1):
                 batches = coming.result()
@@ -120,8 +120,8 @@ class TrainingBatches:
 
 
 @contextlib.contextmanager
-def reading() -> Iterator[None]:
-    """Where images are read: one that cannot be is a ValueError that names its file.
+def naming_unreadable_images() -> Iterator[None]:
+    """Around reading images: one that cannot be read is a ValueError that names its file.
 
     Splits that are not kept in memory are read while they are trained on; the runtime's own error
     for it is a page long.
@@ -129,7 +129,7 @@ def reading() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        sentence = datasets.reading_error(error)
+        sentence = datasets.unreadable_image_message(error)
         if sentence is None:
             raise
         raise ValueError(sentence) from error
@@ -142,7 +142,7 @@ def first_images(
     left = data.num_images if num_images is None else min(num_images, data.num_images)
     names = ["image", "label"] if with_labels else ["image"]
     batches = data.batches(min(batch_size, left), shuffle=False, drop_remainder=False)
-    with reading():
+    with naming_unreadable_images():
         for batch in batches:
             yield {name: batch[name][:left] for name in names}
             left -= batch["image"].shape[0]

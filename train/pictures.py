@@ -39,7 +39,7 @@ def check_folder(path: str | os.PathLike) -> Path:
     return path
 
 
-def visible(images: np.ndarray) -> np.ndarray:
+def grey_or_rgb(images: np.ndarray) -> np.ndarray:
     """Images of any number of channels as grey or RGB ones: the first channel, or three."""
     channels = images.shape[-1]
     return images[..., : 3 if channels >= 3 else 1]

@@ -5,7 +5,7 @@ import numpy as np
 from tfglow import Glow
 from tfglow.pictures.image_grid import image_grid
 from tfglow.runs import RunFolder
-from train.pictures import visible, write_png
+from train.pictures import grey_or_rgb, write_png
 
 
 def sample_grid(
@@ -21,7 +21,7 @@ def sample_grid(
         labels = np.arange(num, dtype=np.int32) % glow.config.num_classes
         columns = columns or min(glow.config.num_classes, 10)
     images = glow.sample(num, temperature, labels=labels, seed=seed).numpy()
-    return image_grid(visible(images), columns)
+    return image_grid(grey_or_rgb(images), columns)
 
 
 def write_samples(run: RunFolder, picture: np.ndarray, epoch: int, temperature: float) -> None:

@@ -25,7 +25,7 @@ from serving.client import (
 )
 from serving.client.answers import read_answer
 from serving.client.connection import ServingError, TlsConfig, explain, open_channel
-from serving.client.pieces import Pieces
+from serving.client.pieces import PiecewiseCall
 from serving.client.signatures import ModelDescription, check_inputs, sampling_inputs
 from serving.tensors import MalformedTensorError, to_proto
 from tfglow.latents.interpolation import interpolate
@@ -116,7 +116,7 @@ class GlowClient:
         self._channel = open_channel(address, tls, retries)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
-        self._pieces = (batch_size, max_request_bytes, window)
+        self._piece_limits = (batch_size, max_request_bytes, window)
         self._description: ModelDescription | None = None
 
     def __enter__(self) -> "GlowClient":
@@ -261,7 +261,7 @@ class GlowClient:
 
         with tqdm(total=rows, desc=signature, unit="row", disable=not self._progress) as bar:
             try:
-                return Pieces(send, read_answer, *self._pieces).run(arrays, bar.update)
+                return PiecewiseCall(send, read_answer, *self._piece_limits).run(arrays, bar.update)
             except grpc.RpcError as error:
                 raise explain(error, self._address, self._retries) from error
             except MalformedTensorError as error:

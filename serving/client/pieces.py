@@ -9,7 +9,7 @@ import numpy as np
 Arrays = Mapping[str, np.ndarray]
 
 
-class Pieces:
+class PiecewiseCall:
     """Sends a request's rows in pieces, and halves a piece that the server finds too large."""
 
     def __init__(

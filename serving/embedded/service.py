@@ -60,7 +60,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         started = time.monotonic()
         left = context.time_remaining()
         deadline = None if left is None else started + left
-        async with _answering(context, self._metrics, started) as call:
+        async with _counted_call(context, self._metrics, started) as call:
             spec = _checked_spec(request)
             with contextlib.ExitStack() as stack:
                 servable = stack.enter_context(self._versions.lease(spec.name, _version(spec)))
@@ -85,7 +85,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         context: grpc.aio.ServicerContext,
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """The signatures of the version that answers."""
-        async with _answering(context, self._metrics, time.monotonic(), "GetModelMetadata"):
+        async with _counted_call(context, self._metrics, time.monotonic(), "GetModelMetadata"):
             spec = _checked_spec(request)
             if not request.metadata_field:
                 raise invalid_argument(
@@ -119,7 +119,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         context: grpc.aio.ServicerContext,
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """The state of one version, or of all, the latest first; a label is ignored."""
-        async with _answering(context, self._metrics, time.monotonic(), "GetModelStatus"):
+        async with _counted_call(context, self._metrics, time.monotonic(), "GetModelStatus"):
             spec = _model_spec(request)
             version = _version(spec)
             statuses = self._versions.statuses() if spec.name == self._model_name else {}
@@ -144,7 +144,7 @@ class _Call:
 
 
 @contextlib.asynccontextmanager
-async def _answering(
+async def _counted_call(
     context: grpc.aio.ServicerContext, metrics: Metrics, started: float, name: str = "unknown"
 ) -> AsyncIterator[_Call]:
     """Turns what happens inside the `with` into a status, and counts it.

@@ -50,4 +50,4 @@ def test_outputs_are_checked_beforehand(tmp_path):
 @pytest.mark.parametrize(("channels", "shown"), [(1, 1), (2, 1), (3, 3), (5, 3)])
 def test_any_number_of_channels_can_be_seen(channels, shown):
     images = np.random.default_rng(0).integers(0, 256, (2, 4, 4, channels), np.uint8)
-    np.testing.assert_array_equal(pictures.visible(images), images[..., :shown])
+    np.testing.assert_array_equal(pictures.grey_or_rgb(images), images[..., :shown])

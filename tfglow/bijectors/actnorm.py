@@ -21,7 +21,7 @@ class ActNorm(OnePassBijector):
       dtype: Dtype of the variables and of the event.
       validate_args: Whether to check at run time that inputs are finite.
       name: Name of the bijector.
-      weights: What to compute with in place of variables of its own.
+      weights: The weights to compute with; None makes variables.
 
     Raises:
       ValueError: If `num_channels` is not positive, or an input has another number of channels.
@@ -55,7 +55,7 @@ class ActNorm(OnePassBijector):
 
     @property
     def weights(self) -> ActNormWeights:
-        """What it learns."""
+        """b and logs."""
         return ActNormWeights(self.b, self.logs)
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:

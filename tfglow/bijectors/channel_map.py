@@ -21,7 +21,7 @@ class ActNormWeights(NamedTuple):
 
 
 class PermutationWeights(Protocol):
-    """What a permutation holds; y = x W at every pixel. Leading dimensions are those of K steps."""
+    """The weights of a map of the channels, y = x W at every pixel, or of K of them, `[K, ...]`."""
 
     def matrix(self, dtype: tf.DType) -> tf.Tensor:
         """W, `[..., C, C]`."""

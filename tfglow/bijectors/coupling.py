@@ -50,23 +50,23 @@ class Coupling(OnePassBijector):
     @staticmethod
     @abc.abstractmethod
     def forward_half(x2: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """y₂ `[B, H, W, C/2]`, and its log-scale at every place; None where that is 0."""
+        """y₂ and its log-scales, `[B, H, W, C/2]` each; None where they are 0."""
 
     @staticmethod
     @abc.abstractmethod
     def inverse_half(y2: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """x₂ `[B, H, W, C/2]`, and the log-scale of `forward_half`; None where that is 0."""
+        """x₂ and the log-scales of `forward_half`, `[B, H, W, C/2]` each; None where they are 0."""
 
     @classmethod
     def forward_map(cls, x: tf.Tensor, network: Network) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """y for any network, and what its log-det is the sum of; see `forward_half`."""
+        """y with any network, and the log-scales whose sum is log |det|; see `forward_half`."""
         x1, x2 = shapes.split_channels(x)
         y2, log_scale = cls.forward_half(x2, tf.cast(network(x1), x.dtype))
         return shapes.join_channels(x1, y2), log_scale
 
     @classmethod
     def inverse_map(cls, y: tf.Tensor, network: Network) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """x for any network, and what minus its log-det is the sum of; see `inverse_half`."""
+        """x with any network, and the log-scales whose sum is −log |det|; see `inverse_half`."""
         y1, y2 = shapes.split_channels(y)
         x2, log_scale = cls.inverse_half(y2, tf.cast(network(y1), y.dtype))
         return shapes.join_channels(y1, x2), log_scale
@@ -97,7 +97,11 @@ class Coupling(OnePassBijector):
         return x, -sum_over_event(log_scale, y)
 
     def run_network(self, x1: tf.Tensor) -> tf.Tensor:
-        """The network's output, `[B, H, W, outputs·C/2]`, checked."""
+        """The network's output, `[B, H, W, outputs_per_channel·C/2]`.
+
+        Raises:
+          ValueError: If it has another number of channels.
+        """
         h = self.network(x1)
         expected = None if x1.shape[-1] is None else self.outputs_per_channel * x1.shape[-1]
         if expected is not None and h.shape[-1] not in (None, expected):
@@ -118,7 +122,7 @@ class Coupling(OnePassBijector):
 
 
 def sum_over_event(log_scale: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor:
-    """Σ over H, W and C of a log-scale at every place, `[B]`; 0, `[]`, where there is none."""
+    """Σ over H, W and C of log-scales, `[B]`; 0, `[]`, where there are none."""
     return tf.zeros([], x.dtype) if log_scale is None else tf.reduce_sum(log_scale, axis=[1, 2, 3])
 
 

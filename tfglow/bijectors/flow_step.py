@@ -22,12 +22,13 @@ def forward(
 
     Args:
       x: `[B, H, W, C]`.
-      channels: ActNorm and permutation, such as `ChannelMap.forward`.
+      channels: ActNorm and permutation as one map of the channels, such as a `ChannelMap`.
       coupling: The coupling's class.
       network: The coupling's network.
 
     Returns:
-      y, and what the coupling's log-det is the sum of, `[B, H, W, C/2]`; None where that is 0.
+      y, and the log-scales whose sum is the coupling's log |det|, `[B, H, W, C/2]`; None where
+      they are 0.
     """
     return coupling.forward_map(channels(x), network)
 
@@ -35,10 +36,10 @@ def forward(
 def inverse(
     y: tf.Tensor, channels: ChannelMap | Network, coupling: type[Coupling], network: Network
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """As `forward`, from y to x; `channels` is as `ChannelMap.inverse`.
+    """The inverse of `forward`; `channels` is the inverse map, such as `ChannelMap.inverse` gives.
 
     Returns:
-      x, and what the log-det of the coupling's forward map is the sum of.
+      x, and the log-scales of `forward`, whose sum is minus the inverse coupling's log |det|.
     """
     x, log_scale = coupling.inverse_map(y, network)
     return channels(x), log_scale

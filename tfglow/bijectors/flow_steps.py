@@ -43,11 +43,11 @@ class StepWeights(NamedTuple):
 class FlowSteps(OnePassBijector):
     """K flow steps in a row, on `[H, W, C]`; log |det| is the sum of theirs.
 
-    The weights of the steps are stacked, one variable a kind, `[K, ...]`. A step is one traced
-    function of its weights that is called K times, eagerly and in a graph: tracing takes a K-th of
-    the time. The channel maps of all steps are worked out together, the rest of a step's constants
-    inside it, where they still are in the cache. `steps[k]` is a view of one step, a `FlowStep`
-    that computes with the values that its weights have then.
+    The weights of the steps are stacked: one variable of each kind, `[K, ...]`. A step is one
+    function of its weights that is traced once and called K times, eagerly and in a graph. The
+    channel maps of all steps are worked out together; the scaled kernels of a step are worked out
+    inside it, where they are still in the processor's cache. `steps[k]` is a view of one step: a
+    `FlowStep` with the values that its weights have at that moment.
 
     Args:
       num_steps: K.
@@ -57,8 +57,8 @@ class FlowSteps(OnePassBijector):
       parameterization: "lu" or "full": how a 1×1 convolution holds its matrix.
       width: Channels of the coupling networks' hidden layers.
       seed: Seed of the first step's initial weights; step k takes `seed` + k.
-      recompute: Whether the backward pass computes the inside of a step again, instead of the
-        forward pass keeping it: what is kept grows with K by a step's input alone.
+      recompute: Whether the backward pass computes the inside of a step again. The forward pass
+        then keeps only the steps' inputs.
       network_dtype: Dtype of the coupling networks' arithmetic, where a call gives none.
       dtype: Dtype of the weights and of the event.
       validate_args: Whether to check at run time that the input of every step is finite.
@@ -284,7 +284,7 @@ class FlowSteps(OnePassBijector):
 
 
 def sum_of_steps(log_scales: Sequence[tf.Tensor | None], x: tf.Tensor) -> tf.Tensor:
-    """Σ over steps, H, W and C of log-scales, `[B]`; 0, `[]`, where there are none."""
+    """Σ over steps, H, W and C of each step's log-scales, `[B]`; 0, `[]`, where there are none."""
     if log_scales[0] is None:
         return tf.zeros([], x.dtype)
     # Steps first, then pixels: sums of whole tensors are cheaper than reductions.

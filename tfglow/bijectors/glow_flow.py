@@ -46,7 +46,7 @@ class GlowFlow(OnePassBijector):
             name=name,
         )
         self.config = config
-        # Of the coupling networks' arithmetic, where a call says no other.
+        # The dtype of the coupling networks' arithmetic, where a call names no other.
         self.network_dtype = tf.bfloat16 if config.precision == "mixed_bfloat16" else self.dtype
         self.levels = [self._make_level(level) for level in range(config.levels)]
         trace = functools.partial(tf.function, autograph=False, reduce_retracing=True)
@@ -118,7 +118,7 @@ class GlowFlow(OnePassBijector):
         labels: tf.Tensor | None = None,
         network_dtype: tf.DType | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """As `forward_and_log_det`, and the top latent before its prior whitens it.
+        """`forward_and_log_det`, and the top latent before its prior whitens it.
 
         Args:
           x: Continuous images, `[B, H, W, C]`.
@@ -161,7 +161,7 @@ class GlowFlow(OnePassBijector):
         )
 
     def _runs_eagerly(self):
-        """Whether somebody calls the flow eagerly, who gets it as one graph, four times as fast.
+        """Whether the flow is called eagerly, and then runs as one graph, four times as fast.
 
         (`tf.config.run_functions_eagerly(True)` runs it operation by operation, to be debugged.)
         Eagerly in a replica it is not traced: the graph would read another replica's variables.

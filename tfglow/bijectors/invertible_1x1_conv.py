@@ -24,7 +24,7 @@ class LUWeights(NamedTuple):
 
     @classmethod
     def initial(cls, num_channels: int, seed: int | None) -> "LUWeights":
-        """Those of a random rotation, float64 arrays."""
+        """The factors of a random rotation, as float64 arrays."""
         permutation, lower, upper = _plu(_random_rotation(num_channels, seed))
         diagonal = np.diag(upper)
         return cls(
@@ -67,7 +67,7 @@ class FullWeights(NamedTuple):
 
     @classmethod
     def initial(cls, num_channels: int, seed: int | None) -> "FullWeights":
-        """A random rotation, a float64 array."""
+        """A random rotation, as a float64 array."""
         return cls(_random_rotation(num_channels, seed))
 
     def matrix(self, dtype: tf.DType) -> tf.Tensor:
@@ -84,7 +84,7 @@ class FullWeights(NamedTuple):
 
 
 WEIGHTS: dict[str, type[LUWeights] | type[FullWeights]] = {"lu": LUWeights, "full": FullWeights}
-# Of these, what is not trained.
+# The weights that are not trained.
 FIXED = ("permutation", "sign")
 
 
@@ -103,8 +103,7 @@ class Invertible1x1Conv(OnePassBijector):
       dtype: Dtype of the variables and of the event.
       validate_args: Whether to check at run time that inputs are finite.
       name: Name of the bijector.
-      weights: What to compute with in place of variables of its own, as its parameterization
-        holds it.
+      weights: The weights to compute with, of the parameterization's type; None makes variables.
 
     Raises:
       ValueError: If an argument is not one of these, or an input has another number of channels.
@@ -155,7 +154,7 @@ class Invertible1x1Conv(OnePassBijector):
 
     @property
     def weights(self) -> LUWeights | FullWeights:
-        """What W is a function of."""
+        """The weights that W is computed from."""
         kind = WEIGHTS[self._parameterization]
         return kind(*(getattr(self, field) for field in kind._fields))
 

@@ -51,7 +51,7 @@ class Level(tf.Module):
         }
 
     def initialize(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Initialises the steps on one batch; returns what `forward` does, but the log-det."""
+        """Initialises the steps on one batch; returns what `forward` does, without log |det|."""
         x, _ = self.squeeze.forward_and_log_det(x)
         x = self.steps.initialize(x)
         return (x, None) if self.split is None else self.split.split(x)[:2]
@@ -67,7 +67,7 @@ class Level(tf.Module):
 
         Returns:
           What stays, `[B, H/2, W/2, 2C]`, the ε that leaves, of the same shape, and log |det|
-          `[B]` or `[]`; of the last level what stays is `[B, H/2, W/2, 4C]`, and ε None.
+          `[B]` or `[]`. In the last level all channels stay, `[B, H/2, W/2, 4C]`, and ε is None.
         """
         x, _ = self.squeeze.forward_and_log_det(x)  # [B, H/2, W/2, 4C]
         x, log_det = self.steps.forward_and_log_det(x, network_dtype=network_dtype)

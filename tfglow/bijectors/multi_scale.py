@@ -1,4 +1,4 @@
-"""The walk over the levels, which every flow takes: one that learns and one that is frozen."""
+"""The walk over the levels, which a flow that learns and a frozen one share."""
 
 import math
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def forward(
       The latent `[B, D]`, log |det| `[B]`, and the top latent before its prior whitens it,
       `[B, h, w, c]`.
     """
-    # A log-det that no layer makes depend on the image is [] until here.
+    # `[B]` from here on: a level's is `[]` where it does not depend on the image.
     log_det = tf.zeros(tf.shape(x)[:1], x.dtype)
     latents = []
     for level in levels:

@@ -48,7 +48,7 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     as `tf.Variable`, and implement `_forward_and_log_det` and `_inverse_and_log_det` for one
     batch dimension of at least one row. `forward`, `inverse` and both log-dets of TFP's interface
     derive from them here, for any batch shape. Whoever needs both value and log-det calls
-    `forward_and_log_det` or `inverse_and_log_det`, as `tfglow.FlowDistribution` does.
+    `forward_and_log_det` or `inverse_and_log_det`, as `FlowDistribution` does.
 
     Bijectors are equal only to themselves. (TFP compares constructor parameters, and would take
     two layers of the same size, with different variables, for each other.)
@@ -174,7 +174,7 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
             )
 
     def _checked_at_run_time(self, x: tf.Tensor) -> tf.Tensor:
-        """`x`, with what `validate_args` adds."""
+        """`x`, checked as `validate_args` asks."""
         return tf.debugging.check_numerics(x, f"The input of {self.name} is not finite.")
 
     # TFP's interface. Values and log-dets that TFP asks for apart are computed apart.

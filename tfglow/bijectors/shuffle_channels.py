@@ -22,7 +22,7 @@ class ChannelOrder(NamedTuple):
         return tf.one_hot(self.indices, self.indices.shape[-1], dtype=dtype)
 
     def log_abs_det(self, dtype: tf.DType) -> tf.Tensor:
-        """0."""
+        """0, `[]`: W is a permutation."""
         return tf.zeros([], dtype)
 
     @classmethod
@@ -49,7 +49,7 @@ class ShuffleChannels(OnePassBijector):
       dtype: Dtype of the event.
       validate_args: Whether to check at run time that inputs are finite.
       name: Name of the bijector.
-      weights: What to compute with in place of a variable of its own.
+      weights: The order to take; None makes a variable of a random one.
 
     Raises:
       ValueError: If `num_channels` is not positive, or an input has another number of channels.
@@ -82,7 +82,7 @@ class ShuffleChannels(OnePassBijector):
 
     @property
     def weights(self) -> ChannelOrder:
-        """What it permutes by."""
+        """The order of the channels."""
         return ChannelOrder(self.indices)
 
     def _forward_and_log_det(self, x):

@@ -14,15 +14,15 @@ class TopPrior(OnePassBijector):
     """Whitens the last level's output: ε = (z − μ)/σ on `[H, W, C]`, log |det| = −Σ log σ (nats).
 
     [μ, log σ], the two halves of 2C channels, are the sum of
-    - with `learn_top`: a 3×3 convolution over zeros, (edge + b)·exp(3·logs), of which only what
-      the image's edge adds is left: the official code trains the same function with a kernel
-      whose other weights never get a gradient;
+    - with `learn_top`: a 3×3 convolution of an image of zeros, (edge + b)·exp(3·logs). Only the
+      part of its kernel that sees the image's edge is held: in the official code the other
+      weights are multiplied by zeros and never get a gradient;
     - with `num_classes`: a linear map of the one-hot label.
     All start at zero, so the prior starts as N(0, I). Without either it stays there.
 
     Args:
       num_channels: C, the channels of an event.
-      learn_top: Whether μ and σ are learned apart from the label.
+      learn_top: Whether the part that does not depend on the label is learned.
       num_classes: Number of classes; 0 for a prior without labels.
       dtype: Dtype of the variables and of the event.
       validate_args: Whether to check at run time that inputs are finite and labels in range.
@@ -92,14 +92,14 @@ class TopPrior(OnePassBijector):
         return mean, log_scale
 
     def whiten(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """ε, and log σ at every place, both `[B, H, W, C]` or what broadcasts to it."""
+        """ε `[B, H, W, C]` and log σ, which broadcasts to it; see `mean_and_log_scale`."""
         mean, log_scale = self._moments(z, labels)
         return whiten(z, mean, log_scale), log_scale
 
     def unwhiten(
         self, eps: tf.Tensor, labels: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """z, and log σ at every place, both `[B, H, W, C]` or what broadcasts to it."""
+        """z `[B, H, W, C]` and log σ, which broadcasts to it; see `mean_and_log_scale`."""
         mean, log_scale = self._moments(eps, labels)
         return unwhiten(eps, mean, log_scale), log_scale
 

@@ -12,7 +12,7 @@ def unreadable_file(path: str, reason: str) -> ValueError:
     return ValueError(f"{_MARK} {path!r}: {reason}")
 
 
-def reading_error(error: Exception) -> str | None:
+def unreadable_image_message(error: Exception) -> str | None:
     """The sentence about an image file inside an error that `tf.data` raised, if there is one.
 
     A split that is too large for memory is read while the batches are consumed. An image file that
@@ -32,6 +32,6 @@ def runtime_message(error: tf.errors.OpError) -> str:
 def one_sentence(error: tf.errors.OpError, name: str, split: str) -> str:
     """A sentence for an error of the runtime while a split was read."""
     return (
-        reading_error(error)
+        unreadable_image_message(error)
         or f"Cannot read the split {split!r} of {name!r}: {runtime_message(error)}"
     )

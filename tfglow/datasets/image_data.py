@@ -84,8 +84,8 @@ class ImageData:
         epoch that is not sharded.
 
         Args:
-          batch_size: B, of this shard.
-          seed: Of all that is random here; not negative.
+          batch_size: B, the images of this shard in a batch.
+          seed: Seed of the order, the augmentation and the noise; not negative.
           epoch: Which epoch; not negative. Every epoch has another order and other noise.
           shuffle: Whether the order is random, rather than the one that the data are stored in.
           start_batch: How many batches of this shard to leave out at the start, to go on in the

@@ -50,8 +50,8 @@ def load(
     Raises:
       ValueError: If the data set, the split, the shape or an image file is not as described. With
         a split that is not kept in memory, image files after the first are only read by the
-        batches, which then raise `tf.errors.InvalidArgumentError`; `reading_error` gets the
-        sentence out of it.
+        batches, which then raise `tf.errors.InvalidArgumentError`; `unreadable_image_message`
+        finds the sentence in it.
     """
     data_dir = os.path.expanduser(data_dir) if data_dir else None
     # `ImageFit` refuses a shape that has not three numbers.

@@ -15,7 +15,7 @@ class MemorySource(Source):
     While it is read the images are in memory twice.
 
     Args:
-      source: Where the images come from.
+      source: The source that the images are read from.
       fit: How they become [H, W, C]; it must be deterministic.
 
     Raises:

@@ -50,9 +50,9 @@ def uniform_noise(key: int, positions: tf.Tensor, shape: tuple[int, ...]) -> tf.
     """For each element its own noise, U[0, 1).
 
     Args:
-      key: From `stream_key`.
+      key: The stream's key, from `stream_key`.
       positions: Places in the epoch's order, int64 [B].
-      shape: Of one element's noise.
+      shape: Shape of one element's noise.
 
     Returns:
       float32 [B, *shape].

@@ -39,7 +39,7 @@ class Source(abc.ABC):
         """Makes `(position, (payload, label))` into `(positions, images, labels)`, batched.
 
         Args:
-          elements: Of (position, (payload, label)).
+          elements: A dataset of `(position, (payload, label))`.
           fit: What each image goes through before it can be in a batch.
           batch_size: B.
           drop_remainder: Whether an incomplete last batch is dropped.

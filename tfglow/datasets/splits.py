@@ -29,7 +29,7 @@ def select(splits: Mapping[str, Sequence[str]], split: str, name: str) -> tuple[
     Args:
       splits: The members of each split.
       split: The specification.
-      name: Of the data set, for messages.
+      name: Name of the data set, for messages.
 
     Raises:
       ValueError: If there is no such split.

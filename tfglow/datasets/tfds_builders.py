@@ -25,7 +25,7 @@ def find_builder(
     else the newest that is. "digits" is prepared on the spot, see `tfglow.datasets.digits`.
 
     Args:
-      name: As TFDS writes it: "cifar10", "lsun/church_outdoor", "cifar10:3.0.2".
+      name: The data set's name for TFDS: "cifar10", "lsun/church_outdoor", "cifar10:3.0.2".
       data_dir: TFDS's folder of data sets; by default `$TFDS_DATA_DIR` or
         `~/tensorflow_datasets`.
 

@@ -27,7 +27,7 @@ class TfdsSource(Source):
     than a window is shuffled fully.
 
     Args:
-      builder: Of the data set; prepared.
+      builder: The data set's builder, prepared.
       split: "train", "test" or a TFDS split specification, see `resolve_split`.
 
     Raises:

@@ -14,20 +14,20 @@ from tfglow.runs.files import replace_file
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AttributeDirections:
-    """One direction an attribute (section 6).
+    """A direction for each attribute (section 6).
 
         v = mean of z with the attribute − mean of z without it
         z(α) = z + α·v
 
-    Both halves of the order are that of the official demo's vectors (openai/glow,
-    demo/get_manipulators.py): a row an attribute, in the order of the attributes' table, and a
-    latent flat, first level's ε first. That demo's vectors are these times 1.6.
+    Rows and columns are in the order of the official demo's vectors (openai/glow,
+    demo/get_manipulators.py): a row for each attribute, in the order of the attributes' table, and
+    in a row the first level's ε first. The demo's vectors are these times 1.6.
 
     Raises:
-      ValueError: If there are not as many names as vectors, or a name is there twice.
+      ValueError: If there are not as many names as vectors, or two names are the same.
     """
 
-    # A name a row.
+    # The name of each row.
     names: tuple[str, ...]
     # float32 [A, D].
     vectors: np.ndarray
@@ -50,12 +50,12 @@ class AttributeDirections:
     def from_latents(
         cls, batches: Iterable[tuple[np.ndarray, np.ndarray]], names: Sequence[str]
     ) -> "AttributeDirections":
-        """Mean differences, in one pass: no more than a batch is held at a time.
+        """The directions from latents with known attributes, in one pass, a batch at a time.
 
         Args:
           batches: Pairs of latents `[B, D]` and signs `[B, A]`: positive where an image has the
             attribute, negative where it has not, 0 where it is to be left out.
-          names: Of the A attributes.
+          names: Names of the A attributes.
 
         Raises:
           ValueError: If an attribute has no image with it, or none without it.
@@ -94,7 +94,7 @@ class AttributeDirections:
 
         Args:
           latents: `[N, D]`.
-          name: Of the attribute.
+          name: Name of the attribute.
           strengths: The α, `[S]`; 0 leaves an image as it is, 1 goes as far as from the mean
             without to the mean with the attribute.
 

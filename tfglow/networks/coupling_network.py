@@ -14,7 +14,7 @@ _STDDEV = 0.05
 
 
 class NetworkWeights(NamedTuple):
-    """What a `CouplingNetwork` learns."""
+    """The weights of a `CouplingNetwork`."""
 
     conv_1: ConvWeights
     conv_2: ConvWeights
@@ -22,7 +22,7 @@ class NetworkWeights(NamedTuple):
 
 
 class FoldedNetwork(NamedTuple):
-    """What a `CouplingNetwork` computes with."""
+    """The weights of a `CouplingNetwork`, folded for images of one size; see `fold`."""
 
     conv_1: FoldedConv
     conv_2: FoldedConv
@@ -42,7 +42,7 @@ class CouplingNetwork(tf.Module):
       seed: Seed of the initial kernels; None draws one.
       dtype: Dtype of the weights.
       compute_dtype: Dtype of the convolutions and of the output; None for `dtype`.
-      weights: What to compute with in place of variables of its own.
+      weights: The weights to compute with; None makes variables.
       name: Name of the module.
 
     Raises:
@@ -81,7 +81,7 @@ class CouplingNetwork(tf.Module):
 
     @property
     def weights(self) -> NetworkWeights:
-        """What it learns."""
+        """The weights of the three convolutions."""
         return NetworkWeights(self.conv_1.weights, self.conv_2.weights, self.conv_last.weights)
 
     @property
@@ -139,7 +139,7 @@ def fold(
     dtype: tf.DType,
     with_gradients: bool = True,
 ) -> FoldedNetwork:
-    """The constants that a network computes with; see `scaled_conv2d.fold`."""
+    """The folded weights of all three convolutions; see `scaled_conv2d.fold`."""
     return FoldedNetwork(
         *(scaled_conv2d.fold(conv, height, width, dtype, with_gradients) for conv in weights)
     )

@@ -23,7 +23,7 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 
 
 class ConvWeights(NamedTuple):
-    """What a `ScaledConv2D` learns: variables, tensors or arrays."""
+    """The weights of a `ScaledConv2D`: variables, tensors or arrays."""
 
     kernel: Any  # [k, k, in_channels (+ 1 for the edge where k > 1), filters]
     b: Any  # [filters]
@@ -31,7 +31,7 @@ class ConvWeights(NamedTuple):
 
 
 class FoldedConv(NamedTuple):
-    """What a `ScaledConv2D` computes with: the scale, and what the image's edge adds, folded in.
+    """The weights of a `ScaledConv2D`, with the scale and the image's edge folded in.
 
     The kernel's shape says in which of three ways it is applied; see `fold`.
     """
@@ -60,7 +60,7 @@ class ScaledConv2D(tf.Module):
       seed: Seed of the initial kernel; None draws one.
       dtype: Dtype of the weights.
       compute_dtype: Dtype of the convolution and its output; None for `dtype`.
-      weights: What to compute with in place of variables of its own.
+      weights: The weights to compute with; None makes variables.
       name: Name of the module.
 
     Raises:
@@ -95,7 +95,7 @@ class ScaledConv2D(tf.Module):
 
     @property
     def weights(self) -> ConvWeights:
-        """What it learns."""
+        """kernel, b and logs."""
         return ConvWeights(self.kernel, self.b, self.logs)
 
     @property
@@ -108,7 +108,7 @@ class ScaledConv2D(tf.Module):
         return self._apply(x, self.activation)
 
     def pre_activation(self, x: tf.Tensor) -> tf.Tensor:
-        """What the activation gets, `[B, H, W, filters]`."""
+        """The input of the activation, `[B, H, W, filters]`."""
         return self._apply(x, None)
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
@@ -129,7 +129,11 @@ class ScaledConv2D(tf.Module):
 
 
 def checked_input(module: Any, x: tf.Tensor) -> tf.Tensor:
-    """`x` in the dtype that `module` computes in, of the channels that it was built for."""
+    """`x` in the module's compute dtype.
+
+    Raises:
+      ValueError: If it has another number of channels than the module was built for.
+    """
     x = tf.cast(x, module.compute_dtype)
     if x.shape[-1] not in (None, module.in_channels):
         # TensorFlow would take twice the channels for a convolution in two groups.
@@ -176,23 +180,24 @@ def fold(
     dtype: tf.DType,
     with_gradients: bool = True,
 ) -> FoldedConv:
-    """The constants that a convolution of images of `[height, width]` computes with.
+    """Folds the scale, and what the edge of images of `[height, width]` adds, into the weights.
 
-    Scaling the kernel instead of the activations does the same to a far smaller tensor. The
-    edge of the image is seen in one of three ways, told apart by the kernel's shape:
+    Scaling the kernel gives the same as scaling the activations, which are far larger. The edge of
+    the image is seen in one of three ways, told apart by the folded kernel's shape:
 
-    - `[k·k·(C + 1), filters]`: the input's windows are laid out, with the edge, for one product;
-    - `[k, k, C + 1, filters]`: the input has another channel, 1 inside the image, which SAME
-      padding makes 0 outside: e · edge = Σ e − e · (1 − edge), the constant being in the bias;
-    - `[k, k, C, filters]`: the bias is a map, `[1, H, W, filters]`. Where the input is large, the
-      output is cheaper to add to.
+    - `[k·k·(C + 1), filters]`: the input's windows, with the edge channel, are laid out, and the
+      convolution is one matrix product;
+    - `[k, k, C + 1, filters]`: the input gets another channel, 1 inside the image, which SAME
+      padding makes 0 outside: e · edge = Σ e − e · (1 − edge), and the bias takes Σ e;
+    - `[k, k, C, filters]`: the bias is a map, `[1, H, W, filters]`, which is cheaper where the
+      input has many channels.
 
     Args:
-      weights: What the module learns.
+      weights: The module's weights.
       height: H of the images.
       width: W of the images.
       dtype: Dtype of the convolution.
-      with_gradients: Whether gradients will be taken, which decides what is faster.
+      with_gradients: Whether gradients will be taken: other ways are then the fastest.
     """
     scale = tf.exp(LOG_SCALE_FACTOR * weights.logs)
     kernel, bias = weights.kernel * scale, weights.b * scale
@@ -225,7 +230,7 @@ def apply(
       folded: What `fold` returned.
       x: The input, in the dtype of `folded`.
       activation: What follows; None for nothing.
-      trainable: Whether the faster gradients come with it, of which an export has no use.
+      trainable: Whether to use the operations whose gradients are fast; an export needs none.
     """
     kernel, bias = folded
     channels = x.shape[-1]

@@ -31,12 +31,16 @@ def convert(
     """Makes `run_dir` of an official checkpoint: complete, or not at all.
 
     Args:
-      checkpoint: As for `official.load`.
-      run_dir: Must not exist, or be an empty folder.
-      image_size: As for `official.infer_config`, as are the others.
+      checkpoint: Prefix of the checkpoint's files, or their folder.
+      run_dir: The folder to make; it may exist if it is empty.
+      image_size: Height and width of an image. It, `num_bits` and `weight_y` are in no checkpoint:
+        where one is needed, None is refused.
+      num_bits: How many bits of a pixel were modelled.
+      weight_y: The classifier's weight, where the checkpoint has a classifier.
 
     Raises:
-      ValueError: As `official.load` and `official.infer_config` do, or if `run_dir` is taken.
+      ValueError: If the checkpoint cannot be converted (see `official.load` and
+        `official.infer_config`), or `run_dir` is taken.
     """
     target = Path(run_dir)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -65,7 +69,7 @@ def convert(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command; what is wrong is one sentence and a non-zero exit."""
+    """Runs the command; an error is one sentence on standard error and a non-zero exit."""
     parser = argparse.ArgumentParser(
         prog="python -m tfglow.official",
         description=_DESCRIPTION,

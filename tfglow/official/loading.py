@@ -12,7 +12,7 @@ from tfglow.config import GlowConfig
 from tfglow.glow import Glow
 from tfglow.official.variables import entries
 
-# Of a step: its level and its number.
+# A step's first kernel, with the step's level and number.
 _FIRST_CONVOLUTION = re.compile(r"model/(\d+)/(\d+)/f1/l_1/W")
 _AVERAGE = "/ExponentialMovingAverage"
 # What TensorFlow's and the official optimizers append to a variable's name.
@@ -35,7 +35,7 @@ def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
     shapes = _model_shapes(reader)
     glow = Glow(config)
     table = list(entries(glow))
-    _check_fit(shapes, table, checkpoint)
+    _check_variables(shapes, table, checkpoint)
     values = {}
     for entry in table:
         # Everything is read before anything is assigned: a damaged file leaves no half model.
@@ -59,12 +59,11 @@ def infer_config(
 ) -> GlowConfig:
     """The configuration of an official checkpoint.
 
-    Names and shapes of its variables give levels, steps, width, permutation and how it is
-    parameterized, coupling, learn_top, num_classes and the image's channels. They do not give the
-    rest.
+    Names and shapes of its variables give levels, steps, width, permutation, parameterization,
+    coupling, learn_top, num_classes and the image's channels. The rest must be given.
 
     Args:
-      checkpoint: As for `load`.
+      checkpoint: Prefix of the checkpoint's files, or the folder that holds it.
       image_size: Height and width of an image, or one number for both.
       num_bits: How many bits of a pixel were modelled (`n_bits_x`).
       weight_y: The classifier's weight, where the checkpoint has a classifier.
@@ -156,7 +155,7 @@ def _model_shapes(reader):
     }
 
 
-def _check_fit(shapes, table, checkpoint):
+def _check_variables(shapes, table, checkpoint):
     expected = {entry.name: entry.shape for entry in table}
     problems = [f"missing {name} {expected[name]}" for name in sorted(set(expected) - set(shapes))]
     problems += [f"left over {name} {shapes[name]}" for name in sorted(set(shapes) - set(expected))]

@@ -1,4 +1,4 @@
-"""The channel that shows a convolution the image's edge.
+"""The channel by which a convolution sees the image's edge.
 
 It is 1 in the padding of a SAME convolution and 0 inside the image. The official code appends it,
 last, to the input of every convolution larger than 1×1.
@@ -27,12 +27,12 @@ def edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def plain_edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
-    """As `edge_patches`, without its gradient, of which an export has no use."""
+    """`edge_patches` without a gradient of its own, which an export does not need."""
     return patches(append_edge_channel(x, size), size)
 
 
 def append_edge_channel(x: tf.Tensor, size: int) -> tf.Tensor:
-    """`x`, padded for a SAME convolution, and the edge channel.
+    """`x`, padded for a SAME convolution, with the edge channel appended.
 
     `[B, H, W, C] → [B, H + k - 1, W + k - 1, C + 1]`.
     """
@@ -73,7 +73,7 @@ def join_edge_kernel(kernel: tf.Tensor, edge: tf.Tensor) -> tf.Tensor:
 
 
 def append_inside_channel(x: tf.Tensor) -> tf.Tensor:
-    """`x` and a channel, last, that is 1, and which SAME padding makes 0 outside of the image.
+    """`x` with one more channel, last, of ones, which SAME padding makes 0 outside the image.
 
     `[B, H, W, C] → [B, H, W, C + 1]`.
     """
@@ -81,7 +81,7 @@ def append_inside_channel(x: tf.Tensor) -> tf.Tensor:
 
 
 def plain_inside_channel(x: tf.Tensor) -> tf.Tensor:
-    """As `append_inside_channel`, without its gradient, of which an export has no use."""
+    """`append_inside_channel` without a gradient of its own, which an export does not need."""
     return tf.pad(x, [[0, 0], [0, 0], [0, 0], [0, 1]], constant_values=1)
 
 

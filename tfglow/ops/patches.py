@@ -21,7 +21,7 @@ def patches(x: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def sum_patches(windows: tf.Tensor, size: int) -> tf.Tensor:
-    """The gradient of `patches`, of the part that lies `(k - 1) // 2` pixels inside.
+    """The gradient of `patches` for the image inside the padding, `(k - 1) // 2` pixels before it.
 
     `[B, H, W, k·k·C] → [B, H, W, C]`.
     """

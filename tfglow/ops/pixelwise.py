@@ -33,9 +33,9 @@ def trainable_linear(
     bias: tf.Tensor,
     activation: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.Tensor:
-    """`linear`, with a gradient that is of matrix products alone, in bfloat16 in half the time.
+    """`linear` with a gradient of matrix products alone, which takes half the time in bfloat16.
 
-    An exported model would hold that gradient, and has no use for it: it takes `linear`.
+    Exported models take `linear`: they need no gradient, and would store this one.
     """
 
     @tf.custom_gradient

@@ -28,7 +28,7 @@ def unflatten_batch(x: tf.Tensor, batch_shape: list[int | tf.Tensor]) -> tf.Tens
 
 
 def at_least_one_row(*tensors: tf.Tensor) -> list[tf.Tensor]:
-    """The tensors `[B, ...]` with a row of zeros added where B is 0, which costs nothing elsewhere.
+    """The tensors `[B, ...]`, with a row of zeros added if B is 0; a known B costs nothing.
 
     oneDNN's float32 convolution answers 0 rows with as many channels as its input has.
     """

@@ -20,7 +20,7 @@ class FusedAdam(FusedOptimizer):
         w ← w − learning_rate · sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (sqrt(v) + ε)
 
     Args:
-      learning_rate: As for `FusedOptimizer`.
+      learning_rate: A float, schedule or callable; see `FusedOptimizer`.
       beta_1: β₁, in [0, 1).
       beta_2: β₂, in [0, 1).
       epsilon: ε.

@@ -116,6 +116,7 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
             self.iterations.assign_add(tf.cast(condition, self.iterations.dtype))
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, for Keras's `.keras` files."""
         return {
             **super().get_config(),
             "learning_rate": self._step_size.get_config()["learning_rate"],

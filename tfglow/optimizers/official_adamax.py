@@ -22,7 +22,7 @@ class OfficialAdamax(FusedOptimizer):
     is a warm-up of its own: it takes about 1 / (1 − β₂) steps, an epoch in the official code.
 
     Args:
-      learning_rate: As for `FusedOptimizer`.
+      learning_rate: A float, schedule or callable; see `FusedOptimizer`.
       beta_1: β₁, in [0, 1).
       beta_2: β₂, in [0, 1); the official code takes 1 − 1/(steps an epoch of 50,000 images).
       epsilon: ε.

@@ -44,7 +44,7 @@ def has_average(prefix: str) -> bool:
     Raises:
       CheckpointError: If it cannot be read.
     """
-    with _naming(prefix):
+    with _errors_naming(prefix):
         names = [name for name, _ in tf.train.list_variables(prefix)]
     return any(name.startswith(f"{AVERAGE}/") for name in names)
 
@@ -57,7 +57,7 @@ def restore_checkpoint(checkpoint: tf.train.Checkpoint, prefix: str) -> None:
     Raises:
       CheckpointError: If a file is missing or damaged, or does not hold what is to be restored.
     """
-    with _naming(prefix):
+    with _errors_naming(prefix):
         reader = tf.train.load_checkpoint(prefix)
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
@@ -66,7 +66,7 @@ def restore_checkpoint(checkpoint: tf.train.Checkpoint, prefix: str) -> None:
 
 
 @contextlib.contextmanager
-def _naming(prefix: str) -> Iterator[None]:
+def _errors_naming(prefix: str) -> Iterator[None]:
     """Turns TensorFlow's errors, of many types, into one sentence that names the checkpoint."""
     try:
         yield

@@ -75,30 +75,37 @@ class RunFolder:
 
     @property
     def config_path(self) -> Path:
+        """The run's configuration, JSON."""
         return self.path / "config.json"
 
     @property
     def checkpoint_dir(self) -> Path:
+        """The folder of the last checkpoints."""
         return self.path / "checkpoints"
 
     @property
     def best_checkpoint_dir(self) -> Path:
+        """The folder of the best checkpoint by evaluation."""
         return self.checkpoint_dir / "best"
 
     @property
     def metrics_path(self) -> Path:
+        """The numbers of every epoch, a line of JSON each."""
         return self.path / "metrics.jsonl"
 
     @property
     def tensorboard_dir(self) -> Path:
+        """The folder of TensorBoard's event files."""
         return self.path / "tensorboard"
 
     @property
     def samples_dir(self) -> Path:
+        """The folder of pictures of samples."""
         return self.path / "samples"
 
     @property
     def curves_path(self) -> Path:
+        """The picture of the training curves."""
         return self.path / "curves.png"
 
     def write_config(self, config: dict[str, Any]) -> None:

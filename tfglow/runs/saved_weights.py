@@ -16,9 +16,9 @@ class SavedWeights:
     Made by `RunFolder.saved_weights` and `RunFolder.find_weights`.
     """
 
-    # The model's.
+    # The model's configuration.
     config: GlowConfig
-    # Of the checkpoint's files.
+    # Prefix of the checkpoint's files.
     prefix: str
     # "averaged" or "raw".
     kind: str
@@ -32,7 +32,8 @@ class SavedWeights:
         """A model with these weights, made under the distribution strategy that is current.
 
         Args:
-          precision: One of `GlowConfig.precision`'s for the same weights; by default the run's.
+          precision: The model's `GlowConfig.precision`; by default the run's. The weights are the
+            same.
 
         Raises:
           CheckpointError: If the checkpoint is damaged, or of another model.

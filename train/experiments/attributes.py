@@ -22,7 +22,7 @@ from train.experiments.image_flags import (
 )
 from train.experiments.trained_run import TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, visible, write_png
+from train.pictures import check_output, grey_or_rgb, write_png
 
 _DESCRIPTION = """\
 Directions in a run's latent space along which an attribute comes and goes: the mean latent of the
@@ -118,7 +118,7 @@ def _apply(flags: argparse.Namespace) -> None:
     run = TrainedRun.open(flags.run_dir, flags.checkpoint)
     images, labels = images_from_flags(run, flags)
     rows = apply_direction(run.glow, images, directions, flags.attribute, flags.strengths, labels)
-    picture = image_grid(visible(rows.reshape(-1, *rows.shape[2:])), columns=rows.shape[1])
+    picture = image_grid(grey_or_rgb(rows.reshape(-1, *rows.shape[2:])), columns=rows.shape[1])
     write_png(flags.output, picture)
     print(flags.output)
 

@@ -17,7 +17,7 @@ from train.evaluate import evaluate_run
 from train.experiments.image_flags import add_checkpoint_flag, integers
 from train.experiments.trained_run import TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, visible, write_png
+from train.pictures import check_output, grey_or_rgb, write_png
 
 _DESCRIPTION = """\
 Draws samples of a conditional model, a class a row, and prints how often its classifier, a linear
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         result = evaluate_run(flags.run_dir, data_dir=flags.data_dir, checkpoint=flags.checkpoint)
         write_png(
             flags.output,
-            image_grid(visible(images.reshape(-1, *images.shape[2:])), columns=flags.columns),
+            image_grid(grey_or_rgb(images.reshape(-1, *images.shape[2:])), columns=flags.columns),
         )
     except (ValueError, OSError) as error:
         sys.exit(f"train/experiments/conditional.py: {error}")

@@ -18,7 +18,7 @@ from train.config import TrainConfig
 from train.experiments.image_flags import integers
 from train.experiments.sweep import check_different, run_missing
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.pictures import check_folder, visible, write_png
+from train.pictures import check_folder, grey_or_rgb, write_png
 from train.trainer import TrainingDiverged
 
 _DESCRIPTION = """\
@@ -97,7 +97,8 @@ def compare_depth_and_bits(
         labels = np.arange(columns) % model.num_classes if model.num_classes else None
         rows.append(run.load_glow(checkpoint="latest").sample(columns, temperature, labels, seed=0))
     write_png(
-        folder / "depth_and_bits.png", image_grid(visible(np.concatenate(rows)), columns=columns)
+        folder / "depth_and_bits.png",
+        image_grid(grey_or_rgb(np.concatenate(rows)), columns=columns),
     )
     replace_file(folder / "depth_and_bits.md", depth_table(results))
     return results

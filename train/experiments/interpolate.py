@@ -13,7 +13,7 @@ from tfglow.pictures.image_grid import image_grid
 from train.experiments.image_flags import add_image_flags, images_from_flags
 from train.experiments.trained_run import TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, visible, write_gif, write_png
+from train.pictures import check_output, grey_or_rgb, write_gif, write_png
 
 _DESCRIPTION = """\
 Draws the images on a path between two, in a run's latent space (section 6 of the paper).
@@ -85,7 +85,7 @@ def write_interpolation(
     rows: np.ndarray, output: str | os.PathLike, gif: str | os.PathLike | None = None
 ) -> None:
     """Writes the rows, uint8 `[N, steps, H, W, C]`, as a picture, and their steps as a GIF."""
-    rows = visible(rows)
+    rows = grey_or_rgb(rows)
     steps = rows.shape[1]
     write_png(output, image_grid(rows.reshape(-1, *rows.shape[2:]), columns=steps))
     if gif:

@@ -19,7 +19,7 @@ from tfglow.runs.files import replace_file
 from train.experiments.image_flags import add_checkpoint_flag, numbers
 from train.experiments.trained_run import TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, visible, write_png
+from train.pictures import check_output, grey_or_rgb, write_png
 
 _DESCRIPTION = """\
 Draws samples at several temperatures, a row each, from the same seeds (section 6 of the paper),
@@ -107,7 +107,7 @@ def sample_at_temperatures(
 def temperature_picture(results: Sequence[SamplesAtTemperature], columns: int) -> np.ndarray:
     """The first samples of each temperature, a row each, uint8 `[height, width, C]`."""
     columns = min(columns, len(results[0].images))
-    return image_grid(visible(np.concatenate([r.images[:columns] for r in results])), columns)
+    return image_grid(grey_or_rgb(np.concatenate([r.images[:columns] for r in results])), columns)
 
 
 def temperature_table(results: Sequence[SamplesAtTemperature]) -> str:

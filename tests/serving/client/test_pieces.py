@@ -2,7 +2,7 @@ import grpc
 import numpy as np
 import pytest
 
-from serving.client.pieces import Pieces
+from serving.client.pieces import PiecewiseCall
 
 
 class TooLarge(grpc.RpcError):
@@ -44,7 +44,7 @@ class FakeServer:
         self.cancelled += 1
 
     def pieces(self, max_rows=64, max_bytes=1 << 20, window=2):
-        return Pieces(self.send, self.receive, max_rows, max_bytes, window)
+        return PiecewiseCall(self.send, self.receive, max_rows, max_bytes, window)
 
 
 def run(pieces, rows):

@@ -173,13 +173,13 @@ def test_an_unreadable_file_is_named_when_it_is_met(broken):
     data = datasets.load("folder", "train+test", place, (4, 4, 3), cache_bytes=0)
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         list(data.batches(1))
-    sentence = datasets.reading_error(caught.value)
+    sentence = datasets.unreadable_image_message(caught.value)
     assert sentence.startswith(f"Cannot read the image file '{path}': Unknown image file format.")
     assert "\n" not in sentence
 
 
 def test_other_errors_have_no_sentence_about_a_file():
-    assert datasets.reading_error(ValueError("something else")) is None
+    assert datasets.unreadable_image_message(ValueError("something else")) is None
 
 
 @pytest.mark.parametrize("contents", [b"", b"nonsense"])
