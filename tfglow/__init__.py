@@ -16,11 +16,13 @@ if TYPE_CHECKING:
         runs,
     )
     from tfglow.config import GlowConfig
+    from tfglow.flow_distribution import FlowDistribution
     from tfglow.glow import Glow
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "FlowDistribution",
     "Glow",
     "GlowConfig",
     "bijectors",
@@ -34,7 +36,11 @@ __all__ = [
     "runs",
 ]
 
-_CLASSES = {"Glow": "tfglow.glow", "GlowConfig": "tfglow.config"}
+_CLASSES = {
+    "FlowDistribution": "tfglow.flow_distribution",
+    "Glow": "tfglow.glow",
+    "GlowConfig": "tfglow.config",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,30 @@
+"""What `import tfglow` gives, without a further import."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import tfglow
+
+
+@pytest.mark.parametrize("name", tfglow.__all__)
+def test_every_name_is_there(name):
+    assert name in dir(tfglow)
+    assert getattr(tfglow, name).__name__ in (name, f"tfglow.{name}")
+
+
+def test_classes_are_those_of_their_modules():
+    for name, module in tfglow._CLASSES.items():
+        assert getattr(tfglow, name) is getattr(importlib.import_module(module), name)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'tfglow' has no attribute 'Flow'"):
+        _ = tfglow.Flow
+
+
+def test_the_import_alone_needs_no_tensorflow():
+    code = "import sys, tfglow; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
