@@ -39,7 +39,7 @@ def start_training(
     Args:
       config: The run's configuration.
       batch: The images to initialise the model on.
-      strategy: Where it trains; None for one device.
+      strategy: The distribution strategy; None for one device.
       jit_compile: Whether XLA compiles the step.
     """
     config = config.resolved()

@@ -153,7 +153,7 @@ def _check_rows(tensor, name, rows):
 
 
 def _is_finite(tensor):
-    """Whether all of a row is, `[N]`."""
+    """Whether all values of a row are finite, `[N]`."""
     return tf.reduce_all(tf.math.is_finite(tensor), axis=list(range(1, tensor.shape.rank)))
 
 

@@ -21,7 +21,7 @@ def smallest_inputs(function: tf.types.experimental.ConcreteFunction) -> dict[st
 def write_warmup_requests(
     path: str | os.PathLike, functions: Mapping[str, tf.types.experimental.ConcreteFunction]
 ) -> None:
-    """Writes one `PredictionLog` a signature, so that no client waits for its first run.
+    """Writes one `PredictionLog` for each signature, so that no client waits for its first run.
 
     Args:
       path: The file, a TFRecord.

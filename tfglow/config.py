@@ -33,7 +33,7 @@ class GlowConfig:
         help="L: how often the flow squeezes; all but the last level end in a split (section 3.6).",
         low=1,
     )
-    steps: int = field(32, help="K: flow steps a level.", low=1)
+    steps: int = field(32, help="K: flow steps in each level.", low=1)
     width: int = field(512, help="Channels of the coupling networks' hidden convolutions.", low=1)
     coupling: str = field(
         "affine", help="The coupling of the channels' halves (section 3.3).", choices=COUPLINGS

@@ -46,7 +46,7 @@ class Field:
     # What a value is more than, or less than.
     above: float | None
     below: float | None
-    # All values that there are; empty if the type alone says that.
+    # All values that are allowed; empty if type and bounds alone say that.
     choices: tuple[str, ...]
     # Completes "must be ..." where the words made of type and bounds would say less.
     words: str | None

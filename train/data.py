@@ -18,7 +18,7 @@ def load_split(config: TrainConfig, split: str) -> ImageData:
     """A split of the run's data set, in the model's image size.
 
     Raises:
-      ValueError: As `tfglow.datasets.load` does, and if the model's classes are not the data's.
+      ValueError: If `tfglow.datasets.load` refuses, or the model's classes are not the data's.
     """
     model = config.model
     data = datasets.load(config.dataset, split, config.data_dir, model.image_shape, config.resize)
@@ -35,7 +35,7 @@ def own_image_shape(dataset: str, data_dir: str | None) -> tuple[int, int, int]:
     """The size of a data set's images.
 
     Raises:
-      ValueError: As `tfglow.datasets.load` does; also if the images vary in size.
+      ValueError: If `tfglow.datasets.load` refuses, or the images vary in size.
     """
     return datasets.load(dataset, "train", data_dir, cache_bytes=0).image_shape
 

@@ -21,12 +21,14 @@ class OneSentenceParser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
+        """Ends the program with the sentence, without the usage."""
         self.exit(2, f"{self.prog}: {message}\n")
 
-    # As argparse has it, apart from the sentence.
+    # argparse's stubs have overloads for other classes of namespaces, which are not needed here.
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
+        """The flags; an unknown one ends the program, with the nearest that there are."""
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             name = unknown[0].partition("=")[0]

@@ -26,4 +26,5 @@ class LinearWarmup(keras.optimizers.schedules.LearningRateSchedule):
         return learning_rate * tf.minimum(tf.ones([], tf.float64), fraction)
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, for Keras."""
         return {"learning_rate": self.learning_rate, "warmup_steps": self.warmup_steps}

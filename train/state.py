@@ -27,7 +27,7 @@ class TrainState:
 
     Args:
       config: The run's, `resolved`.
-      strategy: Where the models' variables live.
+      strategy: The strategy in whose scope the models' variables are made.
     """
 
     def __init__(self, config: TrainConfig, strategy: tf.distribute.Strategy):

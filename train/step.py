@@ -51,7 +51,7 @@ class TrainStep:
         """Takes one step.
 
         Args:
-          batch: As `TrainingBatches` yields them.
+          batch: A batch from `TrainingBatches`.
           stop: Whether this worker wants to stop after this step.
 
         Returns:

@@ -111,7 +111,7 @@ class Trainer:
           What the last epoch's line in `metrics.jsonl` holds; None if no epoch ended.
 
         Raises:
-          TrainingDiverged: As `max_skipped_steps` has it; nothing is saved then.
+          TrainingDiverged: After `max_skipped_steps` skipped steps in a row; nothing is saved then.
         """
         if self.finished:
             return None

@@ -9,7 +9,7 @@ from tfglow.ops import pixelwise
 
 
 class ActNormWeights(NamedTuple):
-    """What an `ActNorm` learns, `[..., C]` each: a step's, or those of K steps, `[K, C]`."""
+    """The weights of an `ActNorm`, `[C]` each, or of K of them, `[K, C]`."""
 
     b: tf.Tensor
     logs: tf.Tensor

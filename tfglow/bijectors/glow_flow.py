@@ -179,7 +179,7 @@ class GlowFlow(OnePassBijector):
             permutation=config.permutation,
             parameterization=config.parameterization,
             width=config.width,
-            # One seed a step, so that every layer of a model starts differently.
+            # Every step has a seed of its own, so that all layers of a model start differently.
             seed=(config.seed * config.levels + level) * config.steps,
             recompute=config.gradient_checkpointing,
             network_dtype=self.network_dtype,

@@ -1,4 +1,4 @@
-"""The base of every bijector here: a direction's value and log-det come from one pass."""
+"""The base of every bijector here: value and log-det come from one pass."""
 
 import abc
 import operator
@@ -42,7 +42,7 @@ class _NoMemory:
 
 
 class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
-    """A bijector whose value and log-det are computed together, once a direction.
+    """A bijector that computes value and log-det together, in each direction.
 
     To write one: call `super().__init__` with the constructor's `parameters`, create variables
     as `tf.Variable`, and implement `_forward_and_log_det` and `_inverse_and_log_det` for one

@@ -54,7 +54,7 @@ def load(
         finds the sentence in it.
     """
     data_dir = os.path.expanduser(data_dir) if data_dir else None
-    # `ImageFit` refuses a shape that has not three numbers.
+    # `ImageFit` checks that there are three numbers.
     wanted = None
     if image_shape is not None:
         wanted = ImageFit(cast("tuple[int, int, int]", tuple(image_shape)), resize)

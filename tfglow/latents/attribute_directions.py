@@ -1,4 +1,4 @@
-"""Directions in latent space along which an attribute comes and goes."""
+"""Directions in latent space along which an attribute of an image changes."""
 
 import dataclasses
 import io
@@ -54,7 +54,7 @@ class AttributeDirections:
 
         Args:
           batches: Pairs of latents `[B, D]` and signs `[B, A]`: positive where an image has the
-            attribute, negative where it has not, 0 where it is to be left out.
+            attribute, negative where it does not, 0 where the image is left out.
           names: Names of the A attributes.
 
         Raises:

@@ -16,15 +16,15 @@ class AttributeTable(NamedTuple):
     files: tuple[str, ...]
     # A attributes.
     names: tuple[str, ...]
-    # int8 [N, A]: 1 has it, −1 has it not, 0 unknown.
+    # int8 [N, A]: 1 has it, −1 does not, 0 unknown.
     signs: np.ndarray
 
 
 def read_attribute_table(path: str | os.PathLike) -> AttributeTable:
-    """Reads a CSV file: a header, and a row an image with its file name first.
+    """Reads a CSV file: a header, then one row for each image, with its file name first.
 
-    A value is 1 or true, for an image that has the attribute; 0, −1 or false for one that has it
-    not; or empty, where that is unknown.
+    A value is 1 or true for an image that has the attribute; 0, −1 or false for one that does not;
+    or empty where that is unknown.
 
     Raises:
       ValueError: If the file cannot be read, has no attribute or no image, or a value is another.

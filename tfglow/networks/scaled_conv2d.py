@@ -64,7 +64,7 @@ class ScaledConv2D(tf.Module):
       name: Name of the module.
 
     Raises:
-      ValueError: In a call, if the input has another number of channels.
+      ValueError: If the input of a call has another number of channels.
     """
 
     def __init__(

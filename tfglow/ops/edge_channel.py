@@ -18,7 +18,7 @@ def edge_patches(x: tf.Tensor, size: int) -> tf.Tensor:
     small that is faster, above all its gradients.
     """
 
-    # The gradient of tf.gather, of which `patches` is made, is a slow scatter.
+    # `patches` uses tf.gather, whose gradient is a slow scatter.
     @tf.custom_gradient
     def extract(x):
         return plain_edge_patches(x, size), lambda upstream: sum_patches(upstream, size)[..., :-1]

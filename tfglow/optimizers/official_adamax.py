@@ -10,7 +10,7 @@ from tfglow.optimizers.fused_optimizer import FusedOptimizer, LearningRate
 
 @keras.saving.register_keras_serializable(package="tfglow")
 class OfficialAdamax(FusedOptimizer):
-    """Adamax with the factor sqrt(1 − β₂ᵗ) that the official code has and the paper has not.
+    """Adamax with the factor sqrt(1 − β₂ᵗ) that the official code has and the paper does not.
 
     For step t = 1, 2, … with the gradient g, and m, v starting at 0:
 

@@ -17,8 +17,8 @@ def image_grid(
 
     Args:
       images: uint8 `[N, H, W, C]`, C from 1 to 4; the first row is filled first.
-      columns: The most images a row; by default as many as make the grid about square.
-      enlarge: By how much each pixel is repeated; by default so that small images can be seen.
+      columns: The most images in a row; by default as many as make the grid about square.
+      enlarge: How often each pixel is repeated; by default often enough to see small images.
 
     Returns:
       uint8 `[height, width, C]`.

@@ -86,7 +86,7 @@ def compare(
 
     Raises:
       ValueError: If a value is out of range, or the folder has runs of another configuration.
-      TrainingDiverged: As `train_and_evaluate` does.
+      TrainingDiverged: If a run diverges; see `train_and_evaluate`.
     """
     configs = variants(config, permutations, couplings, seeds)
     folder = check_folder(folder)

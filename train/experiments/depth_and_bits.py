@@ -66,7 +66,7 @@ def compare_depth_and_bits(
 
     Raises:
       ValueError: If a value is out of range, or the folder has runs of another configuration.
-      TrainingDiverged: As `train_and_evaluate` does.
+      TrainingDiverged: If a run diverges; see `train_and_evaluate`.
     """
     check_different("levels", levels)
     check_different("bits", bits)

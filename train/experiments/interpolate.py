@@ -50,7 +50,7 @@ def interpolate_images(
       uint8 `[steps, H, W, C]`; the ends are the two images, in the model's bits.
 
     Raises:
-      ValueError: As `Glow.encode` and `tfglow.latents.interpolate` do.
+      ValueError: If `Glow.encode` or `tfglow.latents.interpolate` refuses its arguments.
     """
     ends = None if labels is None else np.array(labels, np.int32)
     z = encode(glow, np.stack([first, second]), ends)
@@ -69,7 +69,7 @@ def interpolate_pairs(
     """A row of images for every two of `images`, `[N, H, W, C]`: uint8 `[N/2, steps, H, W, C]`.
 
     Raises:
-      ValueError: As `interpolate_images` does, and if N is odd.
+      ValueError: If `interpolate_images` refuses, or N is odd.
     """
     if not len(images) or len(images) % 2:
         raise ValueError(f"Expected an even number of images, two a path; got {len(images)}.")
