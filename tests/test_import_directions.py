@@ -8,9 +8,9 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"fields", "keras_variable", "ops", "pictures", "saved_format"},
+    {"checks", "fields", "keras_variable", "ops", "pictures", "saved_format"},
     {"config", "flags"},
-    {"checks", "networks", "optimizers", "datasets"},
+    {"networks", "optimizers", "datasets"},
     {"bijectors"},
     {"likelihood", "flow_distribution", "frozen_flow"},
     {"glow"},

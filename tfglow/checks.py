@@ -1,5 +1,6 @@
 """Checks of what users pass to a model, and of where it runs."""
 
+import operator
 import os
 from typing import Any
 
@@ -22,6 +23,27 @@ def check_environment() -> None:
             "A Glow's weights change, and TF_ONEDNN_ASSUME_FROZEN_WEIGHTS must not be set, got "
             f"{value!r}: it is for serving exported models alone."
         )
+
+
+def check_positive_integer(name: str, value: Any, owner: str | None = None) -> int:
+    """`value` as an int of Python's, also from NumPy's.
+
+    Args:
+      name: The argument's name, for the error.
+      value: What was given.
+      owner: The name of whose argument it is, for the error.
+
+    Raises:
+      ValueError: If it is not an integer, or not positive.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        of_owner = f" of {owner}" if owner else ""
+        raise ValueError(f"`{name}`{of_owner} must be a positive integer, got {value!r}.")
+    return number
 
 
 def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:

@@ -10,8 +10,9 @@ import tensorflow as tf
 from tfglow.bijectors import GlowFlow, channel_map, flow_step, gaussian_split, multi_scale
 from tfglow.bijectors.channel_map import ChannelMap
 from tfglow.bijectors.coupling import Coupling
-from tfglow.bijectors.flow_steps import FlowSteps, StepWeights, sum_of_steps
+from tfglow.bijectors.flow_steps import FlowSteps, sum_of_steps
 from tfglow.bijectors.level import Level
+from tfglow.bijectors.step_weights import StepWeights
 from tfglow.bijectors.whitening import unwhiten, whiten
 from tfglow.networks import coupling_network, scaled_conv2d
 from tfglow.networks.coupling_network import FoldedNetwork

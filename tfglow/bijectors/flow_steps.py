@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,16 +11,22 @@ from tfglow.bijectors import channel_map, flow_step
 from tfglow.bijectors.actnorm import ActNorm
 from tfglow.bijectors.additive_coupling import AdditiveCoupling
 from tfglow.bijectors.affine_coupling import AffineCoupling
-from tfglow.bijectors.channel_map import ActNormWeights, ChannelMap, PermutationWeights
+from tfglow.bijectors.channel_map import ActNormWeights, ChannelMap
 from tfglow.bijectors.coupling import Coupling
 from tfglow.bijectors.flow_step import FlowStep
-from tfglow.bijectors.invertible_1x1_conv import FIXED, WEIGHTS, Invertible1x1Conv
+from tfglow.bijectors.invertible_1x1_conv import WEIGHTS, Invertible1x1Conv
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.recompute import recomputed
 from tfglow.bijectors.reverse_channels import ReverseChannels
-from tfglow.bijectors.shuffle_channels import ChannelOrder, ShuffleChannels
+from tfglow.bijectors.shuffle_channels import ShuffleChannels
+from tfglow.bijectors.step_weights import (
+    StepWeights,
+    as_variables,
+    named_variables,
+    unstacked,
+)
+from tfglow.checks import check_positive_integer
 from tfglow.networks import CouplingNetwork, coupling_network
-from tfglow.networks.coupling_network import NetworkWeights
 from tfglow.networks.scale import data_dependent_shift_and_log_scale
 from tfglow.ops import shapes
 
@@ -30,14 +36,6 @@ from tfglow.ops import shapes
 # steps of width 128: 0.5 s less, and 1.04 times as long.)
 _MANY_STEPS = 16
 _COUPLINGS: dict[str, type[Coupling]] = {"affine": AffineCoupling, "additive": AdditiveCoupling}
-
-
-class StepWeights(NamedTuple):
-    """What a flow step computes with, or K of them, `[K, ...]`."""
-
-    actnorm: ActNormWeights
-    permutation: PermutationWeights
-    network: NetworkWeights
 
 
 class FlowSteps(OnePassBijector):
@@ -104,8 +102,7 @@ class FlowSteps(OnePassBijector):
                 raise ValueError(
                     f"`{field}` of {name} must be one of {', '.join(choices)}; got {value!r}."
                 )
-        if num_steps < 1:
-            raise ValueError(f"`num_steps` of {name} must be at least 1, got {num_steps!r}.")
+        num_steps = check_positive_integer("num_steps", num_steps, name)
         if num_channels % 2:
             raise ValueError(f"`num_channels` of {name} must be even, got {num_channels!r}.")
         self.coupling_class = _COUPLINGS[coupling]
@@ -114,9 +111,15 @@ class FlowSteps(OnePassBijector):
         self._num_steps = num_steps
         self._permutation = permutation
         self._parameterization = parameterization
-        initial = [self._initial_weights(seed + k) for k in range(num_steps)]
+        outputs = num_channels // 2 * self.coupling_class.outputs_per_channel
+        initial = [
+            StepWeights.initial(
+                num_channels, outputs, width, permutation, parameterization, seed + k
+            )
+            for k in range(num_steps)
+        ]
         stacked = tf.nest.map_structure(lambda *values: np.stack(values), *initial)
-        self.weights = _as_variables(stacked, self.dtype)
+        self.weights = as_variables(stacked, self.dtype)
         if permutation == "reverse":  # A constant: nothing to save.
             self.weights = self.weights._replace(permutation=stacked.permutation)
         # Functions of weights, which hold none: for all steps, and all replicas. A second batch
@@ -132,7 +135,7 @@ class FlowSteps(OnePassBijector):
     @property
     def named_variables(self) -> dict[str, tf.Variable]:
         """Every variable by its kind: `actnorm/logs`, `network/conv_1/kernel`; each `[K, ...]`."""
-        return dict(_named(self.weights))
+        return dict(named_variables(self.weights))
 
     def __len__(self) -> int:
         return self._num_steps
@@ -146,7 +149,8 @@ class FlowSteps(OnePassBijector):
         name = f"{self.name}_step{k}"
         common = {"dtype": self.dtype, "validate_args": self.validate_args}
         network = CouplingNetwork(
-            *self._network_channels,
+            self.num_channels // 2,
+            self.num_channels // 2 * self.coupling_class.outputs_per_channel,
             self.width,
             dtype=self.dtype,
             compute_dtype=self.network_dtype,
@@ -167,7 +171,7 @@ class FlowSteps(OnePassBijector):
 
     def unstacked(self) -> list[StepWeights]:
         """The weights of each step, as tensors with the values that they have now."""
-        return _unstacked(self.weights)
+        return unstacked(self.weights)
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Initialises the steps in order on one batch `[B, H, W, C]`; returns the output on it."""
@@ -211,8 +215,8 @@ class FlowSteps(OnePassBijector):
 
     def _inverse_steps(self, y, weights, network_dtype):
         """As `_forward_steps`, from y to x."""
-        channels = _unstacked(ChannelMap.inverse(weights.actnorm, weights.permutation))
-        steps = list(enumerate(zip(channels, _unstacked(weights.network), strict=True)))
+        channels = unstacked(ChannelMap.inverse(weights.actnorm, weights.permutation))
+        steps = list(enumerate(zip(channels, unstacked(weights.network), strict=True)))
         log_scales = []
         for k, step in reversed(steps):
             y, log_scale = self._step_inverse(self._checked_step(y, k), *step, network_dtype)
@@ -220,8 +224,8 @@ class FlowSteps(OnePassBijector):
         return y, -_channels_log_det(weights, y) - sum_of_steps(log_scales, y)
 
     def _in_turn(self, x, weights, network_dtype):
-        channels = _unstacked(ChannelMap.forward(weights.actnorm, weights.permutation))
-        for k, step in enumerate(zip(channels, _unstacked(weights.network), strict=True)):
+        channels = unstacked(ChannelMap.forward(weights.actnorm, weights.permutation))
+        for k, step in enumerate(zip(channels, unstacked(weights.network), strict=True)):
             x, log_scale = self._step_forward(self._checked_step(x, k), *step, network_dtype)
             yield x, log_scale
 
@@ -255,24 +259,6 @@ class FlowSteps(OnePassBijector):
             return x
         return tf.debugging.check_numerics(x, f"The input of {self.name}_step{k} is not finite.")
 
-    @property
-    def _network_channels(self) -> tuple[int, int]:
-        half = self.num_channels // 2
-        return half, half * self.coupling_class.outputs_per_channel
-
-    def _initial_weights(self, seed):
-        channels = self.num_channels
-        permutation: PermutationWeights
-        if self._permutation == "invertible_1x1_conv":
-            permutation = WEIGHTS[self._parameterization].initial(channels, seed)
-        elif self._permutation == "shuffle":
-            permutation = ChannelOrder.random(channels, seed)
-        else:
-            permutation = ChannelOrder.reverse(channels)
-        zeros = np.zeros([channels], np.float32)
-        network = coupling_network.initial_weights(*self._network_channels, self.width, seed)
-        return StepWeights(ActNormWeights(zeros, zeros), permutation, network)
-
     def _permutation_view(self, weights, name, common):
         if self._permutation == "reverse":
             return ReverseChannels(name=name, **common)
@@ -289,31 +275,6 @@ def sum_of_steps(log_scales: Sequence[tf.Tensor | None], x: tf.Tensor) -> tf.Ten
         return tf.zeros([], x.dtype)
     # Steps first, then pixels: sums of whole tensors are cheaper than reductions.
     return tf.reduce_sum(tf.add_n(log_scales), axis=[1, 2, 3])
-
-
-def _as_variables(values, dtype, name=None):
-    """A structure of arrays as one of variables, each named by its field."""
-    if hasattr(values, "_asdict"):
-        fields = values._asdict().items()
-        return type(values)(*(_as_variables(value, dtype, field) for field, value in fields))
-    if name == "indices":
-        return tf.Variable(values, trainable=False, name=name)
-    return tf.Variable(values, trainable=name not in FIXED, dtype=dtype, name=name)
-
-
-def _named(weights, prefix=""):
-    """The variables of a structure with their paths."""
-    for field, value in zip(weights._fields, weights, strict=True):
-        if isinstance(value, tuple):
-            yield from _named(value, f"{prefix}{field}/")
-        elif isinstance(value, tf.Variable):
-            yield f"{prefix}{field}", value
-
-
-def _unstacked(stacked):
-    """K structures of one of `[K, ...]`. The slices share its memory where that is aligned."""
-    slices = [tf.unstack(tf.convert_to_tensor(value)) for value in tf.nest.flatten(stacked)]
-    return [tf.nest.pack_sequence_as(stacked, list(step)) for step in zip(*slices, strict=True)]
 
 
 def _stack(*values):

@@ -1,12 +1,12 @@
 """The base of every bijector here: value and log-det come from one pass."""
 
 import abc
-import operator
 from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfglow.checks import check_positive_integer
 from tfglow.ops import shapes
 
 
@@ -74,7 +74,7 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     ):
         # A subclass that takes the argument names it among its parameters.
         if num_channels is not None or "num_channels" in parameters:
-            num_channels = _positive_integer(num_channels, name)
+            num_channels = check_positive_integer("num_channels", num_channels, name)
         self._num_channels = num_channels
         super().__init__(
             forward_min_event_ndims=forward_event_ndims,
@@ -202,15 +202,3 @@ def _made_again(kind, parameters, values):
     for variable, value in zip(bijector.variables, values, strict=True):
         variable.assign(value)
     return bijector
-
-
-def _positive_integer(num_channels, name):
-    try:
-        count = operator.index(num_channels)
-    except TypeError:
-        count = 0
-    if count < 1 or isinstance(num_channels, bool):
-        raise ValueError(
-            f"`num_channels` of {name} must be a positive integer, got {num_channels!r}."
-        )
-    return count

@@ -1,10 +1,10 @@
 """The coupling network of the official code (section 3.3 and appendix B)."""
 
-import operator
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfglow.checks import check_positive_integer
 from tfglow.networks import scaled_conv2d
 from tfglow.networks.scaled_conv2d import ConvWeights, FoldedConv, ScaledConv2D
 from tfglow.ops import shapes
@@ -61,9 +61,9 @@ class CouplingNetwork(tf.Module):
         name: str = "coupling_network",
     ):
         super().__init__(name=name)
-        self.in_channels = _positive_integer("in_channels", in_channels)
-        self.out_channels = _positive_integer("out_channels", out_channels)
-        self.width = _positive_integer("width", width)
+        self.in_channels = check_positive_integer("in_channels", in_channels)
+        self.out_channels = check_positive_integer("out_channels", out_channels)
+        self.width = check_positive_integer("width", width)
         self.compute_dtype = tf.as_dtype(compute_dtype or dtype)
         conv_1, conv_2, conv_last = (None, None, None) if weights is None else weights
         common = {"dtype": dtype, "compute_dtype": self.compute_dtype}
@@ -154,16 +154,6 @@ def apply(folded: FoldedNetwork, x: tf.Tensor, trainable: bool = True) -> tf.Ten
     h = scaled_conv2d.apply(folded.conv_1, h, tf.nn.relu, trainable)  # [B, H, W, width]
     h = scaled_conv2d.apply(folded.conv_2, h, tf.nn.relu, trainable)
     return scaled_conv2d.apply(folded.conv_last, h, None, trainable)  # [B, H, W, out_channels]
-
-
-def _positive_integer(name, value):
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1 or isinstance(value, bool):
-        raise ValueError(f"`{name}` must be a positive integer, got {value!r}.")
-    return count
 
 
 def _seeds(seed):

@@ -272,7 +272,7 @@ def test_validate_args_names_the_step():
 @pytest.mark.parametrize(
     "field, value, message",
     [
-        ("num_steps", 0, "`num_steps` of flow_steps must be at least 1, got 0"),
+        ("num_steps", 0, "`num_steps` of flow_steps must be a positive integer, got 0"),
         ("num_channels", 5, "`num_channels` of flow_steps must be even, got 5"),
         ("coupling", "linear", "`coupling` of flow_steps must be one of affine, additive; got"),
         ("permutation", "sort", "`permutation` .* one of invertible_1x1_conv, shuffle, reverse"),
