@@ -1,4 +1,4 @@
-"""Which variable of the official code is which of ours."""
+"""The official code's variables, and those of ours that hold the same."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -86,7 +86,7 @@ def _actnorm_entries(prefix: str, weights: ActNormWeights) -> Iterator[Entry]:
 def _scaled_entries(
     prefix: str, weights: ConvWeights, b_rank: int = 4, stacked: bool = False
 ) -> Iterator[Entry]:
-    """A zero-initialised convolution's, or with `b_rank` 2 a linear map's."""
+    """The entries of a zero-initialised convolution, or with `b_rank` 2 of a linear map."""
     shape = tuple(weights.kernel.shape[1 if stacked else 0 :])
     yield Entry(f"{prefix}/W", shape, weights.kernel, lambda value: value)
     filters = weights.b.shape[-1]
@@ -95,7 +95,7 @@ def _scaled_entries(
 
 
 def _plain(name: str, variable: tf.Variable) -> Entry:
-    """An entry of a variable that holds the values of all steps."""
+    """The entry for a variable that holds the values of all steps."""
     return Entry(name, tuple(variable.shape[1:]), variable, lambda value: value)
 
 
