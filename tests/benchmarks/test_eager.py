@@ -1,7 +1,10 @@
+import pytest
+
 from benchmarks import eager
 from benchmarks.sizes import SIZES
 
 
+@pytest.mark.slow
 def test_every_method_is_timed_eagerly_and_in_a_graph(monkeypatch, capsys):
     calls = eager.measure(SIZES["tiny"], repeats=2)
     assert [name.partition(".")[0] for name in calls] == ["glow"] * 5

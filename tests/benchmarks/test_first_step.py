@@ -24,6 +24,7 @@ from benchmarks import first_step
         ),
     ],
 )
+@pytest.mark.slow
 def test_prints_a_line_a_stage(flags, stages, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["first_step", "--size=tiny", *flags])
     first_step.main()

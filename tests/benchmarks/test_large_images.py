@@ -9,6 +9,7 @@ from benchmarks import large_images
 from tests.source_imports import ROOT
 
 
+@pytest.mark.slow
 def test_prints_a_line_a_model_and_every_byte_comes_back():
     size = ["--widths=4", "--image_size=16", "--levels=2", "--steps=1", "--train_steps=2"]
     done = subprocess.run(

@@ -8,6 +8,7 @@ from benchmarks import scaling
 
 
 @pytest.mark.parametrize("layout", ["mirrored", "workers"])
+@pytest.mark.slow
 def test_a_layout_trains_and_reduces(layout):
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:

@@ -38,6 +38,7 @@ def _run(path, parameters):
     return names
 
 
+@pytest.mark.slow
 def test_latent_space(no_window, capsys):
     names = _run(ROOT / "examples" / "latent_space.ipynb", TINY)
     # The layer in one's own model has learned nearly all there is to learn.

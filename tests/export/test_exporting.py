@@ -51,6 +51,7 @@ def assert_encodes_as(path, glow):
     np.testing.assert_allclose(answer["latent"], expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_command_publishes_the_raw_weights_and_says_so(run, base, capsys):
     status, out, err = command(
         capsys, f"--run_dir={run.path}", f"--export_dir={base}", "--raw_weights"
@@ -63,11 +64,13 @@ def test_the_command_publishes_the_raw_weights_and_says_so(run, base, capsys):
     assert_encodes_as(base / "1", raw_glow())
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_the_default(export):
     assert export.source["weights"] == "averaged" and export.bits_per_dim == 3.5
     assert_encodes_as(export.path, averaged_glow())
 
 
+@pytest.mark.slow
 def test_the_script_runs_from_anywhere(run, base, tmp_path):
     script = [sys.executable, ROOT / "export" / "main.py"]
     flags = [f"--run_dir={run.path}", f"--export_dir={base}", "--version=40"]
@@ -81,24 +84,22 @@ def test_the_script_runs_from_anywhere(run, base, tmp_path):
     assert "error: There is no run folder 'absent'.\n" in failed.stderr
 
 
-def test_networks_in_bfloat16(run, base):
-    export = export_run(run.path, base, precision="mixed_bfloat16")
+@pytest.mark.slow
+def test_networks_in_bfloat16_of_a_run_that_was_never_evaluated(run, base, tmp_path):
+    copy = RunFolder(Path(shutil.copytree(run.path, tmp_path / "copy")))
+    copy.metrics_path.unlink()
+    export = export_run(copy.path, base, precision="mixed_bfloat16")
     assert export.source["precision"] == "mixed_bfloat16"
     loaded = tf.saved_model.load(str(export.path))
     # A SavedModel keeps the order of a tuple's fields, not their names.
     step = FrozenStep(*loaded.flow.levels[0].steps.steps[0])
     assert all(variable.dtype == tf.bfloat16 for variable in tf.nest.flatten(step.network))
     assert all(variable.dtype == tf.float32 for variable in tf.nest.flatten(step.forward))
-
-
-def test_a_run_that_was_never_evaluated_has_no_evaluation(run, base, tmp_path):
-    copy = RunFolder(Path(shutil.copytree(run.path, tmp_path / "copy")))
-    copy.metrics_path.unlink()
-    export = export_run(copy.path, base)
     assert export.evaluation is None and export.bits_per_dim is None
     assert not (export.path / "assets.extra" / "evaluation.json").exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_publishes_nothing(run, base, capsys):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
@@ -120,6 +121,7 @@ def interruptible():
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_an_export_that_is_stopped_publishes_nothing(run, base, capsys, monkeypatch, number):
     def stopped(path, functions):
         # The version is half written.
@@ -161,7 +163,6 @@ def test_a_run_without_an_average_needs_the_flag(base, tmp_path, capsys):
     flags = [f"--run_dir={run.path}", f"--export_dir={base}"]
     assert "holds no moving average of the weights: --raw_weights" in complaint(capsys, *flags)
     assert not base.exists()
-    assert export_run(run.path, base, raw_weights=True).path == base / "1"
 
 
 def test_a_damaged_checkpoint(base, run, tmp_path, capsys):
@@ -175,6 +176,7 @@ def test_a_damaged_checkpoint(base, run, tmp_path, capsys):
     assert not base.exists()
 
 
+@pytest.mark.slow
 def test_a_model_that_diverged(base, tmp_path, capsys):
     glow = raw_glow()
     assign_step(glow.flow.steps[0], 1, "network/conv_2/b", np.nan)

@@ -36,6 +36,7 @@ def requests():
     }
 
 
+@pytest.mark.slow
 def test_tensorflow_alone_gives_the_same_numbers(export, tmp_path):
     asked = {
         f"{signature}/{name}": value
@@ -197,6 +198,7 @@ def saved_model_cli(*arguments, cwd):
     return result.stdout
 
 
+@pytest.mark.slow
 def test_saved_model_cli_shows_and_runs_it(export, tmp_path):
     shown = saved_model_cli(
         "show", "--dir", export.path, "--tag_set", "serve", "--signature_def", "sample",

@@ -20,7 +20,11 @@ CONFIGS = {
     "grey": {"image_shape": (8, 8, 1), "levels": 1},
     "trained_in_float64": {"precision": "float64"},
 }
-all_configs = pytest.mark.parametrize("case", CONFIGS)
+FIRST = ("affine", "conditional_five_bits")
+all_configs = pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[] if case in FIRST else pytest.mark.slow) for case in CONFIGS],
+)
 NAN, INF = float("nan"), float("inf")
 
 
@@ -45,7 +49,7 @@ def seeds_and_temperatures(num, temperature=0.7):
 # The contract's table.
 
 
-@pytest.mark.parametrize("case", ["affine", "conditional_five_bits"])
+@pytest.mark.parametrize("case", FIRST)
 def test_names_types_and_shapes(case):
     glow, signatures = served(case)
     height, width, channels = glow.config.image_shape
@@ -213,7 +217,7 @@ def test_the_temperature_scales_a_rows_own_latent():
     assert not latent[2].any()
 
 
-@pytest.mark.parametrize("case", ["affine", "conditional_five_bits"])
+@pytest.mark.parametrize("case", FIRST)
 def test_no_rows_are_answered_with_no_rows(case):
     glow, signatures = served(case)
     inputs = {

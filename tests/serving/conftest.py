@@ -1,6 +1,5 @@
 """Toy models, embedded servers on them, and every kind of server that the client must work with."""
 
-import gc
 import os
 from pathlib import Path
 
@@ -13,15 +12,6 @@ from tests.serving.server_process import ServerProcess
 from tests.serving.toy_glow import ToyGlow
 
 TF_SERVING_VARIABLE = "TFGLOW_TF_SERVING"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def frozen_imports():
-    """As `serving/server.py` does: unloading a version then collects in milliseconds."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
@@ -80,17 +70,12 @@ def client(server):
 
 
 @pytest.fixture(scope="session")
-def trained_address(tmp_path_factory) -> str:
+def trained_address(one_epoch, made_once):
     """A server process on the export of a trained run, all by what the commands run."""
-    # Here, so that the tests of the toys need neither of them.
+    # Here, so that the tests of the toys do not need it.
     from export.exporting import export_run
-    from train.presets import PRESETS
-    from train.run import train_and_evaluate
 
-    folder = tmp_path_factory.mktemp("trained")
-    train_and_evaluate(PRESETS["tiny"], str(folder / "run"))
-    export_run(folder / "run", folder / "exports")
-    with ServerProcess(folder / "exports") as server:
+    with ServerProcess(made_once("exports", lambda base: export_run(one_epoch, base))) as server:
         yield server.address
 
 

@@ -12,6 +12,7 @@ from tensorflow_serving.apis import (
 from serving.tensors import to_proto
 from tests.serving.raw_calls import RawStubs, predict_request, refusal
 
+pytestmark = pytest.mark.slow
 INVALID = StatusCode.INVALID_ARGUMENT
 
 

@@ -48,6 +48,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, 4, 4, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("script", ["client", "server"])
+@pytest.mark.slow
 def test_the_scripts_run_from_any_folder(script, tmp_path):
     path = ROOT / "serving" / f"{script}.py"
     # As a user starts it, without the tests' own paths.
@@ -91,6 +92,7 @@ cli.client_parser()
     )
 
 
+@pytest.mark.slow
 def test_serves_a_command_and_stops_under_load(toy_base, tmp_path):
     with ServerProcess(toy_base, "--enable_batching=true") as server:
         out = tmp_path / "grid.png"
@@ -131,6 +133,7 @@ def test_serves_a_command_and_stops_under_load(toy_base, tmp_path):
         assert ends <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}, ends
 
 
+@pytest.mark.slow
 def test_a_new_version_is_computed_with_its_own_weights(tmp_path):
     """The process tells oneDNN that weights are constant: those of a version are, not all."""
     glows = [random_glow(CONFIG, seed, scale=0.01) for seed in (1, 2)]
@@ -161,6 +164,7 @@ def test_a_new_version_is_computed_with_its_own_weights(tmp_path):
         assert f"version {version} is warm after 5 recorded requests" in log
 
 
+@pytest.mark.slow
 def test_what_is_under_way_is_finished_within_the_grace_period(tmp_path):
     ToyGlow(work=2000).save(tmp_path, 1)
     patient, hasty = (
@@ -184,6 +188,7 @@ def test_what_is_under_way_is_finished_within_the_grace_period(tmp_path):
         assert status == 0 and "Traceback" not in errors, errors
 
 
+@pytest.mark.slow
 def test_sigterm_while_it_loads(tmp_path):
     ToyGlow().save(tmp_path, 1)
     warmup = tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests"

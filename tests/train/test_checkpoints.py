@@ -29,17 +29,23 @@ def assert_equal(state, values):
         np.testing.assert_array_equal(mine, other)
 
 
-@pytest.fixture
-def trained(tiny, digits, two_replicas):
-    """A state of three steps."""
+@pytest.fixture(scope="module")
+def three_steps(tiny, digits, two_replicas):
+    """A state after three steps."""
     state = TrainState(tiny, two_replicas)
     state.initialize(init_batch(tiny, digits))
     step = TrainStep(state, two_replicas, batch_size=16)
     for batch in itertools.islice(TrainingBatches(tiny, digits, two_replicas).starting_at(0), 3):
         state.train_means["loss"].update_state(step(batch)["loss"])
-    state.step.assign(3)
-    state.best.assign(4.5)
     return state
+
+
+@pytest.fixture
+def trained(three_steps):
+    """The same; a test may change the number of the step and the best evaluation."""
+    three_steps.step.assign(3)
+    three_steps.best.assign(4.5)
+    return three_steps
 
 
 def test_all_of_the_state_comes_back_on_any_strategy(run, trained, tiny, two_replicas, one_device):

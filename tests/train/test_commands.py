@@ -14,6 +14,7 @@ FOLDERS = (REPO / "train", REPO / "train" / "experiments")
 
 # One of each folder: each takes the seconds that TensorFlow's import does.
 @pytest.mark.parametrize("command", ["train/evaluate.py", "train/experiments/paper_table.py"])
+@pytest.mark.slow
 def test_a_command_runs_from_any_folder(command, tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     result = subprocess.run(

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import pytest
@@ -8,15 +7,11 @@ import tfglow
 from tfglow.runs.run_folder import RunFolder
 from train import evaluate as command
 from train.evaluate import evaluate_run
-from train.run import train_and_evaluate
 
 
 @pytest.fixture(scope="module")
-def run(conditional, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evaluated") / "run"
-    config = dataclasses.replace(conditional, epochs=1, strategy="one_device")
-    train_and_evaluate(config, folder)
-    return RunFolder(folder)
+def run(one_epoch):
+    return RunFolder(one_epoch)
 
 
 def failure(*arguments):
@@ -35,6 +30,7 @@ def test_agrees_with_the_run(run):
     assert result["averaged"]["accuracy"] == pytest.approx(line["eval_accuracy"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_several_draws_give_a_tighter_bound_and_standard_errors(run):
     values = evaluate_run(run.path, num_draws=4, checkpoint="latest")["averaged"]
     assert (values["num_images"], values["num_draws"]) == (297, 4)

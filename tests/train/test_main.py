@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import REPO
-from tfglow.runs.run_folder import RunFolder
 from train import main as command
 from train.presets import PRESETS
 
@@ -32,18 +31,7 @@ def failure(*arguments):
     return str(exit_info.value.code)
 
 
-def test_trains_from_the_checkouts_root(tmp_path):
-    result = run_command(
-        "--preset=tiny", f"--run_dir={tmp_path / 'run'}", "--strategy=cpu_mirrored"
-    )
-    assert result.returncode == 0, result.stderr
-    assert "Finished at step 20" in result.stdout
-    assert "Glow, averaged weights" in result.stdout
-    assert "Gaussian, full covariance" in result.stdout
-    assert "img/s" not in result.stderr  # No progress bar without a terminal.
-    assert len(RunFolder.open(tmp_path / "run").metrics()) == 2
-
-
+@pytest.mark.slow
 def test_a_wrong_run_is_one_sentence_and_no_stack_trace(tmp_path):
     (tmp_path / "file").write_text("x")
     result = run_command("--preset=tiny", f"--run_dir={tmp_path}")
@@ -74,6 +62,7 @@ def test_bad_input_is_one_sentence(arguments, message, tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_an_empty_folder_and_an_unreadable_image_are_one_sentence(tmp_path):
     images = tmp_path / "images"
     images.mkdir()

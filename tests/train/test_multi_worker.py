@@ -62,6 +62,7 @@ def free_ports(num):
     return ports
 
 
+@pytest.mark.slow
 def test_two_workers_train_stop_together_and_resume_as_one_device_would(tiny, tmp_path):
     """SIGTERM goes to the second worker, which saves nothing itself."""
     run = RunFolder(tmp_path / "run")

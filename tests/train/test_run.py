@@ -1,9 +1,11 @@
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +67,7 @@ class StopAfter(StopRequest):
         pass
 
 
+@pytest.mark.slow
 def test_a_run_writes_what_the_contract_lists(finished):
     run, summary = finished
     assert (summary.step, summary.finished) == (20, True)
@@ -90,6 +93,7 @@ def test_a_run_writes_what_the_contract_lists(finished):
     assert run.checkpoint("latest").endswith("ckpt-20")
 
 
+@pytest.mark.slow
 def test_evaluation_uses_the_averaged_weights(finished, config):
     """And the raw ones are kept; both are what the run said they are."""
     run, _ = finished
@@ -103,43 +107,55 @@ def test_evaluation_uses_the_averaged_weights(finished, config):
     assert last["eval_bits_per_dim"] != last["eval_bits_per_dim_raw"]
 
 
-@pytest.mark.parametrize("steps", [4, 13])
-def test_a_stopped_run_goes_on_as_if_it_had_not(steps, finished, config, tmp_path, capsys):
-    """Before there is an epoch's checkpoint, and after it."""
+@pytest.fixture(scope="module")
+def stopped(config, tmp_path_factory):
+    """A run that was stopped before there was an epoch's checkpoint, and after it, at step 13."""
+    run = RunFolder(tmp_path_factory.mktemp("stopped") / "run")
+    for steps, done in ((4, 4), (9, 13)):
+        summary = train_and_evaluate(config, run.path, StopAfter(steps))
+        assert (summary.step, summary.finished) == (done, False)
+        assert summary.eval_bits_per_dim is None
+    return run
+
+
+@pytest.fixture
+def stopped_copy(stopped, tmp_path):
+    return RunFolder(Path(shutil.copytree(stopped.path, tmp_path / "run")))
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_as_if_it_had_not(finished, stopped_copy, config, capsys):
     straight, _ = finished
-    run = RunFolder(tmp_path / "run")
-    summary = train_and_evaluate(config, run.path, StopAfter(steps))
-    assert (summary.step, summary.finished) == (steps, False)
-    assert summary.eval_bits_per_dim is None
-    summary = train_and_evaluate(config, run.path)
+    summary = train_and_evaluate(config, stopped_copy.path)
     assert (summary.step, summary.finished) == (20, True)
-    assert f"Resumed at step {steps} of 20" in capsys.readouterr().out
-    assert_same_checkpoint(run, straight)
-    assert without_speed(run.metrics()) == without_speed(straight.metrics())
+    assert "Resumed at step 13 of 20" in capsys.readouterr().out
+    assert_same_checkpoint(stopped_copy, straight)
+    assert without_speed(stopped_copy.metrics()) == without_speed(straight.metrics())
 
 
-def test_a_finished_run_can_be_asked_again_and_trained_on(finished, config, tmp_path):
+@pytest.mark.slow
+def test_a_finished_run_can_be_asked_again_and_trained_on(finished, one_epoch, config, tmp_path):
     run, summary = finished
     lines = run.metrics()
     assert train_and_evaluate(config, run.path) == summary
     assert run.metrics() == lines
-    longer = RunFolder(tmp_path / "longer")
-    train_and_evaluate(dataclasses.replace(config, epochs=1), longer.path)
+    longer = RunFolder(Path(shutil.copytree(one_epoch, tmp_path / "longer")))
     train_and_evaluate(config, longer.path)
     assert_same_checkpoint(longer, run)
     assert longer.read_config()["epochs"] == 2
 
 
-def test_goes_on_with_another_strategy(finished, config, tmp_path):
+@pytest.mark.slow
+def test_goes_on_with_another_strategy(finished, stopped_copy, config):
     straight, _ = finished
-    run = RunFolder(tmp_path / "run")
-    train_and_evaluate(config, run.path, StopAfter(7))
+    run = stopped_copy
     train_and_evaluate(dataclasses.replace(config, strategy="one_device"), run.path)
     mine, theirs = tensors(run.checkpoint("latest")), tensors(straight.checkpoint("latest"))
     for name in mine:
         np.testing.assert_allclose(mine[name], theirs[name], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_changed_configuration_is_refused(finished, config):
     run, _ = finished
     before = run.config_path.read_bytes()
@@ -150,12 +166,12 @@ def test_a_changed_configuration_is_refused(finished, config):
     assert run.config_path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(
-    finished, config, tmp_path, capsys
+    finished, stopped_copy, config, capsys
 ):
     straight, _ = finished
-    run = RunFolder(tmp_path / "run")
-    train_and_evaluate(config, run.path, StopAfter(13))
+    run = stopped_copy
     (run.checkpoint_dir / "ckpt-13.data-00000-of-00001").write_bytes(b"damaged")
     train_and_evaluate(config, run.path)
     output = capsys.readouterr().out
@@ -179,6 +195,7 @@ def spoil_steps(monkeypatch, wrong):
     monkeypatch.setattr(data.TrainingBatches, "starting_at", spoiled)
 
 
+@pytest.mark.slow
 def test_a_step_that_is_not_finite_is_skipped_counted_and_reported(
     config, tmp_path, monkeypatch, capsys
 ):
@@ -192,6 +209,7 @@ def test_a_step_that_is_not_finite_is_skipped_counted_and_reported(
     assert "first went wrong the dequantised images. Skipped so far: 2, in a row: 1." in output
 
 
+@pytest.mark.slow
 def test_training_stops_after_several_in_a_row(config, tmp_path, monkeypatch):
     spoil_steps(monkeypatch, range(12, 100))
     run = RunFolder(tmp_path / "run")
@@ -224,28 +242,48 @@ def test_a_folder_that_is_no_run_is_refused(config, tmp_path):
     assert os.listdir(tmp_path) == ["precious.txt"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_process_is_resumed_to_the_same_weights(number, config, tmp_path):
-    run = RunFolder(tmp_path / "run")
-    command = [sys.executable, "train/main.py", "--preset=tiny", "--num_classes=10"]
-    command += ["--weight_y=0.5", "--epochs=10000", "--strategy=cpu_mirrored"]
-    process = subprocess.Popen(
-        [*command, f"--run_dir={run.path}"], cwd=REPO, stdout=subprocess.PIPE, text=True
+def start(run, epochs):
+    """`python train/main.py`, as a user runs it in a checkout."""
+    command = [sys.executable, "train/main.py", "--preset=tiny", f"--run_dir={run.path}"]
+    command += ["--num_classes=10", "--weight_y=0.5", f"--epochs={epochs}"]
+    return subprocess.Popen(
+        [*command, "--strategy=cpu_mirrored"],
+        cwd=REPO,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    deadline = time.monotonic() + 300
-    while not run.metrics() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=120)
-    if number == signal.SIGTERM:
-        assert process.returncode == 0
-        assert "Stopped and saved at step" in output
-    else:
-        assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_resumed_to_the_same_weights(config, tmp_path):
+    """Stopped by SIGTERM, killed by SIGKILL, and finished, each a process; then without a break."""
+    run = RunFolder(tmp_path / "run")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        lines = len(run.metrics())
+        process = start(run, epochs=10_000)
+        deadline = time.monotonic() + 300
+        while (
+            len(run.metrics()) == lines and process.poll() is None and time.monotonic() < deadline
+        ):
+            time.sleep(0.05)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=120)
+        if number == signal.SIGTERM:
+            assert process.returncode == 0
+            assert "Stopped and saved at step" in output
+        else:
+            assert process.returncode == -signal.SIGKILL
     epochs = len(run.metrics()) + 1
-    longer = dataclasses.replace(config, epochs=epochs)
+    process = start(run, epochs)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "Resumed at step" in output and f"Finished at step {10 * epochs}" in output
+    assert "Glow, averaged weights" in output
+    assert "Gaussian, full covariance" in output
+    assert "img/s" not in errors  # No progress bar without a terminal.
     straight = RunFolder(tmp_path / "straight")
-    for folder in (run, straight):
-        assert train_and_evaluate(longer, folder.path).step == 10 * epochs
+    train_and_evaluate(dataclasses.replace(config, epochs=epochs), straight.path)
     assert_same_checkpoint(run, straight)
     assert without_speed(run.metrics()) == without_speed(straight.metrics())

@@ -40,35 +40,58 @@ def on_one_device(tiny, digits, one_device):
     return train(tiny, digits, one_device, 8)
 
 
+@pytest.fixture(scope="module")
+def conditional_on_two_replicas(conditional, digits, two_replicas):
+    return train(conditional, digits, two_replicas, 8)
+
+
 def test_learns(on_one_device):
     _, results = on_one_device
     assert results[-1]["loss"] < results[0]["loss"] - 0.05
     assert all(result["applied"] and not result["stop"] for result in results)
 
 
-@pytest.mark.parametrize("optimizer", ["adamax", "adam"])
-def test_replicas_stay_equal_bit_for_bit(optimizer, conditional, digits, two_replicas):
-    config = dataclasses.replace(conditional, optimizer=optimizer)
-    state, _ = train(config, digits, two_replicas, 8)
+def assert_replicas_are_equal(state, strategy):
     for variable in all_variables(state):
-        copies = two_replicas.experimental_local_results(variable.value)
+        copies = strategy.experimental_local_results(variable.value)
         assert len(copies) == 2
         np.testing.assert_array_equal(copies[0].numpy(), copies[1].numpy(), variable.path)
 
 
-def test_two_replicas_train_as_one_device(on_one_device, tiny, digits, two_replicas):
+@pytest.mark.slow
+def test_replicas_stay_equal_bit_for_bit(conditional_on_two_replicas, two_replicas):
+    state, _ = conditional_on_two_replicas
+    assert_replicas_are_equal(state, two_replicas)
+
+
+@pytest.mark.slow
+def test_replicas_stay_equal_with_adam(conditional, digits, two_replicas):
+    config = dataclasses.replace(conditional, optimizer="adam")
+    state, _ = train(config, digits, two_replicas, 8)
+    assert_replicas_are_equal(state, two_replicas)
+
+
+@pytest.mark.slow
+def test_two_replicas_train_as_one_device_and_stop_together(
+    on_one_device, tiny, digits, two_replicas
+):
     state, results = on_one_device
-    replicated, replicated_results = train(tiny, digits, two_replicas, 8)
-    for result, other in zip(results, replicated_results, strict=True):
+    replicated, step = make(tiny, digits, two_replicas)
+    for result, batch in zip(results, batches(tiny, digits, two_replicas, 8), strict=True):
+        other = step(batch)
+        assert not other["stop"]
         for name in ("loss", "gradient_norm"):
             np.testing.assert_allclose(result[name], other[name], rtol=1e-5)
-    for mine, other in zip(
+    for mine, theirs in zip(
         values(state.glow.weights), values(replicated.glow.weights), strict=True
     ):
-        np.testing.assert_allclose(mine, other, atol=1e-5)
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+    # One worker can ask all to stop.
+    assert step(batch, stop=True)["stop"]
 
 
 @pytest.mark.parametrize("strategy", ["one_device", "two_replicas"])
+@pytest.mark.slow
 def test_xla_computes_the_same(strategy, tiny, digits, request):
     """With one replica it compiles the update too."""
     strategy = request.getfixturevalue(strategy)
@@ -79,6 +102,7 @@ def test_xla_computes_the_same(strategy, tiny, digits, request):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_step_is_the_optimizers_own(tiny, digits, one_device):
     """Against Keras's `apply` of the gradient of the mean objective."""
     state, step = make(tiny, digits, one_device)
@@ -95,6 +119,7 @@ def test_a_step_is_the_optimizers_own(tiny, digits, one_device):
         np.testing.assert_allclose(mine, theirs, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_keeps_the_average_of_the_weights(tiny, digits, one_device):
     config = dataclasses.replace(tiny, average_decay=0.5)
     state, step = make(config, digits, one_device)
@@ -113,6 +138,7 @@ def test_without_an_average_there_is_one_model(tiny, digits, one_device):
     assert state.weight_average is None
 
 
+@pytest.mark.slow
 def test_clips_the_whole_gradient(tiny, digits, one_device):
     """By half its norm: the first moment is halved, and the norm is reported as it was."""
     [batch] = batches(tiny, digits, one_device, 1)
@@ -130,47 +156,38 @@ def test_clips_the_whole_gradient(tiny, digits, one_device):
 
 
 @pytest.mark.parametrize("strategy", ["one_device", "two_replicas"])
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_step_that_is_not_finite_changes_nothing(strategy, bad, tiny, digits, request):
+@pytest.mark.slow
+def test_a_step_that_is_not_finite_changes_nothing(strategy, tiny, digits, request):
     """On two replicas the fault is in one image, which only one of them has."""
     strategy = request.getfixturevalue(strategy)
     state, step = make(tiny, digits, strategy)
-    good, worse = batches(tiny, digits, strategy, 2)
+    good, *others = batches(tiny, digits, strategy, 3)
     step(good)
     before = values(all_variables(state))
     count = state.weight_average.count.numpy()
-
-    def spoil(noise):
-        noise = noise.numpy()
+    for bad, worse in zip((np.nan, np.inf), others, strict=True):
+        *parts, last = strategy.experimental_local_results(worse["noise"])
+        noise = last.numpy()
         noise[-1, 0, 0, 0] = bad
-        return tf.constant(noise)
-
-    parts = [spoil(part) for part in strategy.experimental_local_results(worse["noise"])[-1:]]
-    parts = [*strategy.experimental_local_results(worse["noise"])[:-1], *parts]
-    if len(parts) == 1:
-        worse["noise"] = parts[0]
-    else:
-        worse["noise"] = strategy.experimental_distribute_values_from_function(
-            lambda context: parts[context.replica_id_in_sync_group]
-        )
-    assert not step(worse)["applied"]
-    for value, now in zip(before, values(all_variables(state)), strict=True):
-        np.testing.assert_array_equal(value, now)
-    assert state.weight_average.count.numpy() == count
+        parts.append(tf.constant(noise))
+        if len(parts) == 1:
+            worse["noise"] = parts[0]
+        else:
+            worse["noise"] = strategy.experimental_distribute_values_from_function(
+                lambda context, parts=parts: parts[context.replica_id_in_sync_group]
+            )
+        assert not step(worse)["applied"]
+        for value, now in zip(before, values(all_variables(state)), strict=True):
+            np.testing.assert_array_equal(value, now)
+        assert state.weight_average.count.numpy() == count
     assert step(good)["applied"]
 
 
-def test_a_classifier_is_trained_and_reported(conditional, digits, two_replicas):
-    _, results = train(conditional, digits, two_replicas, 8)
+@pytest.mark.slow
+def test_a_classifier_is_trained_and_reported(conditional_on_two_replicas):
+    _, results = conditional_on_two_replicas
     last = results[-1]
     expected = last["bits_per_dim"] + 0.5 * last["class_bits"]
     np.testing.assert_allclose(last["loss"], expected, rtol=1e-6)
     assert 0 <= last["accuracy"] <= 1
     assert last["class_bits"] < results[0]["class_bits"]
-
-
-def test_one_worker_can_ask_all_to_stop(tiny, digits, two_replicas):
-    _, step = make(tiny, digits, two_replicas)
-    first, second = batches(tiny, digits, two_replicas, 2)
-    assert not step(first)["stop"]
-    assert step(second, stop=True)["stop"]

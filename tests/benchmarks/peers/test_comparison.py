@@ -10,6 +10,7 @@ from benchmarks.peers.comparison import Comparison, ContestantProcess, Entry, co
 LIMIT = Entry("limit", "limit")
 
 
+@pytest.mark.slow
 def test_contestants_are_asked_in_turn():
     cores = sorted(os.sched_getaffinity(0))
     entries = [LIMIT, Entry("limit bfloat16", "limit", {"dtype": "bfloat16"})]
@@ -21,6 +22,7 @@ def test_contestants_are_asked_in_turn():
         assert all(second > 0 for seconds in comparison.wall.values() for second in seconds)
 
 
+@pytest.mark.slow
 def test_a_contestant_that_ends_is_an_error():
     cores = sorted(os.sched_getaffinity(0))
     process = ContestantProcess(

@@ -29,6 +29,7 @@ def wait_until(condition, seconds=10.0):
 
 
 @pytest.mark.parametrize("batching", [None, BatchingConfig(16, 1000)], ids=["single", "batched"])
+@pytest.mark.slow
 def test_a_hot_swap_loses_and_mixes_nothing(serve, tmp_path, batching):
     ToyGlow(tint=1).save(tmp_path, 1)
     server = serve(tmp_path, batching=batching)
@@ -65,6 +66,7 @@ def test_a_hot_swap_loses_and_mixes_nothing(serve, tmp_path, batching):
     assert states == {4: "AVAILABLE", 3: "END", 2: "END", 1: "END"}
 
 
+@pytest.mark.slow
 def test_a_version_outlives_the_client_that_left(serve, tmp_path):
     """Nobody waits for its graph any more; it is unloaded when that has run, and not before."""
     base = tmp_path / "base"
@@ -168,6 +170,7 @@ def publish(base, version, *warmup):
     os.rename(folder, base / str(version))
 
 
+@pytest.mark.slow
 def test_warmup_runs_before_a_version_is_available(serve, tmp_path):
     base = tmp_path / "base"
     base.mkdir()
@@ -202,6 +205,7 @@ def test_warmup_runs_before_a_version_is_available(serve, tmp_path):
         assert client.metadata().version == 5
 
 
+@pytest.mark.slow
 def test_unloaded_versions_give_their_memory_back(serve, tmp_path):
     def resident() -> float:
         with open("/proc/self/statm") as file:

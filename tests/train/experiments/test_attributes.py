@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.train.experiments.saved_run import save_run
 from tfglow.latents import AttributeDirections
 from train.experiments import attributes
 from train.experiments.attribute_fitting import directions_from_labels, directions_from_table
-from train.experiments.trained_run import TrainedRun, encode, images_at
+from train.experiments.trained_run import encode, images_at
 
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return TrainedRun.open(save_run(tmp_path_factory.mktemp("runs") / "digits").path)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +76,8 @@ def test_says_how_many_images_a_direction_has_lost(run):
     assert sentence.startswith("2 of 4 images are black: so far along 'far' the flow's inverse")
 
 
-def test_a_conditional_model_takes_its_labels(tmp_path):
-    run = TrainedRun.open(save_run(tmp_path / "run", num_classes=10).path)
+def test_a_conditional_model_takes_its_labels(conditional_run, tmp_path):
+    run = conditional_run
     data = run.load_split("test")
     directions = directions_from_labels(run, data, [("3", "8")])
     images, labels = images_at(data, [3, 5])

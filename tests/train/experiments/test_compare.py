@@ -34,6 +34,7 @@ def test_variants_refuse(tiny, arguments, sentence):
         compare.variants(tiny, *arguments)
 
 
+@pytest.mark.slow
 def test_trains_compares_and_resumes(tmp_path, capsys):
     arguments = [
         f"--compare_dir={tmp_path}",

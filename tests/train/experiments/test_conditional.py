@@ -4,42 +4,39 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.train.experiments.saved_run import save_run
 from train.experiments import conditional
-from train.experiments.trained_run import TrainedRun, images_at
+from train.experiments.trained_run import images_at
+
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "conditional"
-    return TrainedRun.open(save_run(folder, num_classes=10, weight_y=0.01).path)
-
-
-def test_a_class_a_row_from_the_same_latents(run):
-    images = conditional.samples_by_class(run.glow, [7, 2], 3, 0.5, seed=4)
+def test_a_class_a_row_from_the_same_latents(conditional_run):
+    images = conditional.samples_by_class(conditional_run.glow, [7, 2], 3, 0.5, seed=4)
     assert images.shape == (2, 3, 8, 8, 1)
     for row, label in zip(images, [7, 2], strict=True):
-        expected = run.glow.sample(3, 0.5, np.full(3, label), seed=4).numpy()
+        expected = conditional_run.glow.sample(3, 0.5, np.full(3, label), seed=4).numpy()
         assert np.abs(expected.astype(int) - row).max() <= 1
     assert (images[0] != images[1]).any()
 
 
-def test_the_command_prints_the_classifiers_accuracy(run, tmp_path, capsys):
+def test_the_command_prints_the_classifiers_accuracy(conditional_run, tmp_path, capsys):
     output = tmp_path / "classes.png"
-    conditional.main([f"--run_dir={run.folder.path}", "--columns=2", f"--output={output}"])
+    conditional.main(
+        [f"--run_dir={conditional_run.folder.path}", "--columns=2", f"--output={output}"]
+    )
     assert tf.io.decode_png(tf.io.read_file(str(output))).shape == (502, 102, 1)
-    data = run.load_split()
+    data = conditional_run.load_split()
     images, labels = images_at(data, range(data.num_images))
     noise = tf.zeros(images.shape)
-    accuracy = run.glow.objective(images, labels, noise)["accuracy"].numpy().mean()
+    accuracy = conditional_run.glow.objective(images, labels, noise)["accuracy"].numpy().mean()
     printed = capsys.readouterr().out
     [line] = [line for line in printed.splitlines() if "classified right" in line]
     # Another draw of the noise may move an image or two across the border.
     assert abs(float(line.split("%")[0]) / 100 - accuracy) < 0.02
 
 
-def test_an_unconditional_run_is_refused(tmp_path):
-    folder = save_run(tmp_path / "run").path
+def test_an_unconditional_run_is_refused(run, tmp_path):
+    folder = run.folder.path
     with pytest.raises(SystemExit, match=r"unconditional \(num_classes = 0\): it has no classes"):
         conditional.main([f"--run_dir={folder}", f"--output={tmp_path / 'classes.png'}"])
     assert not (tmp_path / "classes.png").exists()
@@ -53,8 +50,10 @@ def test_an_unconditional_run_is_refused(tmp_path):
         (["--temperature=-1"], "`temperature` must be finite and >= 0, got -1"),
     ],
 )
-def test_the_command_refuses_in_one_sentence(run, tmp_path, arguments, sentence):
+def test_the_command_refuses_in_one_sentence(conditional_run, tmp_path, arguments, sentence):
     output = tmp_path / "classes.png"
     with pytest.raises(SystemExit, match=f"^train/experiments/conditional.py: .*{sentence}"):
-        conditional.main([f"--run_dir={run.folder.path}", f"--output={output}", *arguments])
+        conditional.main(
+            [f"--run_dir={conditional_run.folder.path}", f"--output={output}", *arguments]
+        )
     assert not output.exists()

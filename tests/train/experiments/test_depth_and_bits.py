@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from train.experiments import depth_and_bits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def results(tiny, tmp_path_factory):

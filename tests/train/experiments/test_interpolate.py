@@ -5,14 +5,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.train.experiments.saved_run import save_run
 from train.experiments import interpolate
-from train.experiments.trained_run import TrainedRun, images_at
+from train.experiments.trained_run import images_at
 
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return TrainedRun.open(save_run(tmp_path_factory.mktemp("runs") / "digits").path)
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("path", ["linear", "spherical"])
@@ -27,8 +23,8 @@ def test_the_ends_are_the_images_and_the_middle_is_the_latents(run, path):
         assert np.abs(images[2].astype(int) - middle).max() <= 1
 
 
-def test_a_conditional_model_takes_the_label_of_the_nearer_end(tmp_path):
-    run = TrainedRun.open(save_run(tmp_path / "run", num_classes=10).path)
+def test_a_conditional_model_takes_the_label_of_the_nearer_end(conditional_run):
+    run = conditional_run
     images, labels = images_at(run.load_split(), [3, 8])
     rows = interpolate.interpolate_pairs(run.glow, images, 4, labels=labels)
     assert rows.shape == (1, 4, 8, 8, 1)

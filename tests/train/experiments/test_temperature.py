@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.train.experiments.saved_run import save_run
 from train.experiments import temperature
-from train.experiments.trained_run import TrainedRun
 
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return TrainedRun.open(save_run(tmp_path_factory.mktemp("runs") / "digits").path)
+pytestmark = pytest.mark.slow
 
 
 def test_the_same_seeds_at_every_temperature(run):

@@ -12,12 +12,6 @@ from tfglow.runs.run_folder import RunFolder
 from train.experiments.trained_run import TrainedRun, decode, encode, images_at, model_labels
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = save_run(tmp_path_factory.mktemp("runs") / "digits")
-    return TrainedRun.open(folder.path)
-
-
 def test_open_restores_the_weights(run):
     images, _ = images_at(run.load_split(), [0, 1])
     again = TrainedRun.open(run.folder.path)
