@@ -11,6 +11,8 @@ from train.data import TrainingBatches, init_batch
 from train.state import TrainState
 from train.step import TrainStep
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path, tiny):

@@ -7,6 +7,8 @@ import tfglow
 from train.data import first_images
 from train.evaluator import Evaluator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def make_glow(conditional, digits):

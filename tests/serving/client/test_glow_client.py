@@ -200,7 +200,7 @@ def exported_base(tmp_path_factory):
     return folder / "exports"
 
 
-@pytest.mark.parametrize("kind", ["toy", "exported"])
+@pytest.mark.parametrize("kind", ["toy", pytest.param("exported", marks=pytest.mark.slow)])
 def test_without_sample_png_all_else_works(serve, five_channel_base, request, kind):
     """Images of five channels, which no PNG holds: such a model is exported without it."""
     toy = kind == "toy"

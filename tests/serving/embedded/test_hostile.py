@@ -20,6 +20,8 @@ from serving.tensors import to_array, to_proto
 from tests.serving.raw_calls import RawStubs, predict_request, refusal, sample_request
 from tests.serving.toy_glow import ToyGlow, toy_latent
 
+pytestmark = pytest.mark.slow
+
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 # What may come of a message that can be read: INTERNAL, a fault of the server's, is not among them.
 ANSWERS = {

@@ -11,6 +11,8 @@ from tfglow import datasets
 from tfglow.runs.run_folder import RunFolder
 from train.experiments.trained_run import TrainedRun, decode, encode, images_at, model_labels
 
+pytestmark = pytest.mark.slow
+
 
 def test_open_restores_the_weights(run):
     images, _ = images_at(run.load_split(), [0, 1])
