@@ -93,7 +93,7 @@ class Signatures(tf.Module):
     def _sample(self, seed, temperature, label=None):
         seed = tf.ensure_shape(seed, [None])
         temperature = tf.ensure_shape(temperature, [None])
-        _check_rows(temperature, "temperature", seed)
+        temperature = _with_rows_of(seed, temperature, "temperature")
         valid, label = self._checked_label(seed, label)
         valid &= tf.math.is_finite(temperature) & (temperature >= 0.0)
         latent = tf.reshape(temperature, [-1, 1]) * self._noise(seed)
@@ -126,7 +126,7 @@ class Signatures(tf.Module):
         if label is None:
             return tf.fill([tf.shape(rows)[0]], True), ()
         label = tf.ensure_shape(label, [None])
-        _check_rows(label, "label", rows)
+        label = _with_rows_of(rows, label, "label")
         valid = (label >= 0) & (label < self._num_classes)
         return valid, (_zero_unless(valid, label),)
 
@@ -145,11 +145,13 @@ def _for_any_number_of_rows(function):
     return padded
 
 
-def _check_rows(tensor, name, rows):
-    """Refuses a request whose own inputs differ in number; batching servers do so before."""
-    tf.debugging.assert_equal(
+def _with_rows_of(rows, tensor, name):
+    """`tensor`, of as many rows: a request whose own inputs differ is refused before they meet."""
+    check = tf.debugging.assert_equal(
         tf.shape(tensor)[0], tf.shape(rows)[0], f"`{name}` has another number of rows."
     )
+    with tf.control_dependencies([check]):
+        return tf.identity(tensor)
 
 
 def _is_finite(tensor):

@@ -71,7 +71,7 @@ class Glow(keras.Model):
             name: AdoptedVariable(variable, name.replace("/", "."))
             for name, variable in named.items()
         }
-        self._bits_per_dim_tracker = keras.metrics.Mean(name="bits_per_dim")
+        self._means = [keras.metrics.Mean(name=name) for name in ("loss", "bits_per_dim")]
         self.built = True
 
     @property
@@ -228,20 +228,22 @@ class Glow(keras.Model):
         return self._update_metrics(self.objective(images, labels))
 
     def _unpacked(self, data):
-        if self._compile_loss is not None:
+        if self.loss is not None:
             raise ValueError("Glow's loss is its own, bits per dimension: compile without `loss`.")
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if sample_weight is not None:
             raise ValueError(f"Glow takes no sample weights, got {sample_weight!r}.")
         return images, labels
 
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What `fit` and `evaluate` report, and start anew at every epoch."""
+        return self._means
+
     def _update_metrics(self, terms):
-        self._loss_tracker.update_state(terms["loss"])
-        self._bits_per_dim_tracker.update_state(terms["bits_per_dim"])
-        return {
-            "loss": self._loss_tracker.result(),
-            "bits_per_dim": self._bits_per_dim_tracker.result(),
-        }
+        for mean in self._means:
+            mean.update_state(terms[mean.name])
+        return {mean.name: mean.result() for mean in self._means}
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the model from, for Keras's `.keras` files."""

@@ -5,17 +5,25 @@ import os
 import pytest
 
 from benchmarks import scaling
+from benchmarks.sizes import SIZES
 
 
-@pytest.mark.parametrize("layout", ["mirrored", "workers"])
+def check(seconds):
+    assert set(seconds) == {"step", "all_reduce"}
+    assert all(value > 0 for value in seconds.values())
+
+
 @pytest.mark.slow
-def test_a_layout_trains_and_reduces(layout):
+def test_workers_are_processes_that_train_and_reduce():
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         pytest.skip("Two CPU cores are needed.")
-    seconds = scaling.run_layout(layout, "tiny", 2, cores)
-    assert set(seconds) == {"step", "all_reduce"}
-    assert all(value > 0 for value in seconds.values())
+    check(scaling.run_layout("workers", "tiny", 2, cores))
+
+
+@pytest.mark.slow
+def test_two_replicas_of_a_process_train_and_reduce():
+    check(scaling.measure("mirrored", SIZES["tiny"], 2))
 
 
 def test_the_table_holds_a_layout_against_one(capsys):

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import runpy
 import shutil
 import signal
 import subprocess
@@ -78,10 +79,14 @@ def test_the_script_runs_from_anywhere(run, base, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Published {base / '40'}: the averaged weights of step 12")
     assert "Traceback" not in done.stderr
-    flags[0] = "--run_dir=absent"
-    failed = subprocess.run([*script, *flags], cwd=tmp_path, capture_output=True, text=True)
-    assert failed.returncode == 1 and "Traceback" not in failed.stderr
-    assert "error: There is no run folder 'absent'.\n" in failed.stderr
+
+
+def test_the_script_fails_in_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["main.py", "--run_dir=absent", "--export_dir=exports"])
+    with pytest.raises(SystemExit) as exit_:
+        runpy.run_path(str(ROOT / "export" / "main.py"), run_name="__main__")
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == "error: There is no run folder 'absent'.\n"
 
 
 @pytest.mark.slow

@@ -12,10 +12,11 @@ class ServerProcess:
     """Starts the server and waits until it is ready; ended when the `with` is left."""
 
     def __init__(self, base: Path, *flags: str):
-        command = [sys.executable, "serving/server.py", f"--model_base_path={base}", "--port=0"]
+        script = ROOT / "serving" / "server.py"
+        command = [sys.executable, script, f"--model_base_path={base}", "--port=0"]
         self.process = subprocess.Popen(
             [*command, *flags],
-            cwd=ROOT,
+            cwd=base,  # The script runs from any folder.
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -47,10 +47,17 @@ CONFIG = random_config(levels=2, steps=1, width=256)
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 4, 4, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("script", ["client", "server"])
+def test_the_command_is_called_what_its_path_is(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: serving/server.py")
+
+
 @pytest.mark.slow
-def test_the_scripts_run_from_any_folder(script, tmp_path):
-    path = ROOT / "serving" / f"{script}.py"
+def test_the_clients_script_runs_from_any_folder(tmp_path):
+    """As `ServerProcess` runs the server's."""
+    path = ROOT / "serving" / "client.py"
     # As a user starts it, without the tests' own paths.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
@@ -62,7 +69,7 @@ def test_the_scripts_run_from_any_folder(script, tmp_path):
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"usage: serving/{script}.py")
+    assert done.stdout.startswith("usage: serving/client.py")
 
 
 def test_the_client_imports_tensorflow_for_its_messages_alone():

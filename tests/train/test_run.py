@@ -243,12 +243,13 @@ def test_a_folder_that_is_no_run_is_refused(config, tmp_path):
 
 
 def start(run, epochs):
-    """`python train/main.py`, as a user runs it in a checkout."""
-    command = [sys.executable, "train/main.py", "--preset=tiny", f"--run_dir={run.path}"]
+    """`python .../train/main.py`, as a user runs it from any folder."""
+    script = REPO / "train" / "main.py"
+    command = [sys.executable, script, "--preset=tiny", f"--run_dir={run.path}"]
     command += ["--num_classes=10", "--weight_y=0.5", f"--epochs={epochs}"]
     return subprocess.Popen(
         [*command, "--strategy=cpu_mirrored"],
-        cwd=REPO,
+        cwd=run.path.parent,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -14,7 +14,7 @@ from tfglow.bijectors.affine_coupling import AffineCoupling
 from tfglow.bijectors.channel_map import ActNormWeights, ChannelMap
 from tfglow.bijectors.coupling import Coupling
 from tfglow.bijectors.flow_step import FlowStep
-from tfglow.bijectors.invertible_1x1_conv import WEIGHTS, Invertible1x1Conv
+from tfglow.bijectors.invertible_1x1_conv import Invertible1x1Conv
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.recompute import recomputed
 from tfglow.bijectors.reverse_channels import ReverseChannels
@@ -26,6 +26,7 @@ from tfglow.bijectors.step_weights import (
     unstacked,
 )
 from tfglow.checks import check_positive_integer
+from tfglow.config import COUPLINGS, PARAMETERIZATIONS, PERMUTATIONS
 from tfglow.networks import CouplingNetwork, coupling_network
 from tfglow.networks.scale import data_dependent_shift_and_log_scale
 from tfglow.ops import shapes
@@ -92,11 +93,10 @@ class FlowSteps(OnePassBijector):
             validate_args=validate_args,
             name=name,
         )
-        permutations = ("invertible_1x1_conv", "shuffle", "reverse")
         for field, value, choices in (
-            ("coupling", coupling, _COUPLINGS),
-            ("permutation", permutation, permutations),
-            ("parameterization", parameterization, WEIGHTS),
+            ("coupling", coupling, COUPLINGS),
+            ("permutation", permutation, PERMUTATIONS),
+            ("parameterization", parameterization, PARAMETERIZATIONS),
         ):
             if value not in choices:
                 raise ValueError(

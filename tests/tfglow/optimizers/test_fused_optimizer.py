@@ -125,7 +125,7 @@ def test_updates_every_replica_alike(optimizer_class):
 
 @pytest.mark.parametrize("optimizer_class", OPTIMIZERS)
 def test_adds_few_operations_a_variable(optimizer_class):
-    """The graph of a model with over a thousand variables stays small."""
+    """The graph of a model of many variables stays small."""
 
     def operations(num):
         variables = [keras.Variable(START, dtype="float32") for _ in range(num)]
