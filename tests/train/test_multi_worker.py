@@ -21,7 +21,7 @@ class Workers:
     def __init__(self, run_dir, *flags):
         addresses = [f"localhost:{port}" for port in free_ports(2)]
         command = [sys.executable, "train/main.py", "--preset=tiny", f"--run_dir={run_dir}"]
-        command += ["--strategy=multi_worker_mirrored", *flags]
+        command += ["--levels=1", "--strategy=multi_worker_mirrored", *flags]
         self.processes = []
         for index in range(2):
             task = {"type": "worker", "index": index}
@@ -83,7 +83,9 @@ def test_two_workers_train_stop_together_and_resume_as_one_device_would(tiny, tm
     assert "Resumed at step" in first
     assert f"Finished at step {10 * epochs}" in first
     alone = RunFolder(tmp_path / "alone")
-    train_and_evaluate(dataclasses.replace(tiny, epochs=epochs, strategy="one_device"), alone.path)
+    model = dataclasses.replace(tiny.model, levels=1)
+    config = dataclasses.replace(tiny, model=model, epochs=epochs, strategy="one_device")
+    train_and_evaluate(config, alone.path)
     for weights in ("averaged", "raw"):
         mine, theirs = (r.load_glow(weights, "latest").weights for r in (run, alone))
         for a, b in zip(mine, theirs, strict=True):
