@@ -36,9 +36,11 @@ class Evaluator:
         self._replicas = strategy.num_replicas_in_sync // strategies.num_workers(strategy)
         # The last batch is filled up to this, so that the function is traced once.
         self._batch_size = -(-batch_size // self._replicas) * self._replicas
-        self._on_replica = tf.function(self._terms, autograph=False, jit_compile=jit_compile)
+        on_replica = tf.function(self._terms, autograph=False, jit_compile=jit_compile)
         self._run = tf.function(
-            lambda batch: strategy.run(self._on_replica, args=(batch,)), autograph=False
+            # Not the function itself, which TensorFlow would keep, and the model with it, for ever.
+            lambda batch: strategy.run(lambda own: on_replica(own), args=(batch,)),
+            autograph=False,
         )
         names = ["class_bits", "accuracy"] if glow.config.weight_y else []
         self._means = {name: keras.metrics.Mean(name=name) for name in names}

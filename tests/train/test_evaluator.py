@@ -1,4 +1,6 @@
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -49,10 +51,14 @@ def test_does_not_depend_on_the_number_of_replicas(
     make_glow, test_digits, one_device, two_replicas
 ):
     """297 images in batches of 64: the last one is not full, and not the replicas' multiple."""
-    results = [
-        Evaluator(make_glow(strategy), strategy, batch_size=64).evaluate(test_digits)
-        for strategy in (one_device, two_replicas)
-    ]
+    results, models = [], weakref.WeakSet()
+    for strategy in (one_device, two_replicas):
+        glow = make_glow(strategy)
+        models.add(glow)
+        results.append(Evaluator(glow, strategy, batch_size=64).evaluate(test_digits))
+    del glow
+    gc.collect()
+    assert not models  # What was evaluated is not kept.
     (alone, classes), (shared, shared_classes) = results
     assert alone.num_images == shared.num_images == test_digits.num_images
     assert alone.bits_per_dim == pytest.approx(shared.bits_per_dim, abs=1e-5)
