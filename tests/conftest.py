@@ -28,7 +28,8 @@ def pytest_xdist_auto_num_workers(config):
 
 def pytest_configure(config):
     """Two replicas on any machine need two logical CPUs before TensorFlow starts."""
-    only_distributes = config.option.dist != "no" and not hasattr(config, "workerinput")
+    distributes = getattr(config.option, "dist", "no") != "no"
+    only_distributes = distributes and not hasattr(config, "workerinput")
     if not only_distributes:
         import tensorflow as tf
 

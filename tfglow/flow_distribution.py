@@ -29,6 +29,10 @@ class FlowDistribution(tfd.TransformedDistribution):
     """
 
     def _log_prob(self, y, distribution_kwargs=None, bijector_kwargs=None):
+        if not isinstance(self.event_shape, tf.TensorShape):
+            # Of several parts: there is no layer of tfglow's that takes them.
+            given = {"distribution_kwargs": distribution_kwargs, "bijector_kwargs": bijector_kwargs}
+            return super()._log_prob(y, **{k: v for k, v in given.items() if v is not None})
         x, log_det = inverse_and_log_det(self.bijector, y, self._event_ndims(), bijector_kwargs)
         base = self.distribution.log_prob(x, **(distribution_kwargs or {}))
         return base + tf.cast(log_det, base.dtype)
@@ -36,6 +40,10 @@ class FlowDistribution(tfd.TransformedDistribution):
     def _sample_and_log_prob(
         self, sample_shape, seed, distribution_kwargs=None, bijector_kwargs=None
     ):
+        if not isinstance(self.event_shape, tf.TensorShape):
+            given = {"distribution_kwargs": distribution_kwargs, "bijector_kwargs": bijector_kwargs}
+            given = {k: v for k, v in given.items() if v is not None}
+            return super()._sample_and_log_prob(sample_shape, seed, **given)
         x, base = self.distribution.experimental_sample_and_log_prob(
             sample_shape, seed=seed, **(distribution_kwargs or {})
         )
@@ -66,6 +74,9 @@ def forward_and_log_det(
     if isinstance(bijector, OnePassBijector):
         y, log_det = bijector.forward_and_log_det(x, **kwargs)
         return y, _over_event(log_det, x, bijector.forward_min_event_ndims, event_ndims)
+    # A tensor that TFP's cache has never seen: for one that it knows, it answers with what a
+    # variable was then.
+    x = tf.identity(x)
     y = bijector.forward(x, **kwargs)
     return y, bijector.forward_log_det_jacobian(x, event_ndims, **kwargs)
 
@@ -82,6 +93,7 @@ def inverse_and_log_det(
     if isinstance(bijector, OnePassBijector):
         x, log_det = bijector.inverse_and_log_det(y, **kwargs)
         return x, _over_event(log_det, y, bijector.inverse_min_event_ndims, event_ndims)
+    y = tf.identity(y)
     x = bijector.inverse(y, **kwargs)
     return x, bijector.inverse_log_det_jacobian(y, event_ndims, **kwargs)
 
@@ -99,6 +111,11 @@ def _in_turn(direction, bijectors, x, event_ndims, kwargs):
 def _over_event(log_det, x, min_event_ndims, event_ndims):
     """The log-det of an event of more dimensions than the bijector's own."""
     extra = event_ndims - min_event_ndims
+    if extra < 0:
+        raise ValueError(
+            f"An event must have at least {min_event_ndims} dimensions for this bijector, got "
+            f"{event_ndims}: give a base whose events have as many, such as `tfd.Sample`."
+        )
     if not extra:
         return log_det
     shape = tf.shape(x)[: x.shape.rank - min_event_ndims]

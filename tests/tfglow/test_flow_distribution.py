@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tests.tfglow.bijectors.contract import CASES, Counting
+from tfglow import bijectors as tgb
 from tfglow.flow_distribution import FlowDistribution, forward_and_log_det, inverse_and_log_det
 
 tfb = tfp.bijectors
@@ -225,3 +226,52 @@ def test_moments_of_a_map_that_is_not_affine_are_refused():
     affine = FlowDistribution(base_of((2, 2, 4)), tfb.Invert(CASES["actnorm"].bijector()))
     b = tf.broadcast_to(CASES["actnorm"].bijector().b, [2, 2, 4])
     np.testing.assert_allclose(affine.mean(), -b, rtol=1e-5)
+
+
+TFP_BIJECTORS = {
+    "scale": lambda v: tfb.Scale(v),
+    "diagonal": lambda v: tfb.ScaleMatvecDiag(tf.repeat(v, 3)),
+    "power": lambda v: tfb.Chain([tfb.Exp(), tfb.Scale(v), tfb.Log(), tfb.Exp()]),
+    "softplus": lambda v: tfb.Softplus(hinge_softness=v),
+    "sinh_arcsinh": lambda v: tfb.SinhArcsinh(skewness=v),
+}
+
+
+@pytest.mark.parametrize("name", TFP_BIJECTORS)
+@pytest.mark.parametrize("held", [False, True])
+def test_tfps_own_bijectors_in_a_chain_are_never_stale(name, held):
+    """TFP's cache answers with what a variable was, for as long as a tensor is alive."""
+    variable = tf.Variable(1.5)
+    layer = tgb.ActNorm(3)
+    base = tfd.Sample(tfd.Normal(0.0, 1.0), [2, 2, 3])
+
+    def distribution():
+        # Where a bijector takes values and no variable, it is made anew: the reference.
+        part = TFP_BIJECTORS[name](variable)
+        return FlowDistribution(base, tfb.Chain([part, layer]))
+
+    model = distribution()
+    x = tf.constant(np.random.default_rng(0).uniform(0.5, 2.0, [4, 2, 2, 3]), tf.float32)
+    kept = [model.bijector.inverse(x), model.log_prob(x)] if held else []
+    model.log_prob(x)
+    variable.assign(2.5)
+    layer.b.assign([0.5, 0.5, 0.5])
+    if name == "diagonal":  # It took the values that it was made with.
+        model = distribution()
+    np.testing.assert_array_equal(model.log_prob(x), model.log_prob(tf.constant(x.numpy())))
+    np.testing.assert_allclose(model.log_prob(x), distribution().log_prob(x.numpy()), rtol=1e-5)
+    del kept
+
+
+def test_a_base_of_too_few_dimensions_is_refused():
+    model = FlowDistribution(tfd.Normal(tf.zeros([2, 2, 3]), 1.0), tfb.Invert(tgb.ActNorm(3)))
+    with pytest.raises(ValueError, match=r"at least 3 dimensions.*got 0"):
+        model.log_prob(tf.zeros([2, 2, 3]))
+
+
+def test_events_of_several_parts_are_tfps_own():
+    base = tfd.JointDistributionSequential([tfd.Normal(0.0, 1.0), tfd.Normal(1.0, 2.0)])
+    bijector = tfb.JointMap([tfb.Exp(), tfb.Scale(2.0)])
+    values = [tf.constant(0.5), tf.constant(-1.0)]
+    expected = tfd.TransformedDistribution(base, bijector).log_prob(values)
+    np.testing.assert_allclose(FlowDistribution(base, bijector).log_prob(values), expected)

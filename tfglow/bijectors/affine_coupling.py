@@ -39,11 +39,6 @@ class AffineCoupling(Coupling):
             network, parameters=parameters, dtype=dtype, validate_args=validate_args, name=name
         )
 
-    def shift_and_log_scale(self, x1: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """t and log s for x₁, each `[B, H, W, C/2]`."""
-        shift, logit = _shift_and_logit(tf.cast(self.run_network(x1), self.dtype))
-        return shift, tf.math.log_sigmoid(logit)
-
     @staticmethod
     def forward_half(x2: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """(x₂ + t)·s, and log s."""

@@ -1,6 +1,7 @@
 """The flow steps of a level, whose weights are stacked."""
 
 import functools
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -142,6 +143,7 @@ class FlowSteps(OnePassBijector):
 
     def __getitem__(self, k: int) -> FlowStep:
         """A view of one step, with the values that its weights have now."""
+        k = operator.index(k)
         if not -len(self) <= k < len(self):
             raise IndexError(f"{self.name} has {len(self)} steps, got {k}.")
         k %= len(self)
