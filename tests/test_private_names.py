@@ -16,6 +16,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("tfglow/keras_variable.py", "_initialize_with_initializer"): "Keras adopts no tf.Variable",
     ("tfglow/keras_variable.py", "_value"): "Keras adopts no tf.Variable",
     ("tfglow/optimizers/fused_optimizer.py", "_get_variable_index"): "a variable's slots",
+    ("tfglow/optimizers/fused_optimizer.py", "_trainable_variables"): "the variables it updates",
 }
 
 # Methods that TFP's base classes leave to their subclasses, as their docstrings say.

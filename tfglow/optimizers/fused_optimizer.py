@@ -62,7 +62,6 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
         if self.built:
             return
         super().build(variables)
-        self._updated = [v.value if isinstance(v, keras.Variable) else v for v in variables]
         self._m, self._v = self.add_optimizer_variables(variables, ["m", "v"])
         # A graph takes in one tensor once, but a Python number once for every variable.
         dtype = max((tf.as_dtype(v.dtype) for v in variables), key=lambda dtype: dtype.size)
@@ -110,7 +109,8 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
             gradient = tf.math.multiply_no_nan(gradient, tf.cast(scale, gradient.dtype))
             self._update(variable, gradient, step_size, beta_1, beta_2)
 
-        for variable, gradient in zip(self._updated, gradients, strict=True):
+        for variable, gradient in zip(self._trainable_variables, gradients, strict=True):
+            variable = variable.value if isinstance(variable, keras.Variable) else variable
             self._strategy.extended.update(variable, update, (gradient,), group=False)
         with self._strategy.scope():
             self.iterations.assign_add(tf.cast(condition, self.iterations.dtype))
