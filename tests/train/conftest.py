@@ -8,6 +8,11 @@ from train.presets import PRESETS
 from train.strategies import make_strategy
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forget_training(forget_gradients):
+    """Every file here trains models of its own."""
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """The smallest configuration: 2 epochs of 10 steps of 16 images."""

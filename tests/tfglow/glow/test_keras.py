@@ -14,7 +14,10 @@ CONFIG = tfglow.GlowConfig(image_shape=(8, 8, 1), levels=2, steps=1, width=8, se
 CONDITIONAL = dataclasses.replace(CONFIG, num_classes=5, weight_y=0.25)
 
 # Keras 3.15 saves with np.array(variable), of which NumPy 2 warns.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.usefixtures("forget_gradients"),
+]
 
 
 def make_glow(config=CONFIG, **fields):
