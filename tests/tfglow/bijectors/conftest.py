@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tfglow.bijectors.contract import CASES
+from tests.tfglow.bijectors.contract import CASES, forget_bijectors
 
 # Whole flows, which are made of the other entries, all but the smallest.
 SLOW = {name for name in CASES if name.startswith("glow_")} - {"glow_additive_lu"}
@@ -10,6 +10,13 @@ SLOW = {name for name in CASES if name.startswith("glow_")} - {"glow_additive_lu
 
 def _params(names):
     return [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in names]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget(forget_gradients):
+    """A file's bijectors are its own: those of all files, with their graphs, take 2 GB."""
+    yield
+    forget_bijectors()
 
 
 @pytest.fixture(params=_params(CASES), name="case")

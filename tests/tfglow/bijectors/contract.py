@@ -56,6 +56,9 @@ def _shared(case, dtype, validate_args):
     return case.fresh(dtype, validate_args)
 
 
+forget_bijectors = _shared.cache_clear
+
+
 class Counting(tgb.OnePassBijector):
     """y = x·exp(a), with a count of its passes."""
 
