@@ -8,6 +8,8 @@ from tests.export.models import random_config
 from tests.random_glow import random_glow
 from tfglow.frozen_flow import FrozenFlow
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = {
     "affine_lu": {},
     "affine_full": {"parameterization": "full"},

@@ -12,7 +12,10 @@ from tests.tfglow.bijectors.contract import CASES, ModuleNetwork
 from tfglow.bijectors import AdditiveCoupling, AffineCoupling
 
 # Keras 3.15 copies and pickles with np.array(variable), of which NumPy 2 warns.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.slow,
+]
 
 
 def unpickled(value):

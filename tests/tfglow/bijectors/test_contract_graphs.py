@@ -11,6 +11,8 @@ from tests.tfglow.bijectors.contract import (
     relative_error,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_function_with_unknown_batch_size(case):
     bijector = case.bijector()
@@ -55,7 +57,6 @@ COMPILED_FLOWS = {"glow_affine_lu", "glow_additive_lu", "glow_conditional"}
 COMPILED = [name for name in CASES if not name.startswith("glow_") or name in COMPILED_FLOWS]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", COMPILED, indirect=True)
 def test_xla(case):
     bijector = case.bijector()

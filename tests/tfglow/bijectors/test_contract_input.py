@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from tests.tfglow.bijectors.contract import both_ways, relative_error
 
+pytestmark = pytest.mark.slow
+
 
 def test_another_dtype_is_refused(case, dtype):
     bijector = case.bijector(dtype)

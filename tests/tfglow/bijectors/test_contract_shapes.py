@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from tests.tfglow.bijectors.contract import all_maps, both_ways, full_log_det, relative_error
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("batch_shape", [(), (1,), (2, 3), (2, 1, 2)])
 def test_any_batch_shape(case, batch_shape):

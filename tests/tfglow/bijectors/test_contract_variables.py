@@ -1,11 +1,14 @@
 """What every bijector of tfglow promises of its variables."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tests.tfglow.bijectors.contract import TOLERANCE, all_maps, relative_error
 from tfglow import bijectors as tgb
+
+pytestmark = pytest.mark.slow
 
 tfb = tfp.bijectors
 tfd = tfp.distributions

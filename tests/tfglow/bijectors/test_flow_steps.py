@@ -17,6 +17,8 @@ from tfglow.bijectors import (
 )
 from tfglow.networks import CouplingNetwork
 
+pytestmark = pytest.mark.slow
+
 CHANNELS = 4
 PERMUTATIONS = {
     "lu": {},
@@ -84,7 +86,6 @@ def test_eagerly_and_in_a_graph_they_are_the_steps_in_turn(permutation, coupling
     np.testing.assert_allclose(x, y, atol=2e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("recompute", [False, True])
 def test_xla_equals_the_steps_in_turn(recompute):
     steps = make_steps(recompute=recompute)

@@ -13,6 +13,8 @@ import tensorflow_probability as tfp
 from tests.random_glow import randomize
 from tfglow.bijectors import Invertible1x1Conv
 
+pytestmark = pytest.mark.slow
+
 tfb = tfp.bijectors
 tfd = tfp.distributions
 
@@ -155,7 +157,6 @@ def optimum(x):
     return -0.5 * 6 * log_det
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, "tf_keras"])
 def test_trained_by_tfp_minimize(conv, x, optimizer):
     if optimizer == "tf_keras":
@@ -170,7 +171,6 @@ def test_trained_by_tfp_minimize(conv, x, optimizer):
     assert abs(losses[-1] + optimum(x)) < 0.1
 
 
-@pytest.mark.slow
 def test_trained_by_tfp_minimize_through_a_distribution_made_once(x):
     """Variables are found by themselves, in a distribution that lives as long as its model."""
     conv = Invertible1x1Conv(CHANNELS, seed=1)
@@ -180,7 +180,6 @@ def test_trained_by_tfp_minimize_through_a_distribution_made_once(x):
     assert abs(tf.reduce_mean(distribution.log_prob(x)) - optimum(x)) < 0.1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("traced", [False, True])
 def test_trained_by_a_keras_optimizer(conv, x, traced):
     optimizer = keras.optimizers.Adam(0.05)
@@ -201,7 +200,6 @@ def test_trained_by_a_keras_optimizer(conv, x, traced):
     assert abs(loss + optimum(x)) < 0.3
 
 
-@pytest.mark.slow
 def test_trained_by_a_plain_tape(conv, x):
     for _ in range(200):
         with tf.GradientTape() as tape:
@@ -278,7 +276,6 @@ np.savez(sys.argv[3], y=encoded["y"], log_det=encoded["log_det"], x=decoded["x"]
 """
 
 
-@pytest.mark.slow
 def test_exported_in_a_saved_model_that_runs_without_tfglow(conv, x, tmp_path):
     model = SomeModel(conv)
     tf.saved_model.save(model, tmp_path / "export", signatures={"decode": model.decode})

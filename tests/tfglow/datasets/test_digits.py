@@ -99,6 +99,7 @@ def test_where_nothing_can_be_written_a_temporary_folder_serves(tmp_path, monkey
     assert digits.prepare(blocked / "data").data_dir == builder.data_dir
 
 
+@pytest.mark.slow
 def test_processes_may_prepare_at_once(tmp_path):
     """Two processes, started together, both end with a readable data set and leave no litter."""
     place = tmp_path / "place"

@@ -5,6 +5,8 @@ import tensorflow_datasets as tfds
 
 from tfglow import datasets
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=["in memory", "streamed"])
 def digits(request, digits_dir):

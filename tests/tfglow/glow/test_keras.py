@@ -17,6 +17,7 @@ CONDITIONAL = dataclasses.replace(CONFIG, num_classes=5, weight_y=0.25)
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.usefixtures("forget_gradients"),
+    pytest.mark.slow,
 ]
 
 
@@ -114,7 +115,6 @@ def test_fit_learns_and_evaluate_agrees(images):
     np.testing.assert_allclose(result["bits_per_dim"], expected, atol=0.1)
 
 
-@pytest.mark.slow
 def test_fit_with_labels(images, labels, no_noise):
     glow = compiled(make_glow(CONDITIONAL), keras.optimizers.Adam(0.01))
     history = glow.fit(images, labels, batch_size=4, epochs=3, verbose=0).history
@@ -126,7 +126,6 @@ def test_fit_with_labels(images, labels, no_noise):
     assert result["loss"] > result["bits_per_dim"]
 
 
-@pytest.mark.slow
 def test_fit_on_a_data_set(images, labels):
     data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
     glow = compiled(make_glow(CONDITIONAL))
@@ -136,7 +135,6 @@ def test_fit_on_a_data_set(images, labels):
     assert np.isfinite(glow.fit(images_alone, shuffle=False, verbose=0).history["loss"][0])
 
 
-@pytest.mark.slow
 def test_one_step_is_the_gradient_of_the_objective(images, no_noise):
     glow = compiled(make_glow(precision="float64"), keras.optimizers.SGD(1.0))
     before = [v.numpy() for v in glow.trainable_variables]
@@ -164,7 +162,6 @@ def test_in_a_functional_model(images):
     assert len(model.trainable_variables) == len(glow.trainable_variables)
 
 
-@pytest.mark.slow
 def test_what_fit_refuses(images, labels):
     with pytest.raises(ValueError, match="compile without `loss`"):
         compiled(make_glow(), loss="mse").fit(images, verbose=0)
@@ -184,7 +181,6 @@ def test_what_fit_refuses(images, labels):
 # Replicas.
 
 
-@pytest.mark.slow
 def test_fit_on_two_replicas_is_fit_on_one(images, labels, no_noise, two_replicas):
     fields = {"steps": 2, "precision": "float64"}  # What is left are differences of rounding.
     one = compiled(make_glow(CONDITIONAL, **fields), keras.optimizers.SGD(0.5, momentum=0.9))
@@ -202,7 +198,6 @@ def test_fit_on_two_replicas_is_fit_on_one(images, labels, no_noise, two_replica
     np.testing.assert_allclose(two_result, one_result, rtol=1e-6)
 
 
-@pytest.mark.slow
 def test_a_last_batch_smaller_than_the_replicas(images, no_noise, two_replicas):
     # One image in the last batch leaves nothing for the second replica.
     with two_replicas.scope():
@@ -212,7 +207,6 @@ def test_a_last_batch_smaller_than_the_replicas(images, no_noise, two_replicas):
     assert all(np.all(np.isfinite(w)) for w in glow.get_weights())
 
 
-@pytest.mark.slow
 def test_mixed_precision_on_two_replicas(images, two_replicas):
     with two_replicas.scope():
         glow = compiled(make_glow(precision="mixed_bfloat16"))
@@ -232,7 +226,6 @@ def test_replicas_draw_different_noise(images, two_replicas):
 # Saving.
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("config", [CONFIG, CONDITIONAL])
 def test_weights_are_saved_and_loaded(config, images, labels, tmp_path):
     glow = make_glow(config, permutation="shuffle")
@@ -246,7 +239,6 @@ def test_weights_are_saved_and_loaded(config, images, labels, tmp_path):
     np.testing.assert_array_equal(fresh.encode(*arguments), glow.encode(*arguments))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("config", [CONFIG, CONDITIONAL])
 def test_whole_model_is_saved_and_loaded(config, images, labels, tmp_path):
     glow = compiled(make_glow(config, parameterization="full"), keras.optimizers.Adam(0.01))
@@ -294,7 +286,6 @@ def test_precisions_are_saved_and_loaded(precision, images, tmp_path):
     )
 
 
-@pytest.mark.slow
 def test_training_goes_on_after_a_reload_as_without(images, no_noise, tmp_path):
     glow = compiled(make_glow(precision="float64"), keras.optimizers.Adam(0.01))
     arguments = {"batch_size": 4, "shuffle": False, "verbose": 0}
@@ -306,7 +297,6 @@ def test_training_goes_on_after_a_reload_as_without(images, no_noise, tmp_path):
     assert_same_weights(again, glow, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.slow
 def test_saved_on_two_replicas_and_loaded_on_one(images, two_replicas, tmp_path):
     with two_replicas.scope():
         glow = compiled(make_glow())

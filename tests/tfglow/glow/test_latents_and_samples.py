@@ -7,6 +7,8 @@ import tensorflow as tf
 from tests.tfglow.glow.models import NUM_DIMS, make_glow
 from tfglow import likelihood
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("precision", ["float32", "float64", "mixed_bfloat16"])
 @pytest.mark.parametrize("num_bits", [8, 5])

@@ -11,6 +11,8 @@ import tensorflow_probability as tfp
 from tests.tfglow.glow.models import NUM_DIMS, make_glow
 from tfglow import likelihood
 
+pytestmark = pytest.mark.slow
+
 tfd = tfp.distributions
 
 

@@ -7,6 +7,8 @@ import tensorflow as tf
 from tests.tfglow.glow.models import NUM_DIMS, make_glow
 from tfglow.networks import coupling_network
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(name="mixed", scope="module")
 def _mixed():

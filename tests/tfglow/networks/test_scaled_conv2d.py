@@ -55,6 +55,7 @@ def test_activation_comes_last(x, kernel_size, filters):
 
 
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
+@pytest.mark.slow
 def test_gradient_of_the_convolution(x, kernel_size):
     conv = ScaledConv2D(3, 6, kernel_size, dtype="float64")
     randomize(conv, scale=0.3)

@@ -13,6 +13,8 @@ from tfglow.official.variables import entries
 from tfglow.runs.run_folder import RunFolder
 from train.evaluate import evaluate_run
 
+pytestmark = pytest.mark.slow
+
 # What the checkpoints' names and shapes do not say.
 GIVEN = {
     "affine_invconv_8bit": {"image_size": 32, "num_bits": 8},

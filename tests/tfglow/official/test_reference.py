@@ -73,6 +73,7 @@ def test_the_reference_is_the_official_code(shared_dir, name):
 
 
 @pytest.mark.parametrize("fields", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+@pytest.mark.slow
 def test_a_checkpoint_of_every_configuration(tmp_path, fields):
     fields = {**DEFAULTS, **fields}
     variables = official_reference.random_variables(**fields)
