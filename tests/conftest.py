@@ -50,7 +50,6 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     """All imports are done: what they made is collected no more, which takes half a second."""
     gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,7 +64,6 @@ def forget_graphs(request):
         if getattr(value, "__module__", "") == request.module.__name__:
             getattr(value, "cache_clear", int)()
     keras.backend.clear_session()  # It collects garbage, too.
-    gc.freeze()  # What is left stays: the next file's collections, a second each, pass over it.
     # What was freed in between what was not goes back to the system.
     getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
 
