@@ -31,7 +31,7 @@ def add_flags(
     for name, own in fields(cls).items():
         if name in exclude:
             continue
-        default = own.default if defaults is None else defaults.get(name)
+        default = own.default if defaults is None else defaults.get(name, dataclasses.MISSING)
         options: dict[str, Any] = {"nargs": "?", "const": True} if _is_bool(own.kind) else {}
         parser.add_argument(
             f"--{name}",
@@ -49,15 +49,18 @@ def given(flags: argparse.Namespace, cls: type) -> dict[str, Any]:
     return {name: value for name, value in vars(flags).items() if name in fields(cls)}
 
 
+def as_text(value: Any) -> str:
+    """The text that a flag reads a value from."""
+    if isinstance(value, tuple):
+        return ",".join(map(as_text, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
 def _shown(default: Any) -> str:
     """The end of a flag's help."""
-    if default in (None, dataclasses.MISSING, ()):
+    if default in (dataclasses.MISSING, ()):
         return "."
-    if isinstance(default, tuple):
-        text = ",".join(str(element) for element in default)
-    else:
-        text = str(default).lower() if isinstance(default, bool) else str(default)
-    return f" (default: {text})."
+    return f" (default: {as_text(default)})."
 
 
 def _metavar(own: Field) -> str:

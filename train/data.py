@@ -40,6 +40,17 @@ def own_image_shape(dataset: str, data_dir: str | None) -> tuple[int, int, int]:
     return datasets.load(dataset, "train", data_dir, cache_bytes=0).image_shape
 
 
+def num_images(
+    dataset: str, data_dir: str | None, split: str, image_shape: tuple[int, int, int]
+) -> int:
+    """How many images a split has; none is read.
+
+    Raises:
+      ValueError: If `tfglow.datasets.load` refuses.
+    """
+    return datasets.load(dataset, split, data_dir, image_shape, cache_bytes=0).num_images
+
+
 def init_batch(config: TrainConfig, data: ImageData) -> dict[str, tf.Tensor]:
     """The images for the data-dependent initialisation, the same on every worker."""
     size = min(config.init_images, data.num_images)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from tfglow import GlowConfig
-from tfglow.flags import add_flags, given
+from tfglow.flags import add_flags, as_text, given
 from train.config import TrainConfig
+from train.data_defaults import CHOSEN_FIELDS
 from train.presets import DEFAULT_PRESET, PRESETS
 
 
@@ -63,18 +64,61 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         add_flags(group, cls, exclude=exclude, defaults=_common(presets))
 
 
-def config_from_flags(flags: argparse.Namespace) -> TrainConfig:
-    """The preset with the fields changed for which a flag was given.
+def config_from_flags(flags: argparse.Namespace, base: TrainConfig | None = None) -> TrainConfig:
+    """A configuration with the fields changed for which a flag was given.
+
+    Args:
+      flags: The flags that were given.
+      base: The configuration; by default the preset, or the default preset.
 
     Raises:
       ValueError: If there is no such preset, or a value is out of range.
     """
-    preset = vars(flags).get("preset", DEFAULT_PRESET)
-    if preset not in PRESETS:
-        raise ValueError(f"Unknown preset {preset!r}{did_you_mean(preset, list(PRESETS))}")
-    config = PRESETS[preset]
+    config = base or preset_of(flags)
+    if config is None:
+        raise ValueError(
+            f"--dataset={flags.dataset} needs a --preset here: known are {', '.join(PRESETS)}."
+        )
     model = dataclasses.replace(config.model, **given(flags, GlowConfig))
     return dataclasses.replace(config, model=model, **given(flags, TrainConfig))
+
+
+def preset_of(flags: argparse.Namespace) -> TrainConfig | None:
+    """The preset that flags name, or the default one; None for a data set that it is not for.
+
+    Raises:
+      ValueError: If there is no such preset, or flags say where the data are but not what.
+    """
+    chosen = vars(flags)
+    if "preset" in chosen:
+        name = chosen["preset"]
+        if name not in PRESETS:
+            raise ValueError(f"Unknown preset {name!r}{did_you_mean(name, list(PRESETS))}")
+        return PRESETS[name]
+    default = PRESETS[DEFAULT_PRESET]
+    if chosen.get("dataset", default.dataset) != default.dataset:
+        return None
+    if "data_dir" in chosen and "dataset" not in chosen:
+        raise ValueError(
+            f"--data_dir={chosen['data_dir']} needs --dataset=folder, for a folder of images, "
+            "--dataset= and the name of a TFDS data set, or a --preset."
+        )
+    return default
+
+
+def without_preset(flags: argparse.Namespace, config: TrainConfig) -> str | None:
+    """A line about what was chosen for the data; None where there was a preset."""
+    if preset_of(flags) is not None:
+        return None
+    values = vars(config.model) | vars(config)
+    chosen = [
+        f"--{name}={as_text(values[name])}" for name in CHOSEN_FIELDS if name not in vars(flags)
+    ]
+    line = f"Without --preset, chosen for the number and shape of the images: {' '.join(chosen)}"
+    presets = [name for name, preset in PRESETS.items() if preset.dataset == config.dataset]
+    if presets:
+        line += f" (for {config.dataset} there is --preset={' or '.join(presets)})"
+    return line
 
 
 def _common(configs: Sequence[Any]) -> dict[str, Any]:

@@ -1,13 +1,23 @@
 """Trains a Glow: `python train/main.py --help`."""
 
+import argparse
 import os
 import sys
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from train import strategies
 from train.config import TrainConfig
-from train.data import own_image_shape
-from train.flags import OneSentenceParser, add_config_flags, config_from_flags
+from train.data import num_images, own_image_shape
+from train.data_defaults import data_defaults, fitting_shape
+from train.flags import (
+    OneSentenceParser,
+    add_config_flags,
+    config_from_flags,
+    preset_of,
+    without_preset,
+)
 from train.run import Summary, train_and_evaluate
 from train.trainer import TrainingDiverged
 
@@ -18,8 +28,8 @@ Trains a Glow and shows what it learnt.
       the embedded digits: minutes on two CPU cores
   python train/main.py --preset=cifar10 --data_dir=DIR
       the paper's CIFAR-10, as TFDS prepared it in DIR; add --batch_size, --width, ... to fit
-  python train/main.py --dataset=folder --data_dir=DIR --image_shape=64,64,3 --levels=4
-      a folder of images
+  python train/main.py --dataset=folder --data_dir=DIR --image_shape=64,64,3
+      a folder of images; what is not given is chosen for their number and shape, and printed
 
 Started again with the same --run_dir it goes on where it stopped.
 """
@@ -29,32 +39,67 @@ def parse(arguments: list[str]) -> tuple[TrainConfig, str]:
     """The configuration and the run folder of a command line.
 
     Raises:
-      ValueError: If a value is out of range, or there is no such preset.
+      ValueError: If a value is out of range, there is no such preset, or the data set is not there.
     """
+    return configure(read_flags(arguments))
+
+
+def read_flags(arguments: list[str]) -> argparse.Namespace:
+    """The flags that were given; looks at no data."""
     parser = OneSentenceParser(prog="train/main.py", description=_DESCRIPTION)
     parser.add_argument(
         "--run_dir",
         metavar="DIR",
-        help="The run folder: all that the run writes (default: runs/ and the preset's name).",
+        help="The run folder: all that the run writes (default: runs/ and the name of the preset, "
+        "or else of the data set).",
     )
     add_config_flags(parser)
-    flags = parser.parse_args(arguments)
-    if "dataset" in flags and "preset" not in flags and "image_shape" not in flags:
-        # Another data set than the default preset's: in its own size rather than the digits'.
-        flags.image_shape = own_image_shape(flags.dataset, vars(flags).get("data_dir"))
-    config = config_from_flags(flags)
-    return config, flags.run_dir or os.path.join("runs", vars(flags).get("preset", config.dataset))
+    return parser.parse_args(arguments)
+
+
+def configure(flags: argparse.Namespace) -> tuple[TrainConfig, str]:
+    """The configuration and the run folder that flags stand for; see `parse`.
+
+    What is not given is the preset's. Without a preset it is, for another data set than the default
+    preset's, what `data_defaults` chooses. This looks at the data, for which TensorFlow may compute
+    something: a strategy must be made before.
+    """
+    given = vars(flags)
+    base = preset_of(flags) or _data_base(given)
+    config = config_from_flags(flags, base)
+    name = given.get("preset", config.dataset)
+    return config, flags.run_dir or os.path.join("runs", name)
+
+
+def strategy_name(flags: argparse.Namespace) -> str:
+    """The strategy that the configuration will name."""
+    base = preset_of(flags) or TrainConfig()
+    return vars(flags).get("strategy", base.strategy)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     try:
-        config, run_dir = parse(sys.argv[1:] if arguments is None else arguments)
-        print(f"Run folder: {run_dir}", flush=True)
-        summary = train_and_evaluate(config, run_dir)
+        flags = read_flags(sys.argv[1:] if arguments is None else arguments)
+        # Before anything looks at the data: replicas are set up while TensorFlow has not started.
+        strategy = strategies.make_strategy(strategy_name(flags))
+        config, run_dir = configure(flags)
+        if strategies.is_chief(strategy):
+            choice = without_preset(flags, config)
+            print(*([choice] if choice else []), f"Run folder: {run_dir}", sep="\n", flush=True)
+        summary = train_and_evaluate(config, run_dir, strategy=strategy)
     except (ValueError, TrainingDiverged) as error:
         sys.exit(f"train/main.py: {error}")
     print(_report(config, summary, run_dir), flush=True)
+
+
+def _data_base(given: dict[str, Any]) -> TrainConfig:
+    """What `data_defaults` chooses for the data set that was given."""
+    dataset, data_dir = given["dataset"], given.get("data_dir")
+    split = given.get("train_split", "train")
+    shape = given.get("image_shape") or fitting_shape(own_image_shape(dataset, data_dir))
+    chosen = {name: given.get(name) for name in ("batch_size", "epochs", "epoch_images")}
+    return data_defaults(shape, num_images(dataset, data_dir, split, shape), **chosen)
 
 
 def _report(config: TrainConfig, summary: Summary, run_dir: str) -> str:

@@ -4,6 +4,8 @@ import dataclasses
 import os
 from pathlib import Path
 
+import tensorflow as tf
+
 from tfglow import likelihood
 from tfglow.datasets import ImageData
 from tfglow.runs.run_folder import RunFolder
@@ -35,7 +37,10 @@ class Summary:
 
 
 def train_and_evaluate(
-    config: TrainConfig, run_dir: str | os.PathLike, stop: StopRequest | None = None
+    config: TrainConfig,
+    run_dir: str | os.PathLike,
+    stop: StopRequest | None = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> Summary:
     """Trains a Glow into a run folder; started again with the same folder, it resumes.
 
@@ -43,13 +48,15 @@ def train_and_evaluate(
       config: What to train, and how.
       run_dir: The run folder, new or of the same configuration.
       stop: What asks it to stop; by default SIGTERM and SIGINT do.
+      strategy: The distribution strategy, where it is made already; by default that which the
+        configuration names is made.
 
     Raises:
       ValueError: If the configuration, the data or the folder is not usable: in one sentence.
       TrainingDiverged: If loss or gradient were not finite too many steps in a row.
     """
     config = config.resolved()
-    strategy = strategies.make_strategy(config.strategy)
+    strategy = strategy or strategies.make_strategy(config.strategy)
     chief = strategies.is_chief(strategy)
     # The data first: what is wrong with them leaves no run folder behind.
     train_data = load_split(config, config.train_split)

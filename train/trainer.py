@@ -162,7 +162,7 @@ class Trainer:
         return values
 
     def _end_epoch(self, epoch: int, images_per_second: float) -> dict[str, Any]:
-        """Evaluates, reports and saves; what it writes is written again if that is cut short."""
+        """Evaluates, saves and reports; what it writes is written again if that is cut short."""
         config, state = self._config, self.state
         step = int(state.step)
         last = epoch == config.epochs
@@ -183,17 +183,17 @@ class Trainer:
             if improved:
                 state.best.assign(values["eval_bits_per_dim"])
         self._log.epoch(values)
-        self._print(_sentence(values, config.epochs))
         if self._chief:
             if last or epoch % config.sample_every == 0:
                 self._write_samples(epoch)
             write_curves(self._run)
         for mean in state.train_means.values():
             mean.reset_state()
-        # Last of all, as it says that the epoch is done.
         if improved:
             self._checkpoints.save_best()
         self._checkpoints.save()
+        # Last of all: what is reported is not lost, whatever happens then.
+        self._print(_sentence(values, config.epochs))
         return values
 
     def _health(self) -> Health:

@@ -71,7 +71,7 @@ def test_help_says_what_a_field_is_and_its_default(capsys):
     assert "--on [true|false] On or off (default: false)." in text
     assert "--kind x|y A kind (default: x)." in text
     assert "--shape X,X,... A shape (default: 2,3)." in text
-    assert "--decay X A decay." in text  # None says nothing.
+    assert "--decay X A decay (default: none)." in text
     with pytest.raises(SystemExit):
         parse("--help", defaults={"count": 5})
     text = " ".join(capsys.readouterr().out.split())

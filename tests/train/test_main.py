@@ -1,9 +1,11 @@
+import dataclasses
 import os
 
 import pytest
 import tensorflow as tf
 
 from train import main as command
+from train.flags import without_preset
 from train.presets import PRESETS
 
 
@@ -25,6 +27,7 @@ def test_a_folder_of_something_else_is_one_sentence(tmp_path):
     ("arguments", "message"),
     [
         (["--preset=tinny"], "Unknown preset 'tinny'; did you mean tiny?"),
+        (["--dataset=folder"], "The data set 'folder' needs `data_dir`"),
         (["--preset=tiny", "--dataset=folder"], "The data set 'folder' needs `data_dir`"),
         (["--preset=tiny", "--dataset=nothing"], "Unknown data set 'nothing'"),
         (["--preset=tiny", "--image_shape=10,10,1"], "needs a height and width divisible by 4"),
@@ -69,6 +72,49 @@ def test_the_default_is_the_digits():
 
 def test_the_run_folder_is_named_after_the_preset():
     assert command.parse(["--preset=cifar10"])[1] == os.path.join("runs", "cifar10")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ([], "mirrored"),
+        (["--preset=tiny", "--strategy=cpu_mirrored"], "cpu_mirrored"),
+        (["--dataset=folder", "--data_dir=/nowhere"], "mirrored"),
+        (["--dataset=folder", "--data_dir=/nowhere", "--strategy=one_device"], "one_device"),
+    ],
+)
+def test_the_strategy_is_known_before_the_data(arguments, name):
+    assert command.strategy_name(command.read_flags(arguments)) == name
+
+
+def test_a_place_of_unknown_data_is_refused(tmp_path):
+    text = failure(f"--data_dir={tmp_path}")
+    assert f"--data_dir={tmp_path} needs --dataset=folder" in text
+
+
+def test_the_digits_by_name_are_the_preset(tmp_path):
+    config, _ = command.parse(["--dataset=digits", f"--data_dir={tmp_path}"])
+    assert config == dataclasses.replace(PRESETS["digits"], data_dir=str(tmp_path))
+
+
+def test_without_a_preset_flags_win_over_what_suits_the_data(shared_dir):
+    data = ["--dataset=cifar10", f"--data_dir={shared_dir / 'tfds'}"]
+    flags = command.read_flags([*data, "--width=24", "--batch_size=6", "--epochs=1"])
+    config, run_dir = command.configure(flags)
+    assert (config.model.width, config.batch_size, config.epochs) == (24, 6, 1)
+    assert (config.model.num_bits, config.model.levels) == (8, 3)
+    assert run_dir == os.path.join("runs", "cifar10")
+    line = without_preset(flags, config)
+    assert "--image_shape=32,32,3 --num_bits=8 --levels=3" in line and "\n" not in line
+    assert "--width" not in line and "--batch_size" not in line
+    assert "--preset=cifar10 or " in line
+    # The line's flags say the same, whatever the data set is.
+    chosen = line.partition(": ")[2].partition(" (")[0].split()
+    given = [*data, "--width=24", "--batch_size=6", "--epochs=1", "--preset=cifar10", *chosen]
+    again, _ = command.parse(given)
+    assert dataclasses.replace(again, shift=0, sample_images=64) == dataclasses.replace(
+        config, eval_every=10, sample_every=10
+    )
 
 
 def test_another_data_set_comes_in_its_own_size(shared_dir):
