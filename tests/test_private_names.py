@@ -15,6 +15,9 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("tfglow/bijectors/one_pass_bijector.py", "_cache"): "TFP would answer with stale values",
     ("tfglow/keras_variable.py", "_initialize_with_initializer"): "Keras adopts no tf.Variable",
     ("tfglow/keras_variable.py", "_value"): "Keras adopts no tf.Variable",
+    ("tfglow/optimizers/fused_adam.py", "_momentums"): "a variable's slots in Keras's Adam",
+    ("tfglow/optimizers/fused_adam.py", "_velocities"): "a variable's slots in Keras's Adam",
+    ("tfglow/optimizers/fused_optimizer.py", "_backend_update_step"): "what all variables share",
     ("tfglow/optimizers/fused_optimizer.py", "_get_variable_index"): "a variable's slots",
     ("tfglow/optimizers/fused_optimizer.py", "_trainable_variables"): "the variables it updates",
 }

@@ -1,8 +1,8 @@
 """The base of optimizers that update a variable by one operation."""
 
 import abc
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -11,71 +11,84 @@ LearningRate: TypeAlias = (
     float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], Any]
 )
 
+# Of narrower ones a step's scalars would lose most of their digits: 0.999 is 1 in bfloat16.
+FUSED_DTYPES = (tf.float32, tf.float64)
+
+# What `apply` does to gradients and weights besides the update itself.
+_OPTIONS = (
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+    "amsgrad",
+)
+
+
+class Scalars(NamedTuple):
+    """What a fused operation takes besides its tensors, each `[]` of the variable's dtype."""
+
+    # 0, for what the step size has in it already.
+    zero: tf.Tensor
+    # The learning rate with the correction of the moments' bias.
+    step_size: tf.Tensor
+    beta_1: tf.Tensor
+    beta_2: tf.Tensor
+    epsilon: tf.Tensor
+
+
+class Step(NamedTuple):
+    """What all variables share in one step."""
+
+    learning_rate: tf.Tensor
+    # By the name of the dtypes that have a fused operation.
+    scalars: dict[str, Scalars]
+
 
 class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
     """Adam's family: two moments of the gradient, and one fused operation a variable.
 
     An update reads and writes a variable and its moments once, where Keras's optimizers go over
-    them twenty times. XLA compiles it too.
+    them twenty times. XLA compiles it too. Variables of float32 and float64 are updated so, by
+    dense gradients; others by a rule in several operations.
 
-    The step size of step t = 1, 2, … is learning_rate · sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ); subclasses say
-    what is multiplied by it.
+    All options of `keras.optimizers.Optimizer` act as they do there: accumulation, clipping,
+    decay, averages, loss scaling, and the learning rate, which can be assigned.
 
     Args:
-      learning_rate: A float, a `LearningRateSchedule`, or a callable without arguments. To change
-        it during training give a schedule: the optimizer's `learning_rate` attribute is the whole
-        step size, and cannot be set.
-      beta_1: β₁, in [0, 1).
-      beta_2: β₂, in [0, 1).
-      epsilon: ε, positive.
-      name: Name of the optimizer.
-      **kwargs: Arguments of `keras.optimizers.Optimizer`.
+      learning_rate: A number, a `LearningRateSchedule`, or a callable without arguments.
+      **kwargs: Arguments of the Keras optimizer.
 
     Raises:
-      ValueError: If β₁ or β₂ is outside [0, 1), or ε is not positive.
+      ValueError: If the learning rate is none of these.
     """
 
-    def __init__(
-        self,
-        learning_rate: LearningRate,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        name: str,
-        **kwargs: Any,
-    ):
-        for field, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
-            if not 0 <= beta < 1:
-                raise ValueError(f"`{field}` must be in [0, 1), got {beta!r}.")
-        if not epsilon > 0:
-            raise ValueError(f"`epsilon` must be positive, got {epsilon!r}.")
-        step_size = _StepSize(learning_rate, beta_1, beta_2)
-        super().__init__(learning_rate=step_size, name=name, **kwargs)
-        self._step_size = step_size
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+    # Subclasses set them.
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
+    def __init__(self, learning_rate: LearningRate, **kwargs: Any):
+        if not callable(learning_rate):  # A schedule is callable too.
+            learning_rate = check_number("learning_rate", learning_rate)
+        super().__init__(learning_rate=learning_rate, **kwargs)
         self._strategy = tf.distribute.get_strategy()
 
-    def build(self, variables: list[keras.Variable]) -> None:
-        """Creates the two moments of each variable."""
-        if self.built:
-            return
-        super().build(variables)
-        self._m, self._v = self.add_optimizer_variables(variables, ["m", "v"])
-        # A graph takes in one tensor once, but a Python number once for every variable.
-        dtype = max((tf.as_dtype(v.dtype) for v in variables), key=lambda dtype: dtype.size)
-        with tf.init_scope():
-            self._zero = tf.constant(0.0, dtype)
-            self._beta_1 = tf.constant(self.beta_1, dtype)
-            self._beta_2 = tf.constant(self.beta_2, dtype)
-            self._epsilon = tf.constant(self.epsilon, dtype)
-
     def update_step(
-        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor | Step
     ) -> None:
-        """Updates one variable; `learning_rate` is the step size."""
-        self._update(variable, gradient, learning_rate, self._beta_1, self._beta_2)
+        """Updates one variable."""
+        dtype = tf.as_dtype(variable.dtype)
+        step = learning_rate
+        if not isinstance(step, Step):
+            step = self._step(learning_rate, [dtype])
+        if dtype.name in step.scalars and not isinstance(gradient, tf.IndexedSlices):
+            self._update(variable, gradient, step.scalars[dtype.name])
+        else:
+            index = self._get_variable_index(variable)
+            self._plain_update(gradient, variable, index, step.learning_rate)
 
     def update_where(
         self,
@@ -93,21 +106,27 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
 
         Args:
           condition: A bool, `[]`.
-          gradients: One for each variable that the optimizer was built for, in that order.
+          gradients: One for each variable that the optimizer was built for, in that order; dense.
           scale: Factor of the gradients, such as from clipping.
+
+        Raises:
+          ValueError: If the optimizer has options that only `apply` knows, such as weight decay,
+            or variables are neither float32 nor float64.
         """
-        dtype = self._zero.dtype
-        one = tf.ones([], dtype)
-        scale = tf.where(condition, tf.cast(scale, dtype), self._zero)
-        # With these a moment is 1·itself + 0·0, or max(1·itself, 0), and the variable itself − 0.
-        step_size = tf.where(condition, tf.cast(self.learning_rate, dtype), self._zero)
-        beta_1 = tf.where(condition, self._beta_1, one)
-        beta_2 = tf.where(condition, self._beta_2, one)
+        dtypes = {tf.as_dtype(variable.dtype) for variable in self._trainable_variables}
+        self._check_fused_alone(dtypes)
+        step = self._step(self.learning_rate, dtypes)
+        scalars = {name: _where(condition, of) for name, of in step.scalars.items()}
+        scales = {
+            dtype: tf.where(condition, tf.cast(scale, dtype), tf.zeros([], dtype))
+            for dtype in dtypes
+        }
 
         def update(variable, gradient):
             # 0 where `scale` is, whatever the gradient.
-            gradient = tf.math.multiply_no_nan(gradient, tf.cast(scale, gradient.dtype))
-            self._update(variable, gradient, step_size, beta_1, beta_2)
+            gradient = tf.cast(gradient, variable.dtype)
+            gradient = tf.math.multiply_no_nan(gradient, scales[gradient.dtype])
+            self._update(variable, gradient, scalars[gradient.dtype.name])
 
         for variable, gradient in zip(self._trainable_variables, gradients, strict=True):
             variable = variable.value if isinstance(variable, keras.Variable) else variable
@@ -115,66 +134,133 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
         with self._strategy.scope():
             self.iterations.assign_add(tf.cast(condition, self.iterations.dtype))
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, for Keras's `.keras` files."""
-        return {
-            **super().get_config(),
-            "learning_rate": self._step_size.get_config()["learning_rate"],
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }
+    @property
+    def fused_dtypes(self) -> tuple[tf.DType, ...]:
+        """The dtypes of variables that are updated by one operation."""
+        return FUSED_DTYPES
+
+    @abc.abstractmethod
+    def _scalars(self, learning_rate: tf.Tensor, t: tf.Tensor, dtype: tf.DType) -> Scalars:
+        """The scalars of step t = 1, 2, … (float64, `[]`)."""
+
+    @abc.abstractmethod
+    def _moments(self, index: int) -> tuple[keras.Variable, keras.Variable]:
+        """The two moments of a variable."""
 
     @abc.abstractmethod
     def _fused_update(self, zero: tf.Tensor, **inputs: Any) -> None:
-        """Runs the operation.
+        """Runs the operation on its `var`, `m`, `v`, `grad`, `lr`, `beta1`, `beta2`, `epsilon`.
 
         Args:
-          zero: A scalar of the variable's dtype, for what the step size has in it already.
-          **inputs: The operation's `var`, `m`, `v`, `grad`, `lr`, `beta1`, `beta2` and `epsilon`;
-            `lr` is the whole step size.
+          zero: See `Scalars`.
+          **inputs: The operation's; `lr` is the whole step size.
         """
 
-    def _update(self, variable, gradient, step_size, beta_1, beta_2):
-        index = self._get_variable_index(variable)
-        dtype = tf.as_dtype(variable.dtype)
+    @abc.abstractmethod
+    def _plain_update(
+        self,
+        gradient: tf.Tensor | tf.IndexedSlices,
+        variable: tf.Variable,
+        index: int,
+        learning_rate: tf.Tensor,
+    ) -> None:
+        """Updates a variable, of that index, for which there is no fused operation."""
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        # Here once a step, and not once a variable.
+        dtypes = {tf.as_dtype(variable.dtype) for variable in trainable_variables}
+        step = self._step(learning_rate, dtypes)
+        super()._backend_update_step(grads, trainable_variables, step)
+
+    def _step(self, learning_rate: Any, dtypes: Iterable[tf.DType]) -> Step:
+        # A Python float becomes float64 at once: through float32 it would lose half its digits.
+        of = tf.float64 if isinstance(learning_rate, float) else None
+        learning_rate = tf.convert_to_tensor(learning_rate, of)
+        t = tf.cast(self.iterations, tf.float64) + 1.0
+        scalars = {
+            dtype.name: self._scalars(learning_rate, t, dtype)
+            for dtype in sorted(dtypes, key=str)
+            if dtype in self.fused_dtypes
+        }
+        return Step(learning_rate, scalars)
+
+    def _update(self, variable, gradient, scalars):
+        m, v = self._moments(self._get_variable_index(variable))
         self._fused_update(
-            zero=tf.cast(self._zero, dtype),
+            zero=scalars.zero,
             var=variable.handle,
-            m=self._m[index].handle,
-            v=self._v[index].handle,
-            grad=tf.cast(gradient, dtype),
-            lr=tf.cast(step_size, dtype),
-            beta1=tf.cast(beta_1, dtype),
-            beta2=tf.cast(beta_2, dtype),
-            epsilon=tf.cast(self._epsilon, dtype),
+            m=m.handle,
+            v=v.handle,
+            grad=tf.cast(gradient, scalars.zero.dtype),
+            lr=scalars.step_size,
+            beta1=scalars.beta_1,
+            beta2=scalars.beta_2,
+            epsilon=scalars.epsilon,
         )
 
+    def _check_fused_alone(self, dtypes):
+        options = [
+            f"{name}={getattr(self, name)}" for name in _OPTIONS if getattr(self, name, None)
+        ]
+        if options:
+            raise ValueError(
+                "`update_where` takes the gradients as they are: use `apply` for "
+                f"{', '.join(options)}."
+            )
+        others = sorted(dtype.name for dtype in dtypes if dtype not in self.fused_dtypes)
+        if others:
+            raise ValueError(
+                "`update_where` updates variables of float32 and float64, got "
+                f"{', '.join(others)}: use `apply`."
+            )
 
-class _StepSize(keras.optimizers.schedules.LearningRateSchedule):
-    """learning_rate · sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ), computed once a step for all variables."""
 
-    def __init__(self, learning_rate: LearningRate, beta_1: float, beta_2: float):
-        self.learning_rate = learning_rate
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
+def check_number(name: str, value: Any) -> float:
+    """`value` as a float, from whatever number it is, also NumPy's.
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        # In float64: in float32 a power of 0.999… is off by far more than the rest of the rule.
-        t = tf.cast(step, tf.float64) + 1.0
-        rate = self.learning_rate
-        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-            rate = rate(step)
-        elif callable(rate):
-            rate = rate()
-        beta_1, beta_2 = (tf.constant(beta, tf.float64) for beta in (self.beta_1, self.beta_2))
-        correction = tf.sqrt(1.0 - tf.pow(beta_2, t)) / (1.0 - tf.pow(beta_1, t))
-        # A Python float becomes float64 at once: through float32 it would lose half its digits.
-        rate = tf.constant(rate, tf.float64) if isinstance(rate, float) else rate
-        return tf.cast(rate, tf.float64) * correction
+    Raises:
+      ValueError: If it is none.
+    """
+    try:
+        if isinstance(value, (str, bytes, bool)):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must be a number, got {value!r}.") from error
 
-    def get_config(self):
-        rate = self.learning_rate
-        if not isinstance(rate, float):
-            rate = keras.saving.serialize_keras_object(rate)
-        return {"learning_rate": rate, "beta_1": self.beta_1, "beta_2": self.beta_2}
+
+def check_beta(name: str, value: Any) -> float:
+    """A decay rate of moments as a float.
+
+    Raises:
+      ValueError: If it is not in [0, 1).
+    """
+    beta = check_number(name, value)
+    if not 0 <= beta < 1:
+        raise ValueError(f"`{name}` must be in [0, 1), got {value!r}.")
+    return beta
+
+
+def check_epsilon(value: Any) -> float:
+    """ε as a float.
+
+    Raises:
+      ValueError: If it is not positive.
+    """
+    epsilon = check_number("epsilon", value)
+    if not epsilon > 0:
+        raise ValueError(f"`epsilon` must be positive, got {value!r}.")
+    return epsilon
+
+
+def _where(condition, scalars):
+    """Scalars that change nothing where the condition is false.
+
+    A moment is then 1·itself + 0·0, or max(1·itself, 0), and the variable itself − 0.
+    """
+    one = tf.ones_like(scalars.zero)
+    return scalars._replace(
+        step_size=tf.where(condition, scalars.step_size, scalars.zero),
+        beta_1=tf.where(condition, scalars.beta_1, one),
+        beta_2=tf.where(condition, scalars.beta_2, one),
+    )
