@@ -6,6 +6,7 @@ from tfglow import likelihood
 from tfglow.frozen_flow import FrozenFlow
 from tfglow.glow import Glow
 from tfglow.ops import shapes
+from tfglow.ops.valid_rows import finite_rows, zero_unless
 
 # Channels that a PNG can hold: grey, grey and alpha, RGB, RGB and alpha.
 PNG_CHANNELS = (1, 2, 3, 4)
@@ -80,7 +81,7 @@ class Signatures(tf.Module):
         latent, log_det = self._forward(x, *label)
         density = likelihood.standard_normal_log_prob(latent) + log_det
         log_prob = likelihood.discrete_log_prob(density, self._num_dims, self._num_bits)
-        valid &= _is_finite(latent) & tf.math.is_finite(log_prob)
+        valid &= finite_rows(latent) & tf.math.is_finite(log_prob)
         bits_per_dim = likelihood.bits_per_dim(log_prob, self._num_dims)
         return _answer(valid, latent=latent, log_prob=log_prob, bits_per_dim=bits_per_dim)
 
@@ -116,10 +117,10 @@ class Signatures(tf.Module):
 
     def _image(self, valid, latent, label):
         """`valid` and the image of each latent; a row that is not valid is computed as zeros."""
-        valid &= _is_finite(latent)
-        x = self._inverse(_zero_unless(valid, latent), *label)
-        valid &= _is_finite(x)
-        return valid, likelihood.quantize(_zero_unless(valid, x), self._num_bits)
+        valid &= finite_rows(latent)
+        x = self._inverse(zero_unless(valid, latent), *label)
+        valid &= finite_rows(x)
+        return valid, likelihood.quantize(zero_unless(valid, x), self._num_bits)
 
     def _checked_label(self, rows, label):
         """Which rows have a valid label, and the labels with 0 in place of others: () or one."""
@@ -128,7 +129,7 @@ class Signatures(tf.Module):
         label = tf.ensure_shape(label, [None])
         label = _with_rows_of(rows, label, "label")
         valid = (label >= 0) & (label < self._num_classes)
-        return valid, (_zero_unless(valid, label),)
+        return valid, (zero_unless(valid, label),)
 
 
 def _for_any_number_of_rows(function):
@@ -154,17 +155,6 @@ def _with_rows_of(rows, tensor, name):
         return tf.identity(tensor)
 
 
-def _is_finite(tensor):
-    """Whether all values of a row are finite, `[N]`."""
-    return tf.reduce_all(tf.math.is_finite(tensor), axis=list(range(1, tensor.shape.rank)))
-
-
-def _zero_unless(valid, tensor):
-    """`tensor` with zeros, or empty strings, in the rows that are not valid."""
-    mask = tf.reshape(valid, [-1] + [1] * (tensor.shape.rank - 1))
-    return tf.where(mask, tensor, tf.zeros_like(tensor))
-
-
 def _answer(valid, **outputs):
-    answer = {name: _zero_unless(valid, tensor) for name, tensor in outputs.items()}
+    answer = {name: zero_unless(valid, tensor) for name, tensor in outputs.items()}
     return {**answer, "valid": valid}

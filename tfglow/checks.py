@@ -2,6 +2,7 @@
 
 import operator
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,36 @@ def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
             f"Images must have the shape [B, {height}, {width}, {channels}], got {images.shape}."
         )
     return tf.ensure_shape(images, [None, *image_shape])
+
+
+def check_continuous(x: Any, image_shape: tuple[int, int, int], dtype: str) -> tf.Tensor:
+    """Continuous images as a tensor `[B, *image_shape]` of `dtype`.
+
+    Points beyond [−0.5, 0.5) have a density too. Eagerly a warning says so of values that look as
+    if they had another range, such as [0, 1].
+
+    Raises:
+      ValueError: If they are not floating-point numbers, or have another shape.
+    """
+    x = tf.convert_to_tensor(x)
+    if not x.dtype.is_floating:
+        raise ValueError(
+            f"Continuous images must be floating-point numbers in [-0.5, 0.5), got {x.dtype.name}; "
+            "`log_prob` takes uint8 images, and `tfglow.likelihood.dequantize` makes them "
+            "continuous."
+        )
+    if not x.shape.is_compatible_with([None, *image_shape]):
+        height, width, channels = image_shape
+        raise ValueError(
+            f"Continuous images must have the shape [B, {height}, {width}, {channels}], got "
+            f"{x.shape}."
+        )
+    values = tf.get_static_value(x)
+    if values is not None and values.size:
+        low, high = values.min(), values.max()
+        if low < -1 or high > 1 or (low >= 0 and high > 0.5):
+            _warn(f"Continuous images have values in [-0.5, 0.5), got [{low:.4g}, {high:.4g}].")
+    return tf.cast(tf.ensure_shape(x, [None, *image_shape]), dtype)
 
 
 def check_labels(labels: Any, num_classes: int, batch_size: tf.Tensor) -> tf.Tensor | None:
@@ -157,6 +188,23 @@ def check_temperature(temperature: Any, num: Any, dtype: str) -> tf.Tensor:
     if values is not None and not np.all(np.isfinite(values) & (values >= 0)):
         raise ValueError(f"`temperature` must be finite and >= 0, got {values}.")
     return temperature
+
+
+def warn_of_rows(valid: tf.Tensor, message: str) -> None:
+    """Warns of the rows that are not `valid`, bool `[B]`; in a graph there is nobody to warn.
+
+    Args:
+      valid: Which rows are.
+      message: The warning, with `{}` for their count, "3 of 16".
+    """
+    values = tf.get_static_value(valid)
+    if values is not None and not values.all():
+        _warn(message.format(f"{np.sum(~values)} of {values.size}"))
+
+
+def _warn(message: str) -> None:
+    # Of the line that called the model's method: up from here, the check, and that method.
+    warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
 def _value_range(images: tf.Tensor) -> str:

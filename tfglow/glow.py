@@ -11,18 +11,27 @@ from tensorflow_probability import distributions as tfd
 from tfglow import likelihood
 from tfglow.bijectors import GlowFlow
 from tfglow.checks import (
+    check_continuous,
     check_environment,
     check_images,
     check_labels,
     check_latents,
     check_noise,
     check_temperature,
+    warn_of_rows,
 )
 from tfglow.config import GlowConfig
 from tfglow.flow_distribution import FlowDistribution
 from tfglow.keras_variable import AdoptedVariable
 from tfglow.networks import ScaledDense
+from tfglow.ops.valid_rows import finite_rows, zero_unless
 from tfglow.saved_format import FORMAT, check_format
+
+_NO_IMAGE = (
+    "Latents without a finite image, black in the result: {}. So far from the latents of images "
+    "the flow's inverse overflows, or they are not finite themselves; `decode_with_valid` says "
+    "which."
+)
 
 
 @keras.saving.register_keras_serializable(package="tfglow")
@@ -114,7 +123,35 @@ class Glow(keras.Model):
         images, labels = self._checked(images, labels)
         x = self._dequantize(images, noise)
         latent, log_det = self.flow.forward_and_log_det(x, labels=labels)
-        return self._log_prob_from_latent(latent, log_det)
+        log_prob = self._log_prob_from_latent(latent, log_det)
+        warn_of_rows(tf.math.is_finite(log_prob), "Images without a finite likelihood: {}.")
+        return log_prob
+
+    def log_density(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """log p(x) of continuous images, nats, `[B]`; differentiable in `x`.
+
+        The density at any point, of the images that `log_prob` sees after dequantisation:
+
+            x = likelihood.dequantize(images, num_bits, noise)
+            log_prob(images, labels, noise) = log_density(x, labels) − D·num_bits·ln 2
+
+        Its gradient is the way to more likely images: examples/inpainting.ipynb fills in what is
+        missing of one, and takes noise from it. With `mixed_bfloat16` the networks run in bfloat16,
+        as for `log_prob`, and the gradient has its three digits.
+
+        Args:
+          x: Floating-point numbers, `[B, H, W, C]`, where images are in [−0.5, 0.5).
+          labels: int `[B]`, for a conditional model.
+
+        Raises:
+          ValueError: If `x` holds integers, or has another shape.
+        """
+        x = check_continuous(x, self.config.image_shape, self.config.dtype)
+        labels = check_labels(labels, self.config.num_classes, tf.shape(x)[0])
+        latent, log_det = self.flow.forward_and_log_det(x, labels=labels)
+        log_density = likelihood.standard_normal_log_prob(latent) + log_det
+        warn_of_rows(tf.math.is_finite(log_density), "Images without a finite density: {}.")
+        return log_density
 
     def bits_per_dim(
         self,
@@ -156,14 +193,37 @@ class Glow(keras.Model):
         }
 
     def encode(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Latents `[B, D]` of images, dequantised at the centre of each bin."""
+        """Latents `[B, D]` of images, dequantised at the centre of each bin.
+
+        Eagerly it warns of images whose latents are not finite.
+        """
         images, labels = self._checked(images, labels)
         x = self._dequantize(images, 0.5)
-        return self.flow.forward_and_log_det(x, labels=labels, network_dtype=self._exact)[0]
+        latents, _ = self.flow.forward_and_log_det(x, labels=labels, network_dtype=self._exact)
+        warn_of_rows(finite_rows(latents), "Images without a finite latent: {}.")
+        return latents
 
     def decode(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Images uint8 `[B, H, W, C]` of latents `[B, D]`."""
-        return likelihood.quantize(self.decode_continuous(latents, labels), self.config.num_bits)
+        """Images uint8 `[B, H, W, C]` of latents `[B, D]`.
+
+        Far from the latents of images the inverse overflows: there is no image, and in its place
+        all is black. Eagerly `decode` warns of such rows; which they are, in graphs too, is the
+        second output of `decode_with_valid`.
+        """
+        images, valid = self.decode_with_valid(latents, labels)
+        warn_of_rows(valid, _NO_IMAGE)
+        return images
+
+    def decode_with_valid(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """What `decode` gives, and `valid`, bool `[B]`: which latents have an image.
+
+        A latent that is not finite, or whose continuous image is not, has none: the row is black.
+        """
+        x = self.decode_continuous(latents, labels)
+        valid = finite_rows(x)
+        return zero_unless(valid, likelihood.quantize(x, self.config.num_bits)), valid
 
     def decode_continuous(self, latents: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Continuous images `[B, H, W, C]`, which `decode` quantises, of latents `[B, D]`.
@@ -182,13 +242,24 @@ class Glow(keras.Model):
         labels: tf.Tensor | None = None,
         seed: int | None = None,
     ) -> tf.Tensor:
-        """Images uint8 `[num, H, W, C]` decoded from temperature · ε, ε ~ N(0, I).
+        """Images uint8 `[num, H, W, C]` decoded from `sample_latents`; `labels` as for `decode`.
+
+        Eagerly it warns, as `decode` does, of samples that have no image.
+        """
+        latents = self.sample_latents(num, temperature, seed)
+        images, valid = self.decode_with_valid(latents, labels)
+        warn_of_rows(valid, _NO_IMAGE)
+        return images
+
+    def sample_latents(
+        self, num: int, temperature: float | tf.Tensor = 1.0, seed: int | None = None
+    ) -> tf.Tensor:
+        """Latents `[num, D]` to decode: temperature · ε, ε ~ N(0, I).
 
         Args:
           num: Number of samples.
           temperature: One temperature for all samples, or one for each, `[num]` (section 6: lower
             is smoother).
-          labels: int `[num]`, for a conditional model.
           seed: The same seed gives the same latents; None draws new ones.
 
         Raises:
@@ -200,7 +271,7 @@ class Glow(keras.Model):
             eps = tf.random.normal(shape, dtype=dtype)
         else:
             eps = tf.random.stateless_normal(shape, [seed, 0], dtype=dtype)
-        return self.decode(tf.reshape(temperature, [-1, 1]) * eps, labels)
+        return tf.reshape(temperature, [-1, 1]) * eps
 
     # Keras.
 
