@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,22 @@ def grey_or_rgb(images: np.ndarray) -> np.ndarray:
     """Images of any number of channels as grey or RGB ones: the first channel, or three."""
     channels = images.shape[-1]
     return images[..., : 3 if channels >= 3 else 1]
+
+
+def report_missing(valid: np.ndarray, what: str, report: Callable[[str], None] = print) -> None:
+    """Says how many images a picture lacks, if any.
+
+    Args:
+      valid: bool, which of them there are.
+      what: The images, as a plural: "samples at temperature 2".
+      report: A function that is called with the sentence.
+    """
+    missing = int(np.sum(~valid))
+    if missing:
+        report(
+            f"{missing} of {valid.size} {what} are crossed out: so far from the latents of images "
+            "the flow's inverse overflows, and there is no image."
+        )
 
 
 def encode_png(picture: np.ndarray) -> bytes:

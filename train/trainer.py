@@ -203,7 +203,13 @@ class Trainer:
 
     def _write_samples(self, epoch: int) -> None:
         for temperature in self._config.sample_temperatures:
-            picture = sample_grid(self.state.average, self._config.sample_images, temperature)
+            picture = sample_grid(
+                self.state.average,
+                self._config.sample_images,
+                temperature,
+                class_names=self._eval_data.class_names,
+                report=self._print,
+            )
             write_samples(self._run, picture, epoch, temperature)
             name = f"samples/temperature_{temperature:.2f}"
             self._log.picture(name, picture, int(self.state.step))

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tfglow import Glow
 from tfglow.latents import AttributeDirections
-from tfglow.pictures.image_grid import image_grid
+from tfglow.pictures.labelled_grid import labelled_grid
 from train.experiments.attribute_fitting import directions_from_labels, directions_from_table
 from train.experiments.image_flags import (
     add_checkpoint_flag,
@@ -20,9 +20,9 @@ from train.experiments.image_flags import (
     numbers,
     words,
 )
-from train.experiments.trained_run import TrainedRun, decode, encode
+from train.experiments.trained_run import Decoded, TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, grey_or_rgb, write_png
+from train.pictures import check_output, grey_or_rgb, report_missing, write_png
 
 _DESCRIPTION = """\
 Directions in a run's latent space along which an attribute comes and goes: the mean latent of the
@@ -47,8 +47,7 @@ def apply_direction(
     attribute: str,
     strengths: Sequence[float] = STRENGTHS,
     labels: np.ndarray | None = None,
-    report: Callable[[str], None] = print,
-) -> np.ndarray:
+) -> Decoded:
     """Images with an attribute at several strengths.
 
     Args:
@@ -58,26 +57,18 @@ def apply_direction(
       attribute: The attribute to change, one of `directions.names`.
       strengths: 0 is the image itself; 1 as far as from the mean without to that with it.
       labels: int `[N]`, for a conditional model.
-      report: A function that is called with a sentence if some latents have no image.
 
     Returns:
-      uint8 `[N, strengths, H, W, C]`.
+      Images uint8 `[N, strengths, H, W, C]`, and which of them there are.
 
     Raises:
       ValueError: If there is no such attribute, or it is of another model's latents.
     """
     latents = directions.apply(encode(glow, images, labels), attribute, strengths)
-    num, count, dims = latents.shape
+    _, count, dims = latents.shape
     repeated = None if labels is None else np.repeat(labels, count)
     flat = latents.reshape(-1, dims)
-    changed, finite = decode(glow, flat, repeated)
-    lost = int(np.sum(~finite))
-    if lost:
-        report(
-            f"{lost} of {num * count} images are black: so far along {attribute!r} the flow's "
-            "inverse overflows; smaller `strengths` stay nearer to real images."
-        )
-    return changed.reshape(num, count, *changed.shape[1:])
+    return decode(glow, flat, repeated).in_rows(count)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -117,10 +108,18 @@ def _apply(flags: argparse.Namespace) -> None:
     directions = AttributeDirections.load(flags.directions)
     run = TrainedRun.open(flags.run_dir, flags.checkpoint)
     images, labels = images_from_flags(run, flags)
-    rows = apply_direction(run.glow, images, directions, flags.attribute, flags.strengths, labels)
-    picture = image_grid(grey_or_rgb(rows.reshape(-1, *rows.shape[2:])), columns=rows.shape[1])
+    rows, valid = apply_direction(
+        run.glow, images, directions, flags.attribute, flags.strengths, labels
+    )
+    picture = labelled_grid(
+        grey_or_rgb(rows.reshape(-1, *rows.shape[2:])),
+        len(flags.strengths),
+        column_labels=[f"{strength:g}" for strength in flags.strengths],
+        valid=valid.reshape(-1),
+    )
     write_png(flags.output, picture)
     print(flags.output)
+    report_missing(valid, f"images along {flags.attribute!r}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,16 +8,14 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import tensorflow as tf
 
 from tfglow import Glow
-from tfglow.checks import check_temperature
-from tfglow.pictures.image_grid import image_grid
+from tfglow.pictures.labelled_grid import labelled_grid
 from train.evaluate import evaluate_run
 from train.experiments.image_flags import add_checkpoint_flag, integers
-from train.experiments.trained_run import TrainedRun, decode
+from train.experiments.trained_run import Decoded, TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, grey_or_rgb, write_png
+from train.pictures import check_output, grey_or_rgb, report_missing, write_png
 
 _DESCRIPTION = """\
 Draws samples of a conditional model, a class a row, and prints how often its classifier, a linear
@@ -29,7 +27,7 @@ map of the top latent's mean over space, names the right class of the evaluation
 
 def samples_by_class(
     glow: Glow, classes: Sequence[int], columns: int, temperature: float, seed: int = 0
-) -> np.ndarray:
+) -> Decoded:
     """Samples of every class from the same latents, uint8 `[classes, columns, H, W, C]`.
 
     Every class takes the same ε, so that a column shows what the label alone changes.
@@ -37,17 +35,29 @@ def samples_by_class(
     Raises:
       ValueError: If the model is not conditional, or an argument is out of range.
     """
-    config = glow.config
-    if not config.num_classes:
+    if not glow.config.num_classes:
         raise ValueError("The model is unconditional (num_classes = 0): it has no classes to show.")
     if columns < 1:
         raise ValueError(f"`columns` must be at least 1, got {columns}.")
-    scale = check_temperature(temperature, columns, config.dtype)
-    eps = tf.random.stateless_normal([columns, config.num_dims], [seed, 0], dtype=config.dtype)
-    latents = np.tile(scale * eps, [len(classes), 1])
+    latents = np.tile(glow.sample_latents(columns, temperature, seed), [len(classes), 1])
     labels = np.repeat(np.asarray(classes, np.int32), columns)
-    images = decode(glow, latents, labels).images  # [classes · columns, H, W, C]
-    return images.reshape(len(classes), columns, *config.image_shape)
+    return decode(glow, latents, labels).in_rows(columns)
+
+
+def class_picture(rows: Decoded, names: Sequence[str]) -> np.ndarray:
+    """Samples `[classes, columns, H, W, C]`, a named class a row: uint8 `[height, width, C]`."""
+    images = grey_or_rgb(rows.images)
+    return labelled_grid(
+        images.reshape(-1, *images.shape[2:]),
+        images.shape[1],
+        row_labels=names,
+        valid=rows.valid.reshape(-1),
+    )
+
+
+def class_label(names: Sequence[str], number: int) -> str:
+    """A class as it stands beside its images, such as "3 cat"; its number if that is its name."""
+    return str(number) if names[number] == str(number) else f"{number} {names[number]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,15 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_output(flags.output, ".png")
         run = TrainedRun.open(flags.run_dir, flags.checkpoint)
         classes = flags.classes or range(min(run.glow.config.num_classes, 10))
-        images = samples_by_class(run.glow, classes, flags.columns, flags.temperature, flags.seed)
+        rows = samples_by_class(run.glow, classes, flags.columns, flags.temperature, flags.seed)
         result = evaluate_run(flags.run_dir, data_dir=flags.data_dir, checkpoint=flags.checkpoint)
-        write_png(
-            flags.output,
-            image_grid(grey_or_rgb(images.reshape(-1, *images.shape[2:])), columns=flags.columns),
-        )
+        names = run.load_split(data_dir=flags.data_dir).class_names
+        write_png(flags.output, class_picture(rows, [class_label(names, c) for c in classes]))
     except (ValueError, OSError) as error:
         sys.exit(f"train/experiments/conditional.py: {error}")
-    print(f"Samples: {flags.output}\n{_report(result)}")
+    print(f"Samples: {flags.output}")
+    report_missing(rows.valid, "samples")
+    print(_report(result))
 
 
 def _report(result: dict[str, Any]) -> str:

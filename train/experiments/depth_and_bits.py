@@ -11,14 +11,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from tfglow.checks import check_temperature
-from tfglow.pictures.image_grid import image_grid
+from tfglow.pictures.labelled_grid import labelled_grid
 from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.experiments.image_flags import integers
 from train.experiments.sweep import check_different, run_missing
+from train.experiments.trained_run import decode
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.pictures import check_folder, grey_or_rgb, write_png
+from train.pictures import check_folder, grey_or_rgb, report_missing, write_png
 from train.trainer import TrainingDiverged
 
 _DESCRIPTION = """\
@@ -95,11 +96,13 @@ def compare_depth_and_bits(
             )
         )
         labels = np.arange(columns) % model.num_classes if model.num_classes else None
-        rows.append(run.load_glow(checkpoint="latest").sample(columns, temperature, labels, seed=0))
-    write_png(
-        folder / "depth_and_bits.png",
-        image_grid(grey_or_rgb(np.concatenate(rows)), columns=columns),
-    )
+        glow = run.load_glow(checkpoint="latest")
+        rows.append(decode(glow, glow.sample_latents(columns, temperature, seed=0).numpy(), labels))
+    images, valid = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+    row_labels = [f"{r.num_bits} bits, L = {r.levels}" for r in results]
+    picture = labelled_grid(grey_or_rgb(images), columns, row_labels=row_labels, valid=valid)
+    write_png(folder / "depth_and_bits.png", picture)
+    report_missing(valid, "samples")
     replace_file(folder / "depth_and_bits.md", depth_table(results))
     return results
 

@@ -11,9 +11,9 @@ import numpy as np
 from tfglow import Glow, latents
 from tfglow.pictures.image_grid import image_grid
 from train.experiments.image_flags import add_image_flags, images_from_flags
-from train.experiments.trained_run import TrainedRun, decode, encode
+from train.experiments.trained_run import Decoded, TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, grey_or_rgb, write_gif, write_png
+from train.pictures import check_output, grey_or_rgb, report_missing, write_gif, write_png
 
 _DESCRIPTION = """\
 Draws the images on a path between two, in a run's latent space (section 6 of the paper).
@@ -34,7 +34,7 @@ def interpolate_images(
     steps: int,
     path: str = "linear",
     labels: tuple[int, int] | None = None,
-) -> np.ndarray:
+) -> Decoded:
     """Images on a path between two, in latent space.
 
     Args:
@@ -47,7 +47,8 @@ def interpolate_images(
         the nearer end.
 
     Returns:
-      uint8 `[steps, H, W, C]`; the ends are the two images, in the model's bits.
+      Images uint8 `[steps, H, W, C]`, and which of them there are; the ends are the two images, in
+      the model's bits.
 
     Raises:
       ValueError: If `Glow.encode` or `tfglow.latents.interpolate` refuses its arguments.
@@ -56,7 +57,7 @@ def interpolate_images(
     z = encode(glow, np.stack([first, second]), ends)
     z = latents.interpolate(z[0], z[1], steps, path)  # [steps, D]
     inner = None if ends is None else ends[np.arange(steps) * 2 // steps]
-    return decode(glow, z, inner).images
+    return decode(glow, z, inner)
 
 
 def interpolate_pairs(
@@ -65,7 +66,7 @@ def interpolate_pairs(
     steps: int,
     path: str = "linear",
     labels: np.ndarray | None = None,
-) -> np.ndarray:
+) -> Decoded:
     """A row of images for every two of `images`, `[N, H, W, C]`: uint8 `[N/2, steps, H, W, C]`.
 
     Raises:
@@ -78,18 +79,20 @@ def interpolate_pairs(
         ends = None if labels is None else (labels[start], labels[start + 1])
         first, second = images[start : start + 2]
         rows.append(interpolate_images(glow, first, second, steps, path, ends))
-    return np.stack(rows)
+    return Decoded(*(np.stack(parts) for parts in zip(*rows, strict=True)))
 
 
 def write_interpolation(
-    rows: np.ndarray, output: str | os.PathLike, gif: str | os.PathLike | None = None
+    rows: Decoded, output: str | os.PathLike, gif: str | os.PathLike | None = None
 ) -> None:
-    """Writes the rows, uint8 `[N, steps, H, W, C]`, as a picture, and their steps as a GIF."""
-    rows = grey_or_rgb(rows)
-    steps = rows.shape[1]
-    write_png(output, image_grid(rows.reshape(-1, *rows.shape[2:]), columns=steps))
+    """Writes rows of images, `[N, steps, H, W, C]`, as a picture, and their steps as a GIF."""
+    images, valid = grey_or_rgb(rows.images), rows.valid
+    num, steps = valid.shape
+    flat = images.reshape(-1, *images.shape[2:])
+    write_png(output, image_grid(flat, steps, valid=valid.reshape(-1)))
     if gif:
-        write_gif(gif, [image_grid(rows[:, step], columns=len(rows)) for step in range(steps)])
+        frames = [image_grid(images[:, i], num, valid=valid[:, i]) for i in range(steps)]
+        write_gif(gif, frames)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -117,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"train/experiments/interpolate.py: {error}")
     print(" and ".join(filter(None, [flags.output, flags.gif])))
+    report_missing(rows.valid, "images")
 
 
 if __name__ == "__main__":

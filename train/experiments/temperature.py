@@ -10,16 +10,15 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import tensorflow as tf
 
 from tfglow import Glow, likelihood
 from tfglow.checks import check_temperature
-from tfglow.pictures.image_grid import image_grid
+from tfglow.pictures.labelled_grid import labelled_grid
 from tfglow.runs.files import replace_file
 from train.experiments.image_flags import add_checkpoint_flag, numbers
 from train.experiments.trained_run import TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, grey_or_rgb, write_png
+from train.pictures import check_output, grey_or_rgb, report_missing, write_png
 
 _DESCRIPTION = """\
 Draws samples at several temperatures, a row each, from the same seeds (section 6 of the paper),
@@ -40,7 +39,9 @@ class SamplesAtTemperature:
     temperature: float
     # uint8 [N, H, W, C].
     images: np.ndarray
-    # Mean log P of the samples, nats.
+    # Which of the images there are, bool [N].
+    valid: np.ndarray
+    # Mean log P of those, nats; not a number if there is none.
     log_prob: float
     # The same in bits per dimension, and its standard error over the samples.
     bits_per_dim: float
@@ -74,40 +75,48 @@ def sample_at_temperatures(
     config = glow.config
     for temperature in temperatures:
         check_temperature(temperature, num, config.dtype)
-    eps = tf.random.stateless_normal([num, config.num_dims], [seed, 0], dtype=config.dtype).numpy()
     labels = np.arange(num, dtype=np.int32) % config.num_classes if config.num_classes else None
     results = []
     for temperature in temperatures:
-        latents = np.asarray(temperature, eps.dtype) * eps
-        images, finite = decode(glow, latents, labels, _BATCH)
-        lost = int(np.sum(~finite))
-        if lost:
-            report(
-                f"{lost} of {num} samples at temperature {temperature:g} are black: so far from "
-                "all images the flow's inverse overflows."
-            )
-        batches = (
-            {"image": images[i : i + _BATCH]}
-            | ({} if labels is None else {"label": labels[i : i + _BATCH]})
-            for i in range(0, num, _BATCH)
-        )
-        evaluation = likelihood.evaluate(glow.log_prob, batches, config.num_dims, seed=seed)
+        latents = glow.sample_latents(num, temperature, seed).numpy()
+        images, valid = decode(glow, latents, labels, _BATCH)
+        report_missing(valid, f"samples at temperature {temperature:g}", report)
+        bits, error = _bits_per_dim(glow, images, labels, valid, seed)
         results.append(
             SamplesAtTemperature(
                 temperature=float(temperature),
                 images=images,
-                log_prob=-evaluation.bits_per_dim * config.num_dims * np.log(2.0),
-                bits_per_dim=evaluation.bits_per_dim,
-                standard_error=evaluation.standard_error,
+                valid=valid,
+                log_prob=-bits * config.num_dims * np.log(2.0),
+                bits_per_dim=bits,
+                standard_error=error,
             )
         )
     return results
 
 
+def _bits_per_dim(glow, images, labels, valid, seed):
+    """The mean over the images that there are, and its standard error."""
+    if not valid.any():
+        return float("nan"), float("nan")
+    kept = {"image": images[valid]} | ({} if labels is None else {"label": labels[valid]})
+    batches = (
+        {name: values[i : i + _BATCH] for name, values in kept.items()}
+        for i in range(0, int(valid.sum()), _BATCH)
+    )
+    evaluation = likelihood.evaluate(glow.log_prob, batches, glow.config.num_dims, seed=seed)
+    return evaluation.bits_per_dim, evaluation.standard_error
+
+
 def temperature_picture(results: Sequence[SamplesAtTemperature], columns: int) -> np.ndarray:
-    """The first samples of each temperature, a row each, uint8 `[height, width, C]`."""
+    """The first samples of each temperature, a named row each, uint8 `[height, width, C]`."""
     columns = min(columns, len(results[0].images))
-    return image_grid(grey_or_rgb(np.concatenate([r.images[:columns] for r in results])), columns)
+    return labelled_grid(
+        grey_or_rgb(np.concatenate([r.images[:columns] for r in results])),
+        columns,
+        row_labels=[f"T = {r.temperature:g}" for r in results],
+        valid=np.concatenate([r.valid[:columns] for r in results]),
+    )
 
 
 def temperature_table(results: Sequence[SamplesAtTemperature]) -> str:
@@ -167,7 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _numbers(result: SamplesAtTemperature) -> dict[str, Any]:
-    return {name: value for name, value in vars(result).items() if name != "images"}
+    names = ("temperature", "log_prob", "bits_per_dim", "standard_error")
+    values = {name: getattr(result, name) for name in names}
+    # JSON has no nan.
+    values = {name: None if np.isnan(value) else value for name, value in values.items()}
+    return {**values, "samples": len(result.valid), "valid": int(result.valid.sum())}
 
 
 if __name__ == "__main__":

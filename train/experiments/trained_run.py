@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from tfglow import Glow, likelihood
+from tfglow import Glow
 from tfglow.datasets import ImageData, ImageFit
 from tfglow.datasets.folder_source import read_image
 from tfglow.runs.run_folder import RunFolder
@@ -23,11 +23,14 @@ _Result = TypeVar("_Result")
 class Decoded(NamedTuple):
     """Images of latents."""
 
-    # uint8 [N, H, W, C].
+    # uint8 [..., H, W, C].
     images: np.ndarray
-    # Whether all pixels were finite before they became bytes, bool [N]. Far from all images'
-    # latents an affine coupling's inverse may overflow; such an image is black.
-    finite: np.ndarray
+    # Which of them there are, bool [...]; the others are black. See `Glow.decode_with_valid`.
+    valid: np.ndarray
+
+    def in_rows(self, columns: int) -> "Decoded":
+        """The images in rows of so many: `[N, ...]` → `[N/columns, columns, ...]`."""
+        return Decoded(*(part.reshape(-1, columns, *part.shape[1:]) for part in self))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,10 +136,8 @@ def decode(
     """`Glow.decode`, a batch at a time, and which of the images there are."""
 
     def decode_batch(latents: np.ndarray, labels: np.ndarray | None) -> Decoded:
-        continuous = glow.decode_continuous(latents, labels)
-        images = likelihood.quantize(continuous, glow.config.num_bits)
-        finite = tf.reduce_all(tf.math.is_finite(continuous), axis=[1, 2, 3])
-        return Decoded(images.numpy(), finite.numpy())
+        images, valid = glow.decode_with_valid(latents, labels)
+        return Decoded(images.numpy(), valid.numpy())
 
     parts = _by_batches(decode_batch, latents, labels, batch_size)
     return Decoded(*(np.concatenate(part) for part in zip(*parts, strict=True)))

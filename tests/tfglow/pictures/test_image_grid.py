@@ -49,3 +49,24 @@ def test_is_no_wider_than_its_images(channels):
 def test_refuses_what_is_no_picture(images, message):
     with pytest.raises(ValueError, match=message):
         image_grid(images)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_what_is_not_valid_is_crossed_out(channels):
+    images = np.full((3, 16, 24, channels), 7, np.uint8)
+    grid = image_grid(images, columns=3, enlarge=1, valid=np.array([True, False, True]))
+    before, crossed, after = (grid[2:18, left : left + 24] for left in (2, 28, 54))
+    assert (before == 7).all() and (after == 7).all() and (images == 7).all()
+    colours = crossed[..., : 1 if channels < 3 else 3]
+    assert set(np.unique(colours)) == {128, 255}
+    # Both diagonals, and grey beside them.
+    assert (colours[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
+    assert (colours[[0, 8, 8], [12, 0, -1]] == 128).all()
+    if channels in (2, 4):
+        assert (crossed[..., -1] == 255).all()
+
+
+@pytest.mark.parametrize("valid", [np.array([True]), np.array([1, 0]), np.array([[True, False]])])
+def test_refuses_a_mask_that_is_none(valid):
+    with pytest.raises(ValueError, match=r"`valid` must be bool \[2\], got "):
+        image_grid(np.zeros((2, 8, 8, 1), np.uint8), valid=valid)

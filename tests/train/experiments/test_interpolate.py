@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from train.experiments import interpolate
-from train.experiments.trained_run import images_at
+from train.experiments.trained_run import Decoded, images_at
 
 pytestmark = pytest.mark.slow
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("path", ["linear", "spherical"])
 def test_the_ends_are_the_images_and_the_middle_is_the_latents(run, path):
     (first, second), _ = images_at(run.load_split(), [3, 8])
-    images = interpolate.interpolate_images(run.glow, first, second, 5, path)
-    assert images.shape == (5, 8, 8, 1)
+    images, valid = interpolate.interpolate_images(run.glow, first, second, 5, path)
+    assert images.shape == (5, 8, 8, 1) and valid.all()
     np.testing.assert_array_equal(images[[0, -1]], [first, second])
     z = run.glow.encode(np.stack([first, second])).numpy()
     if path == "linear":
@@ -26,8 +26,8 @@ def test_the_ends_are_the_images_and_the_middle_is_the_latents(run, path):
 def test_a_conditional_model_takes_the_label_of_the_nearer_end(conditional_run):
     run = conditional_run
     images, labels = images_at(run.load_split(), [3, 8])
-    rows = interpolate.interpolate_pairs(run.glow, images, 4, labels=labels)
-    assert rows.shape == (1, 4, 8, 8, 1)
+    rows, valid = interpolate.interpolate_pairs(run.glow, images, 4, labels=labels)
+    assert rows.shape == (1, 4, 8, 8, 1) and valid.shape == (1, 4)
     np.testing.assert_array_equal(rows[0, [0, -1]], images)
     with pytest.raises(ValueError, match="needs `labels`"):
         interpolate.interpolate_pairs(run.glow, images, 4)
@@ -63,6 +63,16 @@ def test_the_command_writes_a_strip_and_a_gif(run, tmp_path, capsys):
             np.asarray(animation.convert("L"))[2:50:6, 2:50:6], images[0, :, :, 0]
         )
     assert str(strip) in capsys.readouterr().out
+
+
+def test_images_that_are_not_there_are_crossed_out(tmp_path):
+    rows = Decoded(np.zeros([1, 2, 8, 8, 1], np.uint8), np.array([[True, False]]))
+    interpolate.write_interpolation(rows, tmp_path / "a.png", tmp_path / "a.gif")
+    picture = tf.io.decode_png(tf.io.read_file(str(tmp_path / "a.png"))).numpy()
+    assert (picture[26, [20, 54], 0] == [0, 128]).all()
+    with Image.open(tmp_path / "a.gif") as animation:
+        animation.seek(1)
+        assert np.asarray(animation.convert("L"))[26, 4] == 128
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,13 @@ def test_the_command_writes_the_picture_and_the_numbers(run, tmp_path, capsys):
         ]
     )
     picture = tf.io.decode_png(tf.io.read_file(str(tmp_path / "t.png")))
-    assert picture.shape == (2 * 50 + 2, 3 * 50 + 2, 1)
+    height, width, _ = picture.shape
+    assert height == 2 * 50 + 2 and width > 3 * 50 + 2  # The temperatures stand to the left.
+    images = run.glow.sample(8, 1.0, seed=0).numpy()
+    np.testing.assert_array_equal(picture[52:100:6, -150:-102:6], images[0])
     values = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))
     assert [value["temperature"] for value in values] == [0.0, 1.0]
+    assert [value["valid"] for value in values] == [8, 8]
     table = capsys.readouterr().out
     assert f"| 1 | {values[1]['log_prob']:.1f} | {values[1]['bits_per_dim']:.3f} ±" in table
 
@@ -81,6 +85,22 @@ def test_the_command_refuses_in_one_sentence(run, tmp_path, arguments, sentence)
 
 def test_says_when_samples_are_lost(run):
     said = []
-    temperature.sample_at_temperatures(run.glow, 2, [1.0, 1e35], report=said.append)
+    results = temperature.sample_at_temperatures(run.glow, 2, [1.0, 1e35], report=said.append)
     assert len(said) == 1
-    assert said[0].startswith("2 of 2 samples at temperature 1e+35 are black")
+    assert said[0].startswith("2 of 2 samples at temperature 1e+35 are crossed out")
+    assert [result.valid.tolist() for result in results] == [[True] * 2, [False] * 2]
+    assert np.isnan(results[1].log_prob) and np.isfinite(results[0].log_prob)
+    picture = temperature.temperature_picture(results, 2)
+    assert (picture[76, [-98, -48]] == 128).all()
+
+
+def test_what_is_lost_has_no_part_in_the_likelihood(run, monkeypatch):
+    decode = temperature.decode
+    kept = np.arange(5) > 0
+    whole = temperature.sample_at_temperatures(run.glow, 5, [0.7])[0]
+    monkeypatch.setattr(temperature, "decode", lambda *args: decode(*args)._replace(valid=kept))
+    [rest] = temperature.sample_at_temperatures(run.glow, 5, [0.7], report=[].append)
+    noise = tf.random.experimental.stateless_fold_in([0, 0], 0)
+    noise = tf.random.stateless_uniform([4, 8, 8, 1], noise)
+    expected = run.glow.log_prob(whole.images[1:], noise=noise).numpy().mean()
+    np.testing.assert_allclose(rest.log_prob, expected, rtol=1e-5)

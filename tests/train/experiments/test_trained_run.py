@@ -55,15 +55,19 @@ def test_encode_and_decode_go_by_batches(run):
     np.testing.assert_allclose(latents, run.glow.encode(images), atol=1e-5)
     decoded = decode(run.glow, latents, batch_size=3)
     np.testing.assert_array_equal(decoded.images, images)
-    assert decoded.finite.tolist() == [True] * 7
+    assert decoded.valid.tolist() == [True] * 7
 
 
 def test_images_that_overflow_are_black_and_marked(run):
-    latents = np.zeros([3, 64], np.float32)
+    latents = np.zeros([4, 64], np.float32)
     latents[1] = 1e38
-    decoded = decode(run.glow, latents)
-    assert decoded.finite.tolist() == [True, False, True]
-    np.testing.assert_array_equal(decoded.images, run.glow.decode(latents))
+    decoded = decode(run.glow, latents, batch_size=3)
+    assert decoded.valid.tolist() == [True, False, True, True]
+    assert not decoded.images[1].any()
+    np.testing.assert_array_equal(decoded.images, run.glow.decode_with_valid(latents)[0])
+    rows = decoded.in_rows(2)
+    assert rows.valid.tolist() == [[True, False], [True, True]]
+    np.testing.assert_array_equal(rows.images[1, 0], decoded.images[2])
 
 
 def test_in_mixed_precision_the_images_are_those_of_decode(tmp_path):
