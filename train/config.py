@@ -44,6 +44,20 @@ class TrainConfig:
     data_dir: str | None = field(
         None, help="Folder of the data set: TFDS's, or with --dataset=folder that of the images."
     )
+    train_folder: str | None = field(
+        None,
+        help="With --dataset=folder: the folder in it of the images to train on; none: found by "
+        "its name.",
+    )
+    test_folder: str | None = field(
+        None, help="With --dataset=folder: the folder in it of the images to test on."
+    )
+    classes_from: str = field(
+        "auto",
+        help="With --dataset=folder: whether subfolders are classes; auto: where it is certain, "
+        "folders: also where it is not, none: never.",
+        choices=("auto", "none", "folders"),
+    )
     train_split: str = field("train", help="Split to train on.")
     eval_split: str = field("test", help="Split to evaluate on; never trained on.")
     resize: str = field("resize", help="How images come to the model's size.", choices=RESIZES)

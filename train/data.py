@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +21,16 @@ def load_split(config: TrainConfig, split: str) -> ImageData:
       ValueError: If `tfglow.datasets.load` refuses, or the model's classes are not the data's.
     """
     model = config.model
-    data = datasets.load(config.dataset, split, config.data_dir, model.image_shape, config.resize)
+    data = datasets.load(
+        config.dataset,
+        split,
+        config.data_dir,
+        model.image_shape,
+        config.resize,
+        train_folder=config.train_folder,
+        test_folder=config.test_folder,
+        classes_from=config.classes_from,
+    )
     if model.num_classes and model.num_classes != data.num_classes:
         have = f"{data.num_classes} classes" if data.num_classes else "no labels"
         raise ValueError(
@@ -31,24 +40,63 @@ def load_split(config: TrainConfig, split: str) -> ImageData:
     return data
 
 
-def own_image_shape(dataset: str, data_dir: str | None) -> tuple[int, int, int]:
-    """The size of a data set's images.
+def given_data(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of fields of the configuration that were given, those that `own_image_shape` takes."""
+    names = ("dataset", "data_dir", "train_split", "eval_split")
+    names += ("train_folder", "test_folder", "classes_from")
+    return {name: given[name] for name in names if name in given}
+
+
+def own_image_shape(
+    dataset: str,
+    data_dir: str | None = None,
+    train_split: str = "train",
+    eval_split: str = "test",
+    **folders: str,
+) -> tuple[int, int, int]:
+    """The size of a data set's images, the same in the splits to train and to evaluate on.
+
+    Where one split is grey and the other has colours, the size is that of the one with colours.
+
+    Args:
+      dataset: The data set's name.
+      data_dir: Its folder.
+      train_split: The split to train on.
+      eval_split: The split to evaluate on.
+      folders: `train_folder`, `test_folder` and `classes_from` of `tfglow.datasets.load`.
 
     Raises:
       ValueError: If `tfglow.datasets.load` refuses, or the images vary in size.
     """
-    return datasets.load(dataset, "train", data_dir, cache_bytes=0).image_shape
+    shapes = {
+        split: datasets.load(dataset, split, data_dir, cache_bytes=0, **folders).image_shape
+        for split in (train_split, eval_split)
+    }
+    if len({shape[:2] for shape in shapes.values()}) > 1:
+        sizes = ", ".join(
+            f"{height}x{width} in {split!r}" for split, (height, width, _) in shapes.items()
+        )
+        raise ValueError(
+            f"The images of {dataset!r} differ in size, {sizes}: `image_shape`, such as "
+            "--image_shape=64,64,3, says what to bring them to."
+        )
+    return max(shapes.values(), key=lambda shape: shape[-1])
 
 
 def num_images(
-    dataset: str, data_dir: str | None, split: str, image_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int],
+    dataset: str,
+    data_dir: str | None = None,
+    train_split: str = "train",
+    **folders: str,
 ) -> int:
-    """How many images a split has; none is read.
+    """How many images there are to train on; none is read. The arguments: see `own_image_shape`.
 
     Raises:
       ValueError: If `tfglow.datasets.load` refuses.
     """
-    return datasets.load(dataset, split, data_dir, image_shape, cache_bytes=0).num_images
+    data = datasets.load(dataset, train_split, data_dir, image_shape, cache_bytes=0, **folders)
+    return data.num_images
 
 
 def init_batch(config: TrainConfig, data: ImageData) -> dict[str, tf.Tensor]:

@@ -35,6 +35,9 @@ def evaluate_run(
     split: str | None = None,
     dataset: str | None = None,
     data_dir: str | None = None,
+    train_folder: str | None = None,
+    test_folder: str | None = None,
+    classes_from: str | None = None,
     num_images: int | None = None,
     num_draws: int = 1,
     checkpoint: str | None = None,
@@ -49,6 +52,10 @@ def evaluate_run(
       split: The split of the data set; by default the run's evaluation split.
       dataset: The data set; by default the run's.
       data_dir: The data set's folder; by default the run's.
+      train_folder: Of a folder of images, that of those to train on; by default the run's, as of
+        the next two. The run's are not those of another data set.
+      test_folder: Of a folder of images, that of those to test on.
+      classes_from: Whether its subfolders are classes: "auto", "folders" or "none".
       num_images: Evaluates only the first so many images; None: all.
       num_draws: How many draws of the noise an image is evaluated with.
       checkpoint: "best", "latest", or None: the best if there is one.
@@ -69,7 +76,16 @@ def evaluate_run(
     if strategy not in _STRATEGIES:
         raise ValueError(f"`strategy` must be one of {', '.join(_STRATEGIES)}; got {strategy!r}.")
     run = RunFolder.open(run_dir)
-    config = _config(run, dataset, data_dir, split, batch_size)
+    asked = {
+        "dataset": dataset,
+        "data_dir": data_dir,
+        "train_folder": train_folder,
+        "test_folder": test_folder,
+        "classes_from": classes_from,
+        "eval_split": split,
+        "batch_size": batch_size,
+    }
+    config = _config(run, {name: value for name, value in asked.items() if value is not None})
     found = run.saved_weights(checkpoint)
     where = strategies.make_strategy(strategy)
     data = load_split(config, config.eval_split)
@@ -102,6 +118,9 @@ def main(arguments: list[str] | None = None) -> None:
             split=flags.split,
             dataset=flags.dataset,
             data_dir=flags.data_dir,
+            train_folder=flags.train_folder,
+            test_folder=flags.test_folder,
+            classes_from=flags.classes_from,
             num_images=flags.images,
             num_draws=flags.draws,
             checkpoint=flags.checkpoint,
@@ -122,6 +141,8 @@ def _parser() -> OneSentenceParser:
     parser.add_argument("--split", metavar="NAME", help="Split to evaluate on; default: the run's.")
     parser.add_argument("--dataset", metavar="NAME", help="Data set; default: the run's.")
     parser.add_argument("--data_dir", metavar="DIR", help="Its folder; default: the run's.")
+    for name in ("train_folder", "test_folder", "classes_from"):
+        parser.add_argument(f"--{name}", metavar="NAME", help="As of training; default: the run's.")
     parser.add_argument("--images", type=int, metavar="N", help="Only the first N; default: all.")
     parser.add_argument(
         "--draws", type=int, default=1, metavar="N", help="Noise draws an image; default: 1."
@@ -144,22 +165,13 @@ def _parser() -> OneSentenceParser:
     return parser
 
 
-def _config(
-    run: RunFolder,
-    dataset: str | None,
-    data_dir: str | None,
-    split: str | None,
-    batch_size: int | None,
-) -> TrainConfig:
+def _config(run: RunFolder, asked: dict[str, Any]) -> TrainConfig:
     """The run's configuration with what is asked for in place of its own."""
     values = run.read_config()
-    asked = {
-        "dataset": dataset,
-        "data_dir": data_dir,
-        "eval_split": split,
-        "batch_size": batch_size,
-    }
-    values |= {name: value for name, value in asked.items() if value is not None}
+    if asked.get("dataset", values.get("dataset")) != values.get("dataset"):
+        for name in ("train_folder", "test_folder", "classes_from"):
+            values.pop(name, None)
+    values |= asked
     if "dataset" not in values:
         raise ValueError(
             f"The run {str(run.path)!r} was not trained here and names no data set: give `dataset`."

@@ -9,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from train import strategies
 from train.config import TrainConfig
-from train.data import num_images, own_image_shape
+from train.data import given_data, num_images, own_image_shape
 from train.data_defaults import data_defaults, fitting_shape
 from train.flags import (
     OneSentenceParser,
@@ -95,11 +95,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _data_base(given: dict[str, Any]) -> TrainConfig:
     """What `data_defaults` chooses for the data set that was given."""
-    dataset, data_dir = given["dataset"], given.get("data_dir")
-    split = given.get("train_split", "train")
-    shape = given.get("image_shape") or fitting_shape(own_image_shape(dataset, data_dir))
+    data = given_data(given)
+    shape = given.get("image_shape") or fitting_shape(own_image_shape(**data))
+    data.pop("eval_split", None)
     chosen = {name: given.get(name) for name in ("batch_size", "epochs", "epoch_images")}
-    return data_defaults(shape, num_images(dataset, data_dir, split, shape), **chosen)
+    return data_defaults(shape, num_images(shape, **data), **chosen)
 
 
 def _report(config: TrainConfig, summary: Summary, run_dir: str) -> str:

@@ -9,6 +9,7 @@ from train.data import (
     TrainingBatches,
     divide_batch,
     first_images,
+    given_data,
     init_batch,
     load_split,
     own_image_shape,
@@ -81,6 +82,45 @@ def test_divides_tensors_in_order(two_replicas, one_device):
 
 def test_a_data_set_has_its_own_image_size():
     assert own_image_shape("digits", None) == (8, 8, 1)
+
+
+def picture(path, *shape):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tf.io.encode_png(np.zeros(shape, np.uint8)).numpy())
+
+
+def test_the_image_size_is_that_of_both_splits(tmp_path):
+    for i in range(3):
+        picture(tmp_path / "train" / f"{i}.png", 8, 8, 1)
+        picture(tmp_path / "test" / f"{i}.png", 8, 8, 3)
+        picture(tmp_path / "other" / f"{i}.png", 4, 8, 3)
+    place = {"train_folder": "train", "test_folder": "test"}
+    assert own_image_shape("folder", str(tmp_path), **place) == (8, 8, 3)
+    with pytest.raises(ValueError) as caught:
+        own_image_shape("folder", str(tmp_path), train_folder="train", test_folder="other")
+    assert str(caught.value) == (
+        "The images of 'folder' differ in size, 8x8 in 'train', 4x8 in 'test': `image_shape`, such "
+        "as --image_shape=64,64,3, says what to bring them to."
+    )
+
+
+def test_what_was_given_of_the_data():
+    given = {"dataset": "folder", "data_dir": "d", "train_split": "a", "width": 4}
+    assert given_data(given) == {"dataset": "folder", "data_dir": "d", "train_split": "a"}
+
+
+def test_folders_are_of_the_configuration(tiny, tmp_path):
+    for i in range(3):
+        picture(tmp_path / "a" / f"{i}.png", 8, 8, 1)
+        picture(tmp_path / "b" / f"{i}.png", 8, 8, 1)
+    config = dataclasses.replace(
+        tiny, dataset="folder", data_dir=str(tmp_path), train_folder="a", test_folder="b"
+    )
+    assert load_split(config, "train").num_images == 3
+    whole = dataclasses.replace(config, train_folder=None, test_folder=None)
+    assert load_split(whole, "train").num_images == 5
+    with pytest.raises(ValueError, match="`train_folder` = 'a' is for a folder of images, not for"):
+        load_split(dataclasses.replace(tiny, train_folder="a"), "train")
 
 
 def test_refuses_what_cannot_be_divided(tiny, digits, two_replicas):

@@ -4,28 +4,42 @@ import dataclasses
 import hashlib
 import os
 import posixpath
+import re
 from collections.abc import Sequence
 
-import tensorflow as tf
-
-from tfglow.datasets.splits import EVALUATION_SPLITS
+from tfglow.datasets.folder_classes import Classes
+from tfglow.datasets.folder_layout import (
+    CLASSES_FROM,
+    Folder,
+    Layout,
+    Place,
+    UncertainLayout,
+    join,
+    shown,
+)
+from tfglow.datasets.folder_names import SPLITS, FolderName, Kind, name_words
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-_SPLIT_FOLDERS = ("train", *EVALUATION_SPLITS)
 _TEST_FRACTION = 0.1
 _SEED = "tfglow"
+# Folders that systems and programs keep beside one's own: macOS's archives, Synology, Windows.
+_SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found", "__pycache__")
+# "7_mask.png" and "7_mask_1.png", beside "7.png".
+_COMPANION = re.compile(r"(?P<of>.+?)[\W_]+(?P<word>[^\W\d_]+)[\W_]*\d*")
 
 
 @dataclasses.dataclass(frozen=True)
 class FolderFiles:
     """The image files of a folder, by split.
 
-    - If every image is below a folder named train, test, validation, valid, val, eval or dev, those
-      are the splits. Otherwise, or if there is only train, a tenth of the images is the test split:
-      those whose name's hash falls in the lowest tenth, so that an image stays in its split
-      whatever files come and go.
-    - If then every image is in one of two or more subfolders, and none deeper, those are the
-      classes, in alphabetical order. Otherwise the images have no labels.
+    - Folders that are called train, test or validation, in any of the spellings in use and at any
+      depth, are the splits (`FolderName`, `Layout`). Where there are none, or only train, a tenth
+      of the images is the test split: those whose name's hash falls in the lowest tenth, so that
+      an image stays in its split whatever files come and go.
+    - If then every image is in one of two or more folders, those are the classes, in alphabetical
+      order (`Classes`). Otherwise the images have no labels.
+    - Masks and the like are left out, and `notes` says so: folders of such names, and a file such
+      as "7_mask.png" beside "7.png". What is not certain is refused.
 
     A split is in the order of its names' hashes, so that a part of it is a fair sample. Files with
     other extensions, and hidden files and folders, are passed over.
@@ -35,56 +49,200 @@ class FolderFiles:
     names: dict[str, tuple[str, ...]]
     # Alphabetical; empty if the images have no labels.
     class_names: tuple[str, ...]
+    # What was decided beyond the obvious, a sentence each.
+    notes: tuple[str, ...] = ()
+    # Of each image, by its name; empty if the images have no labels.
+    _labels: dict[str, int] = dataclasses.field(default_factory=dict, repr=False)
 
     @classmethod
-    def find(cls, folder: str | os.PathLike) -> "FolderFiles":
+    def find(
+        cls,
+        folder: str | os.PathLike,
+        train_folder: str | None = None,
+        test_folder: str | None = None,
+        classes_from: str = "auto",
+    ) -> "FolderFiles":
         """Looks through the folder, recursively.
 
+        Args:
+          folder: The folder.
+          train_folder: The folder of the images to train on, relative to `folder`; by default it is
+            found by its name, or all but `test_folder`. If it is given and `test_folder` is not,
+            folders beside it are not read.
+          test_folder: The folder of the images to test on, relative to `folder`.
+          classes_from: "auto": subfolders are classes where it is certain; "folders": also where it
+            is not, whatever they are called; "none": no subfolder is a class.
+
         Raises:
-          ValueError: If it is no folder, or holds no image.
+          ValueError: If it is no folder, or holds no image; if it is not certain what the folders
+            in it are; or if an argument is not as described.
         """
+        if classes_from not in CLASSES_FROM:
+            known = ", ".join(map(repr, CLASSES_FROM))
+            raise ValueError(f"`classes_from` must be one of {known}; got {classes_from!r}.")
         folder = os.fspath(folder)
-        if not tf.io.gfile.isdir(folder):
+        if not os.path.isdir(folder):
             raise ValueError(f"`data_dir` = {folder!r} is not a folder.")
-        names = sorted(_image_names(folder), key=_hash)
+        names = _image_names(folder)
         if not names:
             raise ValueError(
                 f"The folder {folder!r} holds no image: expected files ending in "
                 f"{', '.join(EXTENSIONS)}."
             )
+        train = _own_folder("train_folder", train_folder, folder, names)
+        test = _own_folder("test_folder", test_folder, folder, names)
+        if test is not None and train is not None and _in(train, test):
+            raise ValueError(
+                f"`train_folder` = {train_folder!r} is in `test_folder` = {test_folder!r}: images "
+                "to test on cannot be trained on."
+            )
+        names, companions = _without_companions(names)
+        try:
+            places, passed_over = _read(names, train, test, classes_from)
+            classes = Classes.of(places, classes_from)
+        except UncertainLayout as error:
+            holds = f", which holds {error.held}" if error.held else ""
+            place = join(folder, error.path) if error.path else folder
+            raise ValueError(
+                f"It is not certain {error.doubt} in {place!r}{holds}: give "
+                f"--train_folder and --test_folder (folders in {folder!r}), or "
+                "--classes_from=folders where subfolders are classes, or --classes_from=none."
+            ) from None
+        notes = [*_notes(folder, passed_over, companions), *classes.notes]
         splits: dict[str, list[str]] = {}
-        in_split_folders = all(_top(name) in _SPLIT_FOLDERS for name in names)
-        for name in names:
-            splits.setdefault(_top(name) if in_split_folders else "train", []).append(name)
+        for name in sorted(places, key=_hash):
+            splits.setdefault(places[name].split or "train", []).append(name)
         if list(splits) == ["train"]:
-            splits = _divide(names)
+            splits = _divide(splits["train"])
+            if train is not None:
+                notes.append(f"Of the images in {train_folder!r} a tenth is tested on.")
         return cls(
             names={split: tuple(members) for split, members in splits.items()},
-            class_names=_class_names(names, 1 if in_split_folders else 0),
+            class_names=tuple(shown(name) for name in classes.names),
+            notes=tuple(notes),
+            _labels=classes.labels,
         )
 
     def labels(self, names: Sequence[str]) -> list[int]:
         """The labels of some of the files; 0 if there are no labels."""
-        if not self.class_names:
-            return [0] * len(names)
-        numbers = {name: number for number, name in enumerate(self.class_names)}
-        return [numbers[name.split("/")[-2]] for name in names]
+        return [self._labels.get(name, 0) for name in names]
 
 
 def _image_names(folder: str) -> list[str]:
+    """All images below, sorted; links to folders are followed."""
     found = []
-    for path, _, files in tf.io.gfile.walk(folder):
-        relative = posixpath.relpath(path.replace(os.sep, "/"), folder.replace(os.sep, "/"))
-        for file in files:
-            name = posixpath.normpath(posixpath.join(relative, file))
-            hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
-            if name.lower().endswith(EXTENSIONS) and not hidden:
-                found.append(name)
-    return found
+    # Where each folder, and those above it, really are: a link to one of them leads in a circle.
+    above = {folder: frozenset({os.path.realpath(folder)})}
+    for path, folders, files in os.walk(folder, followlinks=True):
+        own = above.pop(path)
+        reached = {name: os.path.realpath(os.path.join(path, name)) for name in folders}
+        folders[:] = [name for name in folders if not _hidden(name) and reached[name] not in own]
+        above |= {os.path.join(path, name): own | {reached[name]} for name in folders}
+        relative = os.path.relpath(path, folder).replace(os.sep, "/")
+        found += [
+            posixpath.normpath(posixpath.join(relative, file))
+            for file in files
+            if file.lower().endswith(EXTENSIONS) and not _hidden(file)
+        ]
+    return sorted(found)
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name in _SYSTEM_FOLDERS
+
+
+def _own_folder(argument: str, value: str | None, folder: str, names: list[str]) -> str | None:
+    """A folder that was given, relative to the data's, "" for that itself; None if none was."""
+    if value is None:
+        return None
+    path = os.path.relpath(os.path.join(folder, value), folder).replace(os.sep, "/")
+    path = "" if path == "." else path
+    if not any(_in(name, path) for name in names):
+        missing = "holds no image" if os.path.isdir(os.path.join(folder, value)) else "is no folder"
+        raise ValueError(f"`{argument}` = {value!r} {missing} in {folder!r}.")
+    return path
+
+
+def _in(name: str, folder: str) -> bool:
+    return not folder or name == folder or name.startswith(f"{folder}/")
+
+
+def _read(
+    names: list[str], train: str | None, test: str | None, classes_from: str
+) -> tuple[dict[str, Place], dict[str, int]]:
+    """The images' places, with what was passed over; `train` and `test` are as were given."""
+    given = train is not None or test is not None
+    rest = [n for n in names if _in(n, train or "") and (test is None or not _in(n, test))]
+    if not given:
+        _check_file_names(rest)
+    layout = Layout(Folder.of(rest, train or ""), Kind.TRAIN if given else None, classes_from)
+    places, passed_over = layout.places, layout.passed_over
+    if test is not None:
+        held = Folder.of((n for n in names if _in(n, test)), test)
+        layout = Layout(held, Kind.TEST, classes_from)
+        again = {name: place for name, place in places.items() if place.split != "test"}
+        if len(again) < len(places):
+            passed_over["folders of the training folder that are called test"] = len(places) - len(
+                again
+            )
+        own = {
+            name: dataclasses.replace(place, split="test") for name, place in layout.places.items()
+        }
+        places, passed_over = again | own, passed_over | layout.passed_over
+    return places, passed_over
+
+
+def _check_file_names(names: list[str]) -> None:
+    """Refuses images without folders whose names say splits: "train_1.png" beside "test_1.png"."""
+    found: dict[Kind, int] = {}
+    for name in names:
+        words = [] if "/" in name else name_words(name.rpartition(".")[0])
+        kind = FolderName.read(words[0]).kind if words else Kind.NAME
+        if kind not in SPLITS:
+            return
+        found[kind] = found.get(kind, 0) + 1
+    if len(found) > 1 and Kind.TRAIN in found:
+        counts = " and ".join(f"{count} {kind.value!r}" for kind, count in found.items())
+        raise UncertainLayout(
+            f"whether the names of {counts} files are splits, and they are not in folders called "
+            "so,"
+        )
+
+
+def _without_companions(names: list[str]) -> tuple[list[str], list[str]]:
+    """The images, and apart from them those whose names say that they are masks of others."""
+    stems = {name.rpartition(".")[0] for name in names}
+    kept: list[str] = []
+    companions: list[str] = []
+    for name in names:
+        parent, _, stem = name.rpartition(".")[0].rpartition("/")
+        found = _COMPANION.fullmatch(stem)
+        is_mask = (
+            found is not None
+            and join(parent, found["of"]) in stems
+            and FolderName.read(found["word"]).kind is Kind.MASK
+        )
+        (companions if is_mask else kept).append(name)
+    return kept, companions
+
+
+def _notes(folder: str, passed_over: dict[str, int], companions: list[str]) -> list[str]:
+    notes = []
+    if passed_over:
+        parts = [f"{shown(path)} ({count} images)" for path, count in passed_over.items()][:8]
+        more = [f"{len(passed_over) - 8} more"] if len(passed_over) > 8 else []
+        notes.append(f"Not read in {folder!r}, by their names: {', '.join(parts + more)}.")
+    if companions:
+        notes.append(
+            f"Not read in {folder!r}: {len(companions)} files named as masks of others, such as "
+            f"{shown(companions[0])!r}."
+        )
+    return notes
 
 
 def _hash(name: str) -> bytes:
-    return hashlib.blake2b(name.encode(), key=_SEED.encode(), digest_size=8).digest()
+    data = name.encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(data, key=_SEED.encode(), digest_size=8).digest()
 
 
 def _divide(names: list[str]) -> dict[str, list[str]]:
@@ -94,15 +252,3 @@ def _divide(names: list[str]) -> dict[str, list[str]]:
     # Of a handful of images the lowest is the test split, if no hash is low enough.
     count = max(count, 1) if len(names) > 1 else 0
     return {"train": names[count:], "test": names[:count]}
-
-
-def _top(name: str) -> str:
-    return name.split("/")[0] if "/" in name else ""
-
-
-def _class_names(names: list[str], depth: int) -> tuple[str, ...]:
-    """The names of the class folders at a depth, if that is what the folders there are."""
-    parts = [name.split("/") for name in names]
-    classes = sorted({part[depth] for part in parts})
-    in_classes = all(len(part) == depth + 2 for part in parts)
-    return tuple(classes) if in_classes and len(classes) > 1 else ()

@@ -24,6 +24,9 @@ class FolderSource(Source):
       split: "train", "test" or a TFDS split specification of these, see `resolve_split`.
       image_shape: What the images will be fitted to; their channels are converted to its number.
         None: every image must have the shape of the first.
+      train_folder: See `FolderFiles.find`, as of the next two.
+      test_folder: Likewise.
+      classes_from: Likewise.
 
     Raises:
       ValueError: If the folder has no images or no such split, or its first image cannot be read.
@@ -34,8 +37,13 @@ class FolderSource(Source):
         folder: str | os.PathLike,
         split: str,
         image_shape: tuple[int, int, int] | None = None,
+        *,
+        train_folder: str | None = None,
+        test_folder: str | None = None,
+        classes_from: str = "auto",
     ) -> None:
-        files = FolderFiles.find(folder)
+        files = FolderFiles.find(folder, train_folder, test_folder, classes_from)
+        self.notes = files.notes
         self.name = "folder"
         self.split = resolve_split(split, list(files.names))
         names = select(files.names, self.split, self.name)

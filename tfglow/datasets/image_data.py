@@ -21,6 +21,7 @@ class ImageData:
       image_shape: (H, W, C).
       class_names: What the labels 0, 1, ... stand for; empty if there are no labels.
       num_classes: Number of labels; 0 if there are none.
+      notes: What was decided in the user's place while it was opened, a sentence each.
     """
 
     def __init__(self, source: Source, fit: ImageFit) -> None:
@@ -32,6 +33,7 @@ class ImageData:
         self.image_shape = fit.image_shape
         self.class_names = source.class_names
         self.num_classes = len(source.class_names)
+        self.notes = source.notes
 
     def __repr__(self) -> str:
         return (

@@ -1,5 +1,7 @@
 """Opens a data set by its name."""
 
+import functools
+import logging
 import math
 import os
 from typing import cast
@@ -17,6 +19,8 @@ from tfglow.datasets.tfds_source import TfdsSource
 # 64 x 64 (1.6 GB) are, ImageNet at 32 x 32 (3.9 GB) is not; a machine with 8 GiB can train on any.
 CACHE_BYTES = 2 * 2**30
 
+_LOG = logging.getLogger("tfglow")
+
 
 def load(
     name: str,
@@ -25,6 +29,9 @@ def load(
     image_shape: tuple[int, int, int] | None = None,
     resize: str = "resize",
     *,
+    train_folder: str | None = None,
+    test_folder: str | None = None,
+    classes_from: str = "auto",
     cache_bytes: int = CACHE_BYTES,
 ) -> ImageData:
     """Opens one split of a data set. Never uses the network.
@@ -45,6 +52,11 @@ def load(
         same for all.
       resize: How they are brought to H and W: "resize", "center_crop" or "random_crop"; see
         `ImageFit`.
+      train_folder: Of a folder of images, that of those to train on, relative to `data_dir`; by
+        default it is found by its name, see `FolderFiles`.
+      test_folder: Of a folder of images, that of those to test on.
+      classes_from: Of a folder of images: "auto", subfolders are classes where it is certain;
+        "folders", also where it is not; "none", they are no classes.
       cache_bytes: Largest split to keep in memory, in bytes of pixels.
 
     Raises:
@@ -58,7 +70,13 @@ def load(
     wanted = None
     if image_shape is not None:
         wanted = ImageFit(cast("tuple[int, int, int]", tuple(image_shape)), resize)
-    source = _open(name, split, data_dir, wanted)
+    folders = {"train_folder": train_folder, "test_folder": test_folder}
+    folders = {argument: value for argument, value in folders.items() if value is not None}
+    if classes_from != "auto":
+        folders["classes_from"] = classes_from
+    source = _open(name, split, data_dir, wanted, folders)
+    for note in source.notes:
+        _say_once(note)
     fit = wanted or ImageFit(_own_shape(source), resize)
     channels = source.image_shape[-1]
     if not can_convert(channels, fit.image_shape[-1]):
@@ -71,12 +89,26 @@ def load(
     return ImageData(source, fit)
 
 
-def _open(name: str, split: str, data_dir: str | None, fit: ImageFit | None) -> Source:
+@functools.cache
+def _say_once(note: str) -> None:
+    """Writes a line to standard error, unless the program set up logging in another way."""
+    _LOG.warning(note)
+
+
+def _open(
+    name: str, split: str, data_dir: str | None, fit: ImageFit | None, folders: dict[str, str]
+) -> Source:
     if name != "folder":
+        if folders:
+            argument, value = next(iter(folders.items()))
+            raise ValueError(
+                f"`{argument}` = {value!r} is for a folder of images, not for the data set "
+                f"{name!r}."
+            )
         return TfdsSource(find_builder(name, data_dir), split)
     if data_dir is None:
         raise ValueError("The data set 'folder' needs `data_dir`, the folder of images.")
-    return FolderSource(data_dir, split, fit.image_shape if fit else None)
+    return FolderSource(data_dir, split, fit.image_shape if fit else None, **folders)
 
 
 def _own_shape(source: Source) -> tuple[int, int, int]:

@@ -30,6 +30,7 @@ class MemorySource(Source):
         self.num_images = source.num_images
         self.image_shape = fit.image_shape
         self.class_names = source.class_names
+        self.notes = source.notes
         batches = source.image_batches(
             source.elements(None).enumerate(),
             lambda image, _: fit(image, tf.zeros([DRAWS])),

@@ -27,6 +27,8 @@ class Source(abc.ABC):
     image_shape: tuple[int | None, int | None, int]
     # Names of the labels 0, 1, ...; empty if the images have no labels.
     class_names: tuple[str, ...]
+    # What was decided in the user's place, a sentence each.
+    notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def elements(self, key: int | None) -> tf.data.Dataset:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from tfglow.datasets.folder_names import SPLITS, FolderName, Kind
+
 # Other names of a split to test on, in the order in which "test" stands for them.
 EVALUATION_SPLITS = ("test", "validation", "valid", "val", "eval", "dev")
 # Where a data set has nothing to test on: the part of "train" that is kept for it.
@@ -13,14 +15,46 @@ def resolve_split(split: str, available: Sequence[str]) -> str:
 
     "test" is the data set's own test split, or else its validation split. Of a data set that has
     neither, "test" is the last tenth of "train" and "train" the rest, so that the two never
-    overlap. Anything else, such as "train[:100%]", is taken as it is.
+    overlap. The split to train on may have another name: one that says so, such as "training", or
+    that of the only split, unless it is one to test on. Anything else, such as "train[:100%]", is
+    taken as it is, but that other spellings of a split's name stand for it ("val", "validation").
     """
+    train = _training_split(available)
     evaluation = [name for name in EVALUATION_SPLITS if name in available]
+    evaluation += _named(Kind.TEST, available) or _named(Kind.VALIDATION, available)
     if split == "test" and evaluation:
         return evaluation[0]
-    if "train" in available and not evaluation:
-        return {"train": TRAIN_PART, "test": TEST_PART}.get(split, split)
-    return split
+    if split in ("train", "test") and train is not None:
+        if split == "train":
+            return train if evaluation else TRAIN_PART.replace("train", train)
+        return TEST_PART.replace("train", train)
+    return "+".join(_own_name(part, available) for part in split.split("+"))
+
+
+def _training_split(available: Sequence[str]) -> str | None:
+    """The one split to train on; None if there is none, or no telling which of several."""
+    if "train" in available:
+        return "train"
+    named = _named(Kind.TRAIN, available)
+    if not named and len(available) == 1:
+        # Neither to test on nor labelled as extra: "data", "all", "full", a name of its own.
+        own = FolderName.read(available[0])
+        named = list(available) if own.kind in (Kind.NAME, Kind.CONTAINER) else []
+    return named[0] if len(named) == 1 else None
+
+
+def _named(kind: Kind, available: Sequence[str]) -> list[str]:
+    return [name for name in available if FolderName.read(name) == FolderName(kind, True, ())]
+
+
+def _own_name(part: str, available: Sequence[str]) -> str:
+    """A part of a specification, "val[:50%]", with the data set's own name for the split."""
+    name, bracket, rest = part.partition("[")
+    own = FolderName.read(name.strip())
+    if name.strip() in available or own.kind not in SPLITS or not own.certain:
+        return part
+    found = _named(own.kind, available)
+    return f"{found[0]}{bracket}{rest}" if len(found) == 1 else part
 
 
 def select(splits: Mapping[str, Sequence[str]], split: str, name: str) -> tuple[str, ...]:
@@ -54,9 +88,16 @@ def select(splits: Mapping[str, Sequence[str]], split: str, name: str) -> tuple[
 def unknown_split(split: str, name: str, available: Sequence[str]) -> ValueError:
     """The error for a split that a data set does not have."""
     known = ", ".join(repr(split) for split in available)
+    first = available[0] if available else "train"
+    say = ""
+    if split in ("train", "test"):
+        say = (
+            f"; say what to train and to test on, such as --train_split={first}[:90%] "
+            f"--eval_split={first}[90%:]"
+        )
     return ValueError(
-        f"Unknown split {split!r} of {name!r}: it has {known}, and slices of them such as "
-        f"'{available[0]}[:90%]'."
+        f"Unknown split {split!r} of {name!r}: it has {known or 'no images'}, and slices of them "
+        f"such as '{first}[:90%]'{say}."
     )
 
 

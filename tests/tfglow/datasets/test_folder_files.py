@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from tfglow.datasets.folder_files import FolderFiles
@@ -94,8 +96,129 @@ def test_a_train_folder_alone_is_divided(tmp_path):
 
 
 def test_a_class_may_be_called_train(tmp_path):
-    files = FolderFiles.find(make(tmp_path, "car/1.png", "train/1.png", "plane/1.png"))
+    make(tmp_path, "car/1.png", "train/1.png", "plane/1.png", "plane/2.png")
+    with pytest.raises(ValueError) as caught:
+        FolderFiles.find(tmp_path)
+    assert str(caught.value) == (
+        f"It is not certain whether 'train' is a split in '{tmp_path}', which holds plane (2), "
+        f"car (1), train (1): give --train_folder and --test_folder (folders in '{tmp_path}'), or "
+        "--classes_from=folders where subfolders are classes, or --classes_from=none."
+    )
+    files = FolderFiles.find(tmp_path, classes_from="folders")
     assert files.class_names == ("car", "plane", "train")
+    # The classes that are there, whatever is said, are no splits.
+    make(tmp_path, "test/1.png")
+    with pytest.raises(ValueError, match="whether 'train' or 'test' is a split"):
+        FolderFiles.find(tmp_path, classes_from="folders")
+
+
+def test_folders_that_are_said(tmp_path):
+    make(tmp_path, *(f"{place}/{i}.png" for place in ("a", "b/old", "test") for i in range(40)))
+    files = FolderFiles.find(tmp_path, "a", "b")
+    assert {split: {n.split("/")[0] for n in names} for split, names in files.names.items()} == {
+        "train": {"a"},
+        "test": {"b"},
+    }
+    alone = FolderFiles.find(tmp_path, train_folder="a")
+    assert {n.split("/")[0] for names in alone.names.values() for n in names} == {"a"}
+    assert set(alone.names) == {"train", "test"}
+    assert alone.notes == ("Of the images in 'a' a tenth is tested on.",)
+    # Whatever is not tested on.
+    rest = FolderFiles.find(tmp_path, test_folder="test")
+    assert {n.split("/")[0] for n in rest.names["train"]} == {"a", "b"}
+    assert FolderFiles.find(tmp_path, ".", "test") == rest
+    assert FolderFiles.find(tmp_path, tmp_path / "a", tmp_path / "test").names == {
+        "train": files.names["train"],
+        "test": rest.names["test"],
+    }
+
+
+def test_masks_that_are_said_to_be_the_images(tmp_path):
+    make(tmp_path, *(f"{place}/{i}.png" for place in ("images", "masks") for i in range(40)))
+    masks = FolderFiles.find(tmp_path, train_folder="masks")
+    assert {n.split("/")[0] for n in masks.names["train"]} == {"masks"}
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ("c", None, "`train_folder` = 'c' is no folder in "),
+        ("empty", None, "`train_folder` = 'empty' holds no image in "),
+        ("../elsewhere", None, "`train_folder` = '../elsewhere' is no folder in "),
+        (None, "c", "`test_folder` = 'c' is no folder in "),
+        ("a", "a", "`train_folder` = 'a' is in `test_folder` = 'a': images to test on cannot "),
+        ("a/b", "a", "`train_folder` = 'a/b' is in `test_folder` = 'a': "),
+    ],
+)
+def test_folders_that_cannot_be(tmp_path, train, test, message):
+    make(tmp_path / "data", "a/1.png", "a/b/2.png", "empty/readme.md")
+    with pytest.raises(ValueError) as caught:
+        FolderFiles.find(tmp_path / "data", train, test)
+    assert str(caught.value).startswith(message)
+
+
+def test_classes_from_is_one_of_three(tmp_path):
+    with pytest.raises(ValueError, match=r"`classes_from` must be one of 'auto', .*; got 'names'"):
+        FolderFiles.find(make(tmp_path, "1.png"), classes_from="names")
+
+
+def test_classes_that_are_not_wanted(tmp_path):
+    make(tmp_path, "cat/1.png", "dog/1.png")
+    assert FolderFiles.find(tmp_path, classes_from="none").class_names == ()
+    make(tmp_path, "3.png")
+    with pytest.raises(ValueError) as caught:
+        FolderFiles.find(tmp_path, classes_from="folders")
+    assert str(caught.value) == (
+        "`classes_from` = 'folders', but there are no classes: images lie beside the subfolders."
+    )
+
+
+def test_files_named_as_masks_of_others_are_left_out(tmp_path):
+    """As the breast ultrasound images (BUSI) and the brain scans of LGG come."""
+    make(tmp_path, *(f"{kind}/{i}{end}.png" for kind in "ab" for i in range(20) for end in ENDS))
+    make(tmp_path, "a/ski_mask.png")
+    files = FolderFiles.find(tmp_path)
+    found = sorted(sum(files.names.values(), ()))
+    assert found == sorted([f"{k}/{i}.png" for k in "ab" for i in range(20)] + ["a/ski_mask.png"])
+    assert files.notes == (
+        f"Not read in '{tmp_path}': 80 files named as masks of others, such as 'a/0_mask.png'.",
+    )
+
+
+ENDS = ("", "_mask", "_mask_1")
+
+
+def test_files_whose_names_say_splits_are_refused(tmp_path):
+    make(tmp_path, *(f"train_{i}.png" for i in range(20)), *(f"test_{i}.png" for i in range(5)))
+    with pytest.raises(ValueError, match="whether the names of 5 'test' and 20 'train' files are"):
+        FolderFiles.find(tmp_path)
+    assert len(sum(FolderFiles.find(tmp_path, train_folder=".").names.values(), ())) == 25
+    make(tmp_path, "other.png")
+    assert len(sum(FolderFiles.find(tmp_path).names.values(), ())) == 26
+
+
+def test_names_that_are_not_utf_8(tmp_path):
+    for name in (b"caf\xe9/1.png", b"caf\xe9/\xff.png", b"th\xe9/1.png"):
+        path = os.path.join(os.fsencode(tmp_path), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, "wb").close()
+    files = FolderFiles.find(tmp_path)
+    assert files.class_names == (r"caf\xe9", r"th\xe9")
+    names = [os.fsdecode(name) for name in (b"th\xe9/1.png", b"caf\xe9/\xff.png")]
+    assert set(names) < set(sum(files.names.values(), ()))
+    assert files.labels(names) == [1, 0]
+    assert FolderFiles.find(tmp_path) == files
+    make(tmp_path, "train/1.png")
+    with pytest.raises(ValueError) as caught:
+        FolderFiles.find(tmp_path)
+    str(caught.value).encode()
+
+
+def test_a_link_that_leads_in_a_circle(tmp_path):
+    make(tmp_path, "a/1.png", "b/2.png")
+    (tmp_path / "a" / "back").symlink_to(tmp_path)
+    (tmp_path / "b" / "self").symlink_to(tmp_path / "b")
+    assert sorted(sum(FolderFiles.find(tmp_path).names.values(), ())) == ["a/1.png", "b/2.png"]
 
 
 def test_hidden_and_other_files_are_passed_over(tmp_path):

@@ -17,6 +17,22 @@ from tfglow.datasets.splits import resolve_split, select
         ("validation", ["train", "validation"], "validation"),
         ("train[:100%]", ["train"], "train[:100%]"),
         ("test", ["unlabelled"], "test"),
+        # The only split, under whatever name, is trained on, unless it is one to test on.
+        ("train", ["data"], "data[:90%]"),
+        ("test", ["data"], "data[90%:]"),
+        ("train", ["church_photos"], "church_photos[:90%]"),
+        ("train", ["test"], "train"),
+        ("train", ["validation"], "train"),
+        ("train", ["a", "b"], "train"),
+        # Other spellings.
+        ("train", ["training", "testing"], "training"),
+        ("test", ["training", "testing"], "testing"),
+        ("train", ["training"], "training[:90%]"),
+        ("val", ["train", "validation"], "validation"),
+        ("Test2017[:50%]+val", ["train", "validation", "test"], "test[:50%]+validation"),
+        ("val+train", ["train", "val"], "val+train"),
+        ("dev", ["train", "validation", "dev"], "dev"),
+        ("trian", ["train", "test"], "trian"),
     ],
 )
 def test_what_train_and_test_stand_for(split, available, expected):
@@ -47,4 +63,15 @@ def test_select_of_an_unknown_split(split):
     assert str(caught.value) == (
         f"Unknown split {split!r} of 'folder': it has 'train', 'test', and slices of them such as "
         "'train[:90%]'."
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_where_there_is_no_telling_what_to_train_on(split):
+    with pytest.raises(ValueError) as caught:
+        select({"a": "ab", "b": "c"}, split, "folder")
+    assert str(caught.value) == (
+        f"Unknown split {split!r} of 'folder': it has 'a', 'b', and slices of them such as "
+        "'a[:90%]'; say what to train and to test on, such as --train_split=a[:90%] "
+        "--eval_split=a[90%:]."
     )
