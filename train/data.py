@@ -13,6 +13,16 @@ from tfglow.datasets import ImageData
 from train import strategies
 from train.config import TrainConfig
 
+_DATA_FIELDS = (
+    "dataset",
+    "data_dir",
+    "train_split",
+    "eval_split",
+    "train_folder",
+    "test_folder",
+    "classes_from",
+)
+
 
 def load_split(config: TrainConfig, split: str) -> ImageData:
     """A split of the run's data set, in the model's image size.
@@ -42,9 +52,7 @@ def load_split(config: TrainConfig, split: str) -> ImageData:
 
 def given_data(given: Mapping[str, Any]) -> dict[str, Any]:
     """Of fields of the configuration that were given, those that `own_image_shape` takes."""
-    names = ("dataset", "data_dir", "train_split", "eval_split")
-    names += ("train_folder", "test_folder", "classes_from")
-    return {name: given[name] for name in names if name in given}
+    return {name: given[name] for name in _DATA_FIELDS if name in given}
 
 
 def own_image_shape(
@@ -52,7 +60,7 @@ def own_image_shape(
     data_dir: str | None = None,
     train_split: str = "train",
     eval_split: str = "test",
-    **folders: str,
+    **folders: Any,
 ) -> tuple[int, int, int]:
     """The size of a data set's images, the same in the splits to train and to evaluate on.
 
@@ -88,7 +96,7 @@ def num_images(
     dataset: str,
     data_dir: str | None = None,
     train_split: str = "train",
-    **folders: str,
+    **folders: Any,
 ) -> int:
     """How many images there are to train on; none is read. The arguments: see `own_image_shape`.
 

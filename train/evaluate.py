@@ -52,10 +52,10 @@ def evaluate_run(
       split: The split of the data set; by default the run's evaluation split.
       dataset: The data set; by default the run's.
       data_dir: The data set's folder; by default the run's.
-      train_folder: Of a folder of images, that of those to train on; by default the run's, as of
-        the next two. The run's are not those of another data set.
-      test_folder: Of a folder of images, that of those to test on.
-      classes_from: Whether its subfolders are classes: "auto", "folders" or "none".
+      train_folder: The folder of images to train on, of a folder of images; by default the run's,
+        as of the next two, unless `dataset` is another.
+      test_folder: The folder of images to test on.
+      classes_from: Whether subfolders are classes: "auto", "folders" or "none".
       num_images: Evaluates only the first so many images; None: all.
       num_draws: How many draws of the noise an image is evaluated with.
       checkpoint: "best", "latest", or None: the best if there is one.

@@ -52,11 +52,11 @@ def load(
         same for all.
       resize: How they are brought to H and W: "resize", "center_crop" or "random_crop"; see
         `ImageFit`.
-      train_folder: Of a folder of images, that of those to train on, relative to `data_dir`; by
-        default it is found by its name, see `FolderFiles`.
-      test_folder: Of a folder of images, that of those to test on.
-      classes_from: Of a folder of images: "auto", subfolders are classes where it is certain;
-        "folders", also where it is not; "none", they are no classes.
+      train_folder: The folder of images to train on, relative to `data_dir`, of a folder of images;
+        by default it is found by its name, see `FolderFiles`.
+      test_folder: The folder of images to test on, likewise.
+      classes_from: What the classes of a folder of images are: "auto", subfolders where it is
+        certain; "folders", subfolders also where it is not; "none", there are none.
       cache_bytes: Largest split to keep in memory, in bytes of pixels.
 
     Raises:
@@ -70,10 +70,14 @@ def load(
     wanted = None
     if image_shape is not None:
         wanted = ImageFit(cast("tuple[int, int, int]", tuple(image_shape)), resize)
-    folders = {"train_folder": train_folder, "test_folder": test_folder}
-    folders = {argument: value for argument, value in folders.items() if value is not None}
-    if classes_from != "auto":
-        folders["classes_from"] = classes_from
+    folders: dict[str, str] = {}
+    for argument, value, default in (
+        ("train_folder", train_folder, None),
+        ("test_folder", test_folder, None),
+        ("classes_from", classes_from, "auto"),
+    ):
+        if value is not None and value != default:
+            folders[argument] = value
     source = _open(name, split, data_dir, wanted, folders)
     for note in source.notes:
         _say_once(note)
