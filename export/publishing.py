@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tfglow.local_paths import check_local_path
+
 # How the folder is called while it is written: servers look at numbers only.
 UNFINISHED = ".unfinished-"
 # Nobody is writing a folder any more that is this old, in seconds.
@@ -36,7 +38,7 @@ def publish(
       `base/version`.
 
     Raises:
-      ValueError: If `version` is there already, or `base` cannot be written to.
+      ValueError: If `version` is there already, or `base` cannot be written to, or is a URL.
     """
     check_base(base, version)
     base = Path(base)
@@ -59,9 +61,9 @@ def check_base(base: str | os.PathLike, version: int | None = None) -> None:
     """Checks, before anything is computed, that a version can be published under `base`.
 
     Raises:
-      ValueError: If `version` is there already, or `base` cannot be written to.
+      ValueError: If `version` is there already, or `base` cannot be written to, or is a URL.
     """
-    base = Path(base)
+    base = Path(check_local_path(base, "The folder of the exports"))
     if version is not None and not 0 <= version < 2**63:
         raise ValueError(f"A version must be an integer from 0 to 2⁶³ − 1, got {version}.")
     with _errors_naming(base):

@@ -8,7 +8,7 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"checks", "fields", "keras_variable", "ops", "pictures", "saved_format"},
+    {"checks", "fields", "keras_variable", "local_paths", "ops", "pictures", "saved_format"},
     {"config", "flags"},
     {"networks", "optimizers", "datasets"},
     {"bijectors"},

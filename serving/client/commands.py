@@ -16,6 +16,7 @@ from serving.client.files import (
     write_bytes,
 )
 from serving.client.glow_client import GlowClient
+from tfglow.local_paths import check_local_path
 from tfglow.pictures.image_grid import image_grid
 
 
@@ -30,8 +31,9 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
         save_picture(image_grid(images, flags.columns), flags.out)
         where = flags.out
     else:
-        pngs = client.sample_png(flags.num, **request)
         where = flags.out_dir
+        check_local_path(where, "`--out_dir`")
+        pngs = client.sample_png(flags.num, **request)
         where.mkdir(parents=True, exist_ok=True)
         for number, png in enumerate(pngs):
             write_bytes(where / f"seed_{seed + number}.png", png)

@@ -9,6 +9,8 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfglow.local_paths import check_local_path
+
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -60,7 +62,8 @@ def check_channels(channels: int) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Refuses a path whose folder does not exist."""
+    """Refuses a path whose folder does not exist, and a URL."""
+    check_local_path(path, "The file to write")
     if not path.parent.is_dir():
         raise ValueError(f"the folder of {path} does not exist")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from serving.embedded.text_protos import BatchingParameters, read_text_proto
 from tfglow import fields
 from tfglow.fields import field
+from tfglow.local_paths import check_local_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +149,7 @@ class ServerConfig:
         fields.check(self)
         if not self.model_name:
             raise ValueError("`model_name` must not be empty, got ''.")
+        check_local_path(self.model_base_path, "`model_base_path`")
         if not self.model_base_path.is_dir():
             raise ValueError(
                 f"`model_base_path` must be a folder, got {str(self.model_base_path)!r}."

@@ -18,6 +18,7 @@ from tfglow.datasets.folder_layout import (
     shown,
 )
 from tfglow.datasets.folder_names import SPLITS, FolderName, Kind, name_words
+from tfglow.local_paths import check_local_path
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _TEST_FRACTION = 0.1
@@ -80,7 +81,7 @@ class FolderFiles:
         if classes_from not in CLASSES_FROM:
             known = ", ".join(map(repr, CLASSES_FROM))
             raise ValueError(f"`classes_from` must be one of {known}; got {classes_from!r}.")
-        folder = os.fspath(folder)
+        folder = check_local_path(folder, "`data_dir`")
         if not os.path.isdir(folder):
             raise ValueError(f"`data_dir` = {folder!r} is not a folder.")
         names = _image_names(folder)

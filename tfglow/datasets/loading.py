@@ -14,6 +14,7 @@ from tfglow.datasets.memory_source import MemorySource
 from tfglow.datasets.source import Source
 from tfglow.datasets.tfds_builders import find_builder
 from tfglow.datasets.tfds_source import TfdsSource
+from tfglow.local_paths import check_local_path
 
 # Splits up to this size are kept in memory, decoded. CIFAR-10 (184 MB) and LSUN's churches at
 # 64 x 64 (1.6 GB) are, ImageNet at 32 x 32 (3.9 GB) is not; a machine with 8 GiB can train on any.
@@ -65,7 +66,7 @@ def load(
         batches, which then raise `tf.errors.InvalidArgumentError`; `unreadable_image_message`
         finds the sentence in it.
     """
-    data_dir = os.path.expanduser(data_dir) if data_dir else None
+    data_dir = os.path.expanduser(check_local_path(data_dir, "`data_dir`")) if data_dir else None
     # `ImageFit` checks that there are three numbers.
     wanted = None
     if image_shape is not None:

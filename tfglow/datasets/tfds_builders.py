@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tfglow.local_paths import check_local_path
+
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
@@ -32,6 +34,9 @@ def find_builder(
     Raises:
       ValueError: If the name is unknown, or the data set is not prepared.
     """
+    place = os.fspath(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"))
+    check_local_path(place, "`data_dir`")
+
     import tensorflow_datasets as tfds  # slow to import, and a folder of images needs none
 
     parts = _NAME.fullmatch(name)
@@ -47,7 +52,6 @@ def find_builder(
         with _without_warnings():
             builder = tfds.builder(f"{name}:*.*.*", data_dir=data_dir, try_gcs=False)
     if not builder.is_prepared():
-        place = os.fspath(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"))
         raise ValueError(
             f"The data set {name!r} is not prepared in {place!r}; this prepares it: "
             f"tfds build {name} --data_dir={place}"

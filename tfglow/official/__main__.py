@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfglow import official
+from tfglow.local_paths import check_local_path
 from tfglow.runs.run_folder import RunFolder
 
 _DESCRIPTION = """\
@@ -42,7 +43,7 @@ def convert(
       ValueError: If the checkpoint cannot be converted (see `official.load` and
         `official.infer_config`), or `run_dir` is taken.
     """
-    target = Path(run_dir)
+    target = Path(check_local_path(run_dir, "The run folder"))
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ValueError(f"{str(target)!r} exists and is not an empty folder.")
     config = official.infer_config(

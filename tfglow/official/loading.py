@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfglow.config import GlowConfig
 from tfglow.glow import Glow
+from tfglow.local_paths import check_local_path
 from tfglow.official.variables import entries
 
 # A step's first kernel, with the step's level and number.
@@ -133,7 +134,7 @@ def _permutation(shapes):
 
 
 def _open(checkpoint):
-    path = os.fspath(checkpoint)
+    path = check_local_path(checkpoint, "The checkpoint")
     if os.path.isdir(path):
         prefixes = [name[: -len(".index")] for name in os.listdir(path) if name.endswith(".index")]
         latest = tf.train.latest_checkpoint(path)

@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from tfglow.local_paths import check_local_path
+
 
 def replace_file(path: str | os.PathLike, content: bytes | str) -> None:
     """Writes a file so that a reader, or a crash, never sees half of it.
@@ -11,7 +13,11 @@ def replace_file(path: str | os.PathLike, content: bytes | str) -> None:
     Args:
       path: The file; what was there is replaced. Its folder must exist.
       content: All of it; text is written as UTF-8.
+
+    Raises:
+      ValueError: If `path` is a URL.
     """
+    check_local_path(path, "A file to write")
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

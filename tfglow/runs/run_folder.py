@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfglow.config import GlowConfig
 from tfglow.glow import Glow
+from tfglow.local_paths import check_local_path
 from tfglow.runs.checkpoints import AVERAGE, MODEL, has_average, list_checkpoints
 from tfglow.runs.files import replace_file
 from tfglow.runs.saved_weights import SavedWeights
@@ -27,17 +28,24 @@ class RunFolder:
     `checkpoints/` and the best one by evaluation in `checkpoints/best/`.
 
         glow = RunFolder.open("runs/digits").load_glow()
+
+    Raises:
+      ValueError: If `path` is a URL.
     """
 
     path: Path
+
+    def __post_init__(self) -> None:
+        check_local_path(self.path, "The run folder")
 
     @classmethod
     def create(cls, path: str | os.PathLike, config: dict[str, Any]) -> "RunFolder":
         """Makes the folder and writes its `config.json`, before anything else is in it.
 
         Raises:
-          ValueError: If `path` is a run folder already, or holds something else.
+          ValueError: If `path` is a run folder already, or holds something else, or is a URL.
         """
+        check_local_path(path, "The run folder")
         run = cls(Path(path))
         if run.exists():
             raise ValueError(f"{str(path)!r} is a run folder already.")
@@ -62,6 +70,7 @@ class RunFolder:
         Raises:
           ValueError: If it is not one.
         """
+        check_local_path(path, "The run folder")
         run = cls(Path(path))
         if not run.path.is_dir():
             raise ValueError(f"There is no run folder {str(path)!r}.")

@@ -1,0 +1,100 @@
+"""No command and no function makes a local folder called "gs:" of a URL."""
+
+import os
+import pathlib
+
+import pytest
+
+from export.publishing import check_base
+from serving.client.files import check_folder
+from serving.embedded.config import ServerConfig
+from tfglow import datasets, official
+from tfglow.datasets.folder_files import FolderFiles
+from tfglow.datasets.tfds_builders import find_builder
+from tfglow.local_paths import check_local_path
+from tfglow.runs import RunFolder
+from tfglow.runs.files import replace_file
+
+URLS = (
+    "gs://bucket/a",
+    "GS://bucket/a",
+    "s3://bucket/a",
+    "hdfs:///a",
+    "http://host/a",
+    "https://host/a",
+    "abfs+x://host/a",
+    "file:///tmp/a",
+    "file:/tmp/a",
+)
+# Each takes what may be a URL.
+USES = {
+    "run_create": lambda url: RunFolder.create(url, {"model": {}}),
+    "run_open": RunFolder.open,
+    "run": lambda url: RunFolder(pathlib.Path(url)),
+    "file": lambda url: replace_file(url, "x"),
+    "export": check_base,
+    "server": lambda url: ServerConfig(model_base_path=url),
+    "client": lambda url: check_folder(pathlib.Path(url)),
+    "official": lambda url: official.infer_config(url),
+    "folder": lambda url: datasets.load("folder", "train", url),
+    "files": FolderFiles.find,
+    "tfds": lambda url: datasets.load("cifar10", "train", url),
+    "builder": lambda url: find_builder("cifar10", url),
+}
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("url", URLS)
+def test_urls_are_refused(use, url):
+    with pytest.raises(ValueError, match="must be a local path, got the URL") as caught:
+        USES[use](url)
+    assert "\n" not in str(caught.value)
+
+
+def test_tfds_s_own_place(monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", "gs://bucket/data")
+    with pytest.raises(ValueError, match="`data_dir` must be a local path, got the URL 'gs://b"):
+        datasets.load("cifar10", "train")
+
+
+def test_what_to_do_is_said():
+    with pytest.raises(ValueError) as caught:
+        check_local_path("gs://bucket/run", "`run_dir`")
+    assert str(caught.value) == (
+        "`run_dir` must be a local path, got the URL 'gs://bucket/run': copy it, or mount it, and "
+        "give that place."
+    )
+    with pytest.raises(ValueError, match=r": give '/my data/run'\.$"):
+        check_local_path("file:///my%20data/run", "`run_dir`")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "runs/a",
+        "/runs/a",
+        "C:\\runs",
+        "C:/runs",
+        "C:",
+        "a:b",
+        "12:30/a",
+        "~/a",
+        "a/gs://b",
+        ".",
+        "",
+    ],
+)
+def test_local_paths_are_kept(path):
+    assert check_local_path(path, "`run_dir`") == path
+
+
+def test_bytes_and_paths_are_paths():
+    assert check_local_path(pathlib.Path("a/b"), "`run_dir`") == "a/b"
+    assert check_local_path(b"a/\xff", "`run_dir`") == os.fsdecode(b"a/\xff")

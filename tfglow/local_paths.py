@@ -1,0 +1,34 @@
+"""Files and folders are local. Nothing here needs TensorFlow."""
+
+import os
+import re
+import urllib.parse
+
+# Of two letters at least, so that a Windows drive is none; `pathlib` leaves one slash of two.
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+):/+")
+
+
+def check_local_path(path: str | os.PathLike, what: str) -> str:
+    """Refuses URLs, of which `pathlib` and the system would make a local folder called "gs:".
+
+    Args:
+      path: The path that was given.
+      what: What it is, for the message: "`run_dir`".
+
+    Returns:
+      The path.
+
+    Raises:
+      ValueError: If it is a URL: gs://, s3://, hdfs://, http://, file:// or any other.
+    """
+    text = os.fspath(path)
+    text = os.fsdecode(text)
+    found = _URL.match(text)
+    if found is None:
+        return text
+    if found["scheme"].lower() == "file":
+        place = "/" + urllib.parse.unquote(text[found.end() :])
+        remedy = f"give {place!r}"
+    else:
+        remedy = "copy it, or mount it, and give that place"
+    raise ValueError(f"{what} must be a local path, got the URL {text!r}: {remedy}.")
