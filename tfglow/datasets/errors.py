@@ -4,12 +4,7 @@ import re
 
 import tensorflow as tf
 
-_MARK = "Cannot read the image file"
-
-
-def unreadable_file(path: str, reason: str) -> ValueError:
-    """The error for an image file that cannot be used; quotes its name."""
-    return ValueError(f"{_MARK} {path!r}: {reason}")
+_MARK = "UnreadablePicture: "
 
 
 def unreadable_image_message(error: Exception) -> str | None:
@@ -19,7 +14,7 @@ def unreadable_image_message(error: Exception) -> str | None:
     cannot be read then surfaces as a `tf.errors.OpError`, wrapped in the runtime's own words; the
     program that consumes the batches shows this sentence instead.
     """
-    found = re.search(rf"ValueError: ({_MARK}[^\n]*)", str(error))
+    found = re.search(rf"{_MARK}([^\n]*)", str(error))
     return found.group(1) if found else None
 
 

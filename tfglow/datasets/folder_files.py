@@ -19,8 +19,8 @@ from tfglow.datasets.folder_layout import (
 )
 from tfglow.datasets.folder_names import SPLITS, FolderName, Kind, name_words
 from tfglow.local_paths import check_local_path
+from tfglow.pictures.kinds import EXTENSIONS, is_picture_name, unread_files
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _TEST_FRACTION = 0.1
 _SEED = "tfglow"
 # Folders that systems and programs keep beside one's own: macOS's archives, Synology, Windows.
@@ -43,7 +43,7 @@ class FolderFiles:
       as "7_mask.png" beside "7.png". What is not certain is refused.
 
     A split is in the order of its names' hashes, so that a part of it is a fair sample. Files with
-    other extensions, and hidden files and folders, are passed over.
+    other extensions are counted in `unread`; hidden files and folders are passed over.
     """
 
     # Names of each split's files, relative to the folder, "/" between folders.
@@ -52,6 +52,8 @@ class FolderFiles:
     class_names: tuple[str, ...]
     # What was decided beyond the obvious, a sentence each.
     notes: tuple[str, ...] = ()
+    # A sentence that counts the files of other kinds; None if there are none.
+    unread: str | None = None
     # Of each image, by its name; empty if the images have no labels.
     _labels: dict[str, int] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -84,7 +86,7 @@ class FolderFiles:
         folder = check_local_path(folder, "`data_dir`")
         if not os.path.isdir(folder):
             raise ValueError(f"`data_dir` = {folder!r} is not a folder.")
-        names = _image_names(folder)
+        names, others = _file_names(folder)
         if not names:
             raise ValueError(
                 f"The folder {folder!r} holds no image: expected files ending in "
@@ -121,6 +123,7 @@ class FolderFiles:
             names={split: tuple(members) for split, members in splits.items()},
             class_names=tuple(shown(name) for name in classes.names),
             notes=tuple(notes),
+            unread=unread_files(others),
             _labels=classes.labels,
         )
 
@@ -129,9 +132,10 @@ class FolderFiles:
         return [self._labels.get(name, 0) for name in names]
 
 
-def _image_names(folder: str) -> list[str]:
-    """All images below, sorted; links to folders are followed."""
-    found = []
+def _file_names(folder: str) -> tuple[list[str], list[str]]:
+    """All images below, sorted, and all other files; links to folders are followed."""
+    found: list[str] = []
+    others: list[str] = []
     # Where each folder, and those above it, really are: a link to one of them leads in a circle.
     above = {folder: frozenset({os.path.realpath(folder)})}
     for path, folders, files in os.walk(folder, followlinks=True):
@@ -140,12 +144,11 @@ def _image_names(folder: str) -> list[str]:
         folders[:] = [name for name in folders if not _hidden(name) and reached[name] not in own]
         above |= {os.path.join(path, name): own | {reached[name]} for name in folders}
         relative = os.path.relpath(path, folder).replace(os.sep, "/")
-        found += [
-            posixpath.normpath(posixpath.join(relative, file))
-            for file in files
-            if file.lower().endswith(EXTENSIONS) and not _hidden(file)
-        ]
-    return sorted(found)
+        for file in files:
+            if not _hidden(file):
+                name = posixpath.normpath(posixpath.join(relative, file))
+                (found if is_picture_name(name) else others).append(name)
+    return sorted(found), others
 
 
 def _hidden(name: str) -> bool:

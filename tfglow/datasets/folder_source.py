@@ -1,35 +1,41 @@
 """A split of a folder of images."""
 
+import collections
 import os
+import warnings
+from collections.abc import Collection
 
 import numpy as np
 import tensorflow as tf
 
-from tfglow.datasets.channels import convert_channels
-from tfglow.datasets.errors import runtime_message, unreadable_file
 from tfglow.datasets.folder_files import FolderFiles
 from tfglow.datasets.randomness import permutation
 from tfglow.datasets.source import Fit, Source, decode_and_batch
 from tfglow.datasets.splits import empty_split, resolve_split, select
+from tfglow.pictures.in_parallel import in_parallel
+from tfglow.pictures.reading import picture_shape, read_picture
+from tfglow.pictures.unreadable_picture import UnreadablePicture
 
 
 class FolderSource(Source):
-    """Reads image files (PNG, JPEG, BMP, WebP; of a GIF the first frame) of a folder, one by one.
+    """Reads the image files of a folder, one by one, by `tfglow.pictures.reading`.
 
-    `FolderFiles` says what becomes a split and a class. The orientation that a camera may have
-    noted in a file is not looked at.
+    `FolderFiles` says what becomes a split and a class.
 
     Args:
       folder: The folder.
       split: "train", "test" or a TFDS split specification of these, see `resolve_split`.
       image_shape: What the images will be fitted to; their channels are converted to its number.
-        None: every image must have the shape of the first.
+        None: every image must be of the same size, and they are grey if all of them are.
       train_folder: See `FolderFiles.find`, as of the next two.
       test_folder: Likewise.
       classes_from: Likewise.
+      white: The value of white in samples of more than 8 bits, see `read_picture`.
+      left_out: Names of files, relative to the folder, that are left out of their split.
 
     Raises:
-      ValueError: If the folder has no images or no such split, or its first image cannot be read.
+      ValueError: If the folder has no images or no such split, or the images' sizes differ without
+        an `image_shape`.
     """
 
     def __init__(
@@ -41,46 +47,93 @@ class FolderSource(Source):
         train_folder: str | None = None,
         test_folder: str | None = None,
         classes_from: str = "auto",
+        white: int | None = None,
+        left_out: Collection[str] = (),
     ) -> None:
         files = FolderFiles.find(folder, train_folder, test_folder, classes_from)
         self.notes = files.notes
+        if files.unread:
+            warnings.warn(f"In the folder {os.fspath(folder)!r} {files.unread}", stacklevel=3)
         self.name = "folder"
         self.split = resolve_split(split, list(files.names))
         names = select(files.names, self.split, self.name)
-        if not names:
-            raise empty_split(split, self.name)
-        self.num_images = len(names)
         self.class_names = files.class_names
-        self._paths = np.array([os.path.join(os.fspath(folder), name) for name in names])
-        self._labels = np.array(files.labels(names), dtype=np.int32)
+        self.white = white
+        self._folder = os.fspath(folder)
+        labels = files.labels(names)
+        left_out = set(left_out)
+        kept = [i for i, name in enumerate(names) if name not in left_out]
+        if not kept:
+            raise empty_split(split, self.name)
+        self.num_images = len(kept)
+        # Relative to the folder.
+        self.file_names = tuple(names[i] for i in kept)
+        self.labels = np.array([labels[i] for i in kept], dtype=np.int32)
         if image_shape is None:
-            self.image_shape = read_image(self._paths[0]).shape
+            self.image_shape = self._own_shape()
         else:
             self.image_shape = (None, None, image_shape[-1])
-            read_image(self._paths[0], self.image_shape)
+
+    @property
+    def paths(self) -> list[str]:
+        """The files."""
+        return [os.path.join(self._folder, name) for name in self.file_names]
 
     def elements(self, key: int | None) -> tf.data.Dataset:
         order = np.arange(self.num_images) if key is None else permutation(self.num_images, key)
-        return tf.data.Dataset.from_tensor_slices((self._paths[order], self._labels[order]))
+        # As bytes: a file's name need not be UTF-8.
+        paths = np.array([os.fsencode(path) for path in self.paths], dtype=object)
+        return tf.data.Dataset.from_tensor_slices((paths[order], self.labels[order]))
 
     def image_batches(
         self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
     ) -> tf.data.Dataset:
         return decode_and_batch(elements, self._decode, fit, batch_size, drop_remainder)
 
+    def keep(self, places: Collection[int]) -> None:
+        """Leaves out all files but those at these places."""
+        self.file_names = tuple(self.file_names[i] for i in places)
+        self.labels = self.labels[list(places)]
+        self.num_images = len(self.file_names)
+
     def _decode(self, path: tf.Tensor) -> tf.Tensor:
-        # In Python, so that an error can name the file; the decoder's own message does not.
         image = tf.numpy_function(
-            lambda path: read_image(path.decode(), self.image_shape),
+            lambda path: read_image(os.fsdecode(path), self.image_shape, self.white),
             [path],
             tf.uint8,
             stateful=False,
         )
         return tf.ensure_shape(image, self.image_shape)
 
+    def _own_shape(self) -> tuple[int, int, int]:
+        """The shape of all images, by the files' headers."""
+        found: dict[tuple[int, int], list[str]] = collections.defaultdict(list)
+        channels = 1
+        shapes = in_parallel(_shape_or_none, self.paths)
+        for name, shape in zip(self.file_names, shapes, strict=True):
+            if shape is not None:
+                found[shape[:2]].append(name)
+                channels = max(channels, shape[-1])
+        if not found:
+            read_image(self.paths[0])  # Says why it cannot be read.
+        sizes = sorted(found, key=lambda size: -len(found[size]))
+        if len(sizes) > 1:
+            counted = ", ".join(
+                f"{len(found[size])} of {size[0]}x{size[1]} ({found[size][0]})"
+                for size in sizes[:3]
+            )
+            more = f" and {len(sizes) - 3} sizes more" if len(sizes) > 3 else ""
+            raise ValueError(
+                f"The images of {self._folder!r} differ in size, {counted}{more}: `image_shape`, "
+                "such as --image_shape=64,64,3, says what to bring them to."
+            )
+        return *sizes[0], channels
+
 
 def read_image(
-    path: str, image_shape: tuple[int | None, int | None, int] | None = None
+    path: str | os.PathLike,
+    image_shape: tuple[int | None, int | None, int] | None = None,
+    white: int | None = None,
 ) -> np.ndarray:
     """The pixels of an image file, uint8 [h, w, c].
 
@@ -88,23 +141,30 @@ def read_image(
       path: The file's name.
       image_shape: The channels to convert to, and the height and width that the image must have
         (None: any).
+      white: See `read_picture`.
 
     Raises:
-      ValueError: If the file cannot be read, or the image has another size. Quotes the name.
+      UnreadablePicture: If the file cannot be read, or the image has another size.
     """
-    path = str(path)
-    try:
-        with tf.device("CPU:0"):
-            image = tf.io.decode_image(tf.io.read_file(path), expand_animations=False)
-            if image_shape is not None:
-                image = convert_channels(image, image_shape[-1])
-    except tf.errors.OpError as error:
-        raise unreadable_file(path, runtime_message(error)) from error
-    except ValueError as error:
-        raise unreadable_file(path, str(error)) from error
-    shape = tuple(image.shape)
-    if image_shape is not None and image_shape[0] is not None and shape != tuple(image_shape):
-        raise unreadable_file(
-            path, f"its shape is {shape}, but the first image's is {tuple(image_shape)}."
+    path = os.fsdecode(path)
+    channels = None if image_shape is None else image_shape[-1]
+    image = read_picture(path, channels, white)
+    check_size(path, image, image_shape)
+    return image
+
+
+def check_size(
+    path: str, image: np.ndarray, image_shape: tuple[int | None, int | None, int] | None
+) -> None:
+    """Raises UnreadablePicture if an image has not the size that all of its data set must have."""
+    if image_shape is not None and image_shape[0] is not None and image.shape != image_shape:
+        raise UnreadablePicture(
+            path, f"its shape is {image.shape}, but the other images' is {tuple(image_shape)}."
         )
-    return image.numpy()
+
+
+def _shape_or_none(path: str) -> tuple[int, int, int] | None:
+    try:
+        return picture_shape(path)
+    except UnreadablePicture:
+        return None

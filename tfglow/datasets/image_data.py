@@ -6,6 +6,7 @@ import numbers
 import tensorflow as tf
 
 from tfglow.datasets import augmentation, image_fit
+from tfglow.datasets.checked_files import SkippedImage
 from tfglow.datasets.image_fit import ImageFit
 from tfglow.datasets.randomness import Stream, stream_key, uniform_noise, uniform_table
 from tfglow.datasets.source import Source
@@ -22,9 +23,12 @@ class ImageData:
       class_names: What the labels 0, 1, ... stand for; empty if there are no labels.
       num_classes: Number of labels; 0 if there are none.
       notes: What was decided in the user's place while it was opened, a sentence each.
+      skipped: The files of a folder that could not be read and were left out.
     """
 
-    def __init__(self, source: Source, fit: ImageFit) -> None:
+    def __init__(
+        self, source: Source, fit: ImageFit, skipped: tuple[SkippedImage, ...] = ()
+    ) -> None:
         self._source = source
         self._fit = fit
         self.name = source.name
@@ -34,6 +38,7 @@ class ImageData:
         self.class_names = source.class_names
         self.num_classes = len(source.class_names)
         self.notes = source.notes
+        self.skipped = skipped
 
     def __repr__(self) -> str:
         return (

@@ -1,59 +1,43 @@
-"""Brings images of any size to the model's."""
+"""Brings images of any size to the model's, inside a pipeline."""
 
 import dataclasses
-import numbers
 
+import numpy as np
 import tensorflow as tf
 
-from tfglow.datasets.channels import convert_channels
+from tfglow.pictures.colours import can_convert, convert_channels
+from tfglow.pictures.picture_fit import RESIZES, PictureFit
 
-RESIZES = ("resize", "center_crop", "random_crop")
-
-# Short side of a resized image over that of the random crop from it: 96 pixels for crops of 64, as
-# for LSUN in RealNVP (Dinh et al. 2017, section 4.1) and Glow.
-RANDOM_CROP_MARGIN = 1.5
+__all__ = ["DRAWS", "RESIZES", "ImageFit"]
 
 DRAWS = 2  # random numbers that a random crop takes
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageFit:
-    """Makes images [h, w, c] of any size images [H, W, C].
-
-    `resize`
-      One of
-      - "resize": scales height and width, each by its own factor, to H and W;
-      - "center_crop": scales both by the one factor, max(H/h, W/w), that makes the image just
-        cover H x W, and keeps the middle;
-      - "random_crop": if the image is larger than 1.5 H x 1.5 W in both directions, scales it
-        down, both by one factor, until it just covers that; if it does not cover H x W, scales it
-        up as "center_crop" does; then keeps H x W pixels from a random place.
-
-    Shrinking averages the pixels under each new pixel (a box filter, as low-resolution benchmark
-    sets such as ImageNet 32x32 were made); enlarging interpolates linearly. Values are rounded.
-    Grey and RGB are converted first, see `convert_channels`.
+    """`PictureFit` on tensors: makes images [h, w, c] of any size images [H, W, C].
 
     Raises:
-      ValueError: If `image_shape` or `resize` is not as described.
+      ValueError: If `PictureFit` refuses `image_shape` or `resize`.
     """
 
     # (H, W, C) of the result.
     image_shape: tuple[int, int, int]
-    # How: one of `RESIZES`.
+    # How: one of `RESIZES`, see `PictureFit`.
     resize: str = "resize"
 
     def __post_init__(self) -> None:
-        shape = self.image_shape
-        if len(shape) != 3 or not all(isinstance(n, numbers.Integral) and n > 0 for n in shape):
-            raise ValueError(f"`image_shape` must be three positive integers, got {shape}.")
-        if self.resize not in RESIZES:
-            known = ", ".join(map(repr, RESIZES))
-            raise ValueError(f"`resize` must be one of {known}, got {self.resize!r}.")
+        PictureFit(self.image_shape, self.resize)
+
+    @property
+    def pictures(self) -> PictureFit:
+        """The same for arrays."""
+        return PictureFit(self.image_shape, self.resize)
 
     @property
     def deterministic(self) -> bool:
         """Whether an image always gives the same result, so that results can be kept."""
-        return self.resize != "random_crop"
+        return self.pictures.deterministic
 
     def __call__(self, image: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
         """Fits one image.
@@ -64,48 +48,17 @@ class ImageFit:
 
         Returns:
           uint8 [H, W, C].
+
+        Raises:
+          ValueError: If c cannot become C.
         """
-        image = convert_channels(image, self.image_shape[-1])
+        source, target = image.shape[-1], self.image_shape[-1]
+        if not can_convert(source, target):
+            convert_channels(np.zeros([1, 1, source], np.uint8), target)  # Says so.
         if image.shape == self.image_shape:  # known beforehand, and in every mode nothing to do
             return image
-        if self.resize == "resize":
-            image = _scale(image, tf.constant(self.image_shape[:2]))
-        else:
-            image = _scale(image, self._covering_size(image))
-            image = self._crop(image, draws)
-        return tf.ensure_shape(image, self.image_shape)
+        fitted = tf.numpy_function(self._fit, [image, draws], tf.uint8, stateful=False)
+        return tf.ensure_shape(fitted, self.image_shape)
 
-    def _covering_size(self, image: tf.Tensor) -> tf.Tensor:
-        """The size, int32 [2], to scale to before cropping."""
-        size = tf.shape(image)[:2]
-        box = tf.constant(self.image_shape[:2])
-        factor = tf.reduce_max(tf.cast(box, tf.float64) / tf.cast(size, tf.float64))
-        if self.resize == "random_crop":
-            factor = tf.maximum(factor, tf.minimum(RANDOM_CROP_MARGIN * factor, 1.0))
-        scaled = tf.cast(tf.round(tf.cast(size, tf.float64) * factor), tf.int32)
-        return tf.maximum(scaled, box)
-
-    def _crop(self, image: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-        height, width, channels = self.image_shape
-        spare = tf.shape(image)[:2] - [height, width]
-        if self.resize == "center_crop":
-            offset = spare // 2
-        else:
-            offset = tf.cast(draws * tf.cast(spare + 1, tf.float32), tf.int32)
-        begin = tf.concat([offset, [0]], axis=0)
-        return tf.slice(image, begin, [height, width, channels])
-
-
-def _scale(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """The image [h, w, C] scaled to `size`, uint8; unchanged where it has that size."""
-    now = tf.shape(image)[:2]
-
-    def scaled() -> tf.Tensor:
-        pixels = tf.cond(
-            tf.reduce_all(size <= now),
-            lambda: tf.image.resize(image, size, method="area"),
-            lambda: tf.image.resize(image, size, method="bilinear", antialias=True),
-        )
-        return tf.saturate_cast(tf.round(pixels), tf.uint8)
-
-    return tf.cond(tf.reduce_all(size == now), lambda: image, scaled)
+    def _fit(self, image: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        return self.pictures.fit(image, (draws[0], draws[1]))

@@ -4,9 +4,12 @@ import functools
 import logging
 import math
 import os
+from collections.abc import Callable, Collection
 from typing import cast
 
-from tfglow.datasets.channels import can_convert
+import numpy as np
+
+from tfglow.datasets.checked_files import BAD_IMAGES, SkippedImage, check_files
 from tfglow.datasets.folder_source import FolderSource
 from tfglow.datasets.image_data import ImageData
 from tfglow.datasets.image_fit import ImageFit
@@ -15,6 +18,7 @@ from tfglow.datasets.source import Source
 from tfglow.datasets.tfds_builders import find_builder
 from tfglow.datasets.tfds_source import TfdsSource
 from tfglow.local_paths import check_local_path
+from tfglow.pictures.colours import can_convert
 
 # Splits up to this size are kept in memory, decoded. CIFAR-10 (184 MB) and LSUN's churches at
 # 64 x 64 (1.6 GB) are, ImageNet at 32 x 32 (3.9 GB) is not; a machine with 8 GiB can train on any.
@@ -34,11 +38,16 @@ def load(
     test_folder: str | None = None,
     classes_from: str = "auto",
     cache_bytes: int = CACHE_BYTES,
+    bad_images: str = "stop",
+    left_out: Collection[str] = (),
+    white: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ImageData:
     """Opens one split of a data set. Never uses the network.
 
     If all its images fit into `cache_bytes` they are decoded now and kept in memory; otherwise
-    they are decoded whenever they are needed.
+    they are decoded whenever they are needed. The files of a folder are all read once before, so
+    that what is wrong with them is said now, and the images are the same in every epoch.
 
     Args:
       name: "digits", the embedded data set; "folder", a folder of images, see `FolderFiles`; or
@@ -59,14 +68,22 @@ def load(
       classes_from: What the classes of a folder of images are: "auto", subfolders where it is
         certain; "folders", subfolders also where it is not; "none", there are none.
       cache_bytes: Largest split to keep in memory, in bytes of pixels.
+      bad_images: What is done about files of a folder that cannot be read: "stop" refuses them,
+        all in one sentence; "skip" leaves them out, warns and lists them in `ImageData.skipped`;
+        "later" does not look: a file is read when its turn comes, and the batches may raise
+        `tf.errors.InvalidArgumentError`, in which `unreadable_image_message` finds the sentence.
+        Splits are divided before, so a file that is left out moves no other.
+      left_out: Names of a folder's files to leave out, as those of an earlier `skipped`.
+      white: The value of white in a folder's samples of more than 8 bits; see `read_picture`.
+      progress: Called while the files of a folder are read, with how many were and of how many.
 
     Raises:
-      ValueError: If the data set, the split, the shape or an image file is not as described. With
-        a split that is not kept in memory, image files after the first are only read by the
-        batches, which then raise `tf.errors.InvalidArgumentError`; `unreadable_image_message`
-        finds the sentence in it.
+      ValueError: If the data set, the split, the shape or an image file is not as described.
     """
     data_dir = os.path.expanduser(check_local_path(data_dir, "`data_dir`")) if data_dir else None
+    if bad_images not in BAD_IMAGES:
+        known = ", ".join(map(repr, BAD_IMAGES))
+        raise ValueError(f"`bad_images` must be one of {known}; got {bad_images!r}.")
     # `ImageFit` checks that there are three numbers.
     wanted = None
     if image_shape is not None:
@@ -79,7 +96,7 @@ def load(
     ):
         if value is not None and value != default:
             folders[argument] = value
-    source = _open(name, split, data_dir, wanted, folders)
+    source = _open(name, split, data_dir, wanted, folders, left_out, white)
     for note in source.notes:
         _say_once(note)
     fit = wanted or ImageFit(_own_shape(source), resize)
@@ -89,9 +106,17 @@ def load(
             f"`image_shape` = {fit.image_shape} cannot be had from {name!r}, whose images have "
             f"{channels} channels: only grey and RGB, 1 and 3 channels, are converted."
         )
-    if fit.deterministic and source.num_images * math.prod(fit.image_shape) <= cache_bytes:
-        source = MemorySource(source, fit)
-    return ImageData(source, fit)
+    kept = fit.deterministic and source.num_images * math.prod(fit.image_shape) <= cache_bytes
+    if not isinstance(source, FolderSource):
+        return ImageData(MemorySource.read(source, fit) if kept else source, fit)
+    images: np.ndarray | None = None
+    skipped: tuple[SkippedImage, ...] = ()
+    if kept or bad_images != "later":
+        how = "stop" if bad_images == "later" else bad_images
+        images, skipped = check_files(source, fit.pictures if kept else None, how, progress)
+    if images is not None:
+        return ImageData(MemorySource(source, images, source.labels), fit, skipped)
+    return ImageData(source, fit, skipped)
 
 
 @functools.cache
@@ -101,7 +126,13 @@ def _say_once(note: str) -> None:
 
 
 def _open(
-    name: str, split: str, data_dir: str | None, fit: ImageFit | None, folders: dict[str, str]
+    name: str,
+    split: str,
+    data_dir: str | None,
+    fit: ImageFit | None,
+    folders: dict[str, str],
+    left_out: Collection[str],
+    white: int | None,
 ) -> Source:
     if name != "folder":
         if folders:
@@ -113,7 +144,8 @@ def _open(
         return TfdsSource(find_builder(name, data_dir), split)
     if data_dir is None:
         raise ValueError("The data set 'folder' needs `data_dir`, the folder of images.")
-    return FolderSource(data_dir, split, fit.image_shape if fit else None, **folders)
+    shape = fit.image_shape if fit else None
+    return FolderSource(data_dir, split, shape, white=white, left_out=left_out, **folders)
 
 
 def _own_shape(source: Source) -> tuple[int, int, int]:

@@ -12,38 +12,51 @@ from tfglow.datasets.source import Fit, Source
 class MemorySource(Source):
     """A split of another source, decoded and fitted once, as one uint8 tensor [N, H, W, C].
 
-    While it is read the images are in memory twice.
+    While it is made the images are in memory twice.
 
     Args:
-      source: The source that the images are read from.
-      fit: How they become [H, W, C]; it must be deterministic.
-
-    Raises:
-      ValueError: If an image cannot be read, or `fit` is not deterministic.
+      source: The source that the images are from.
+      images: The images, uint8 [N, H, W, C], in the order of its elements.
+      labels: Their labels, int32 [N].
     """
 
-    def __init__(self, source: Source, fit: ImageFit) -> None:
-        if not fit.deterministic:
-            raise ValueError(f"Images of `resize` = {fit.resize!r} differ from epoch to epoch.")
+    def __init__(self, source: Source, images: np.ndarray | tf.Tensor, labels: np.ndarray) -> None:
         self.name = source.name
         self.split = source.split
-        self.num_images = source.num_images
-        self.image_shape = fit.image_shape
+        self.num_images = len(labels)
+        self.image_shape = tuple(images.shape[1:])
         self.class_names = source.class_names
         self.notes = source.notes
+        # On the CPU, where the pipeline reads them, also on a machine with an accelerator.
+        with tf.device("CPU:0"):
+            self._images = tf.convert_to_tensor(images)
+        self._labels = labels
+
+    @classmethod
+    def read(cls, source: Source, fit: ImageFit) -> "MemorySource":
+        """Reads another source.
+
+        Args:
+          source: The source.
+          fit: How its images become [H, W, C]; it must be deterministic.
+
+        Raises:
+          ValueError: If an image cannot be read, or `fit` is not deterministic.
+        """
+        if not fit.deterministic:
+            raise ValueError(f"Images of `resize` = {fit.resize!r} differ from epoch to epoch.")
         batches = source.image_batches(
             source.elements(None).enumerate(),
             lambda image, _: fit(image, tf.zeros([DRAWS])),
-            batch_size=self.num_images,
+            batch_size=source.num_images,
             drop_remainder=True,
         )
-        # On the CPU, where the pipeline reads them, also on a machine with an accelerator.
         with tf.device("CPU:0"):
             try:
-                _, self._images, labels = batches.get_single_element()
+                _, images, labels = batches.get_single_element()
             except tf.errors.OpError as error:
-                raise ValueError(one_sentence(error, self.name, self.split)) from error
-        self._labels = labels.numpy()
+                raise ValueError(one_sentence(error, source.name, source.split)) from error
+        return cls(source, images, labels.numpy())
 
     def elements(self, key: int | None) -> tf.data.Dataset:
         order = np.arange(self.num_images) if key is None else permutation(self.num_images, key)

@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow import Glow
-from tfglow.datasets import ImageData, ImageFit
+from tfglow.datasets import ImageData
 from tfglow.datasets.folder_source import read_image
+from tfglow.pictures.picture_fit import PictureFit
 from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.data import load_split
@@ -79,16 +80,15 @@ class TrainedRun:
     def read_files(self, paths: Sequence[str | os.PathLike]) -> np.ndarray:
         """Image files in the model's size, uint8 `[N, H, W, C]`.
 
-        They are resized, or where the run crops its images cut from the middle.
+        They are brought to it as for training; random crops are taken from the middle.
 
         Raises:
           ValueError: If a file cannot be read as an image.
         """
         shape = self.config.model.image_shape
-        resize = "resize" if self.config.resize == "resize" else "center_crop"
-        fit = ImageFit(shape, resize)
+        fit = PictureFit(shape, self.config.resize)
         images = [read_image(os.fspath(path), (None, None, shape[-1])) for path in paths]
-        return np.stack([np.asarray(fit(image, tf.zeros([2]))) for image in images])
+        return np.stack([fit.fit(image) for image in images])
 
 
 def images_at(data: ImageData, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:

@@ -222,8 +222,10 @@ def test_a_link_that_leads_in_a_circle(tmp_path):
 
 
 def test_hidden_and_other_files_are_passed_over(tmp_path):
-    make(tmp_path, "1.png", "notes.txt", ".2.png", ".cache/3.png", "__MACOSX/4.png", "5.tiff")
-    assert sum(FolderFiles.find(tmp_path).names.values(), ()) == ("1.png",)
+    make(tmp_path, "1.png", "notes.txt", ".2.png", ".cache/3.png", "__MACOSX/4.png", "5.heic")
+    files = FolderFiles.find(tmp_path)
+    assert sum(files.names.values(), ()) == ("1.png",)
+    assert files.unread == "2 files are not read, being of other kinds: 1 .heic, 1 .txt."
 
 
 def test_links_to_folders_are_followed(tmp_path):
@@ -245,6 +247,6 @@ def test_no_image(tmp_path):
     with pytest.raises(ValueError) as caught:
         FolderFiles.find(tmp_path)
     assert str(caught.value) == (
-        f"The folder '{tmp_path}' holds no image: expected files ending in .png, .jpg, .jpeg, "
-        ".bmp, .gif, .webp."
+        f"The folder '{tmp_path}' holds no image: expected files ending in .png, .apng, "
+        ".jpg, .jpeg, .jpe, .jfif, .bmp, .dib, .gif, .webp, .tif, .tiff, .ppm, .pgm, .pbm, .pnm."
     )

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfglow import datasets
 from tfglow.datasets import folder_source
@@ -93,39 +94,40 @@ def test_slices_of_splits(folder):
     assert sorted(both) == rows(datasets.load("folder", "train", place).batches(30))
 
 
-def test_formats(tmp_path):
-    pillow = pytest.importorskip("PIL.Image", reason="Pillow, which writes the files, is not here.")
-    block = np.kron(RNG.integers(0, 256, (2, 2, 3)), np.ones((8, 8, 1))).astype(np.uint8)
-    picture = pillow.fromarray(block)
-    # JPEG keeps this image, of four 8 x 8 blocks, but for rounding.
-    for name, tolerance, options in (
-        ("a.png", 0, {}),
-        ("a.bmp", 0, {}),
-        ("a.gif", 0, {}),
-        ("a.webp", 0, {"lossless": True}),
-        ("a.jpg", 6, {"quality": 95, "subsampling": 0}),
-    ):
-        path = tmp_path / name
-        picture.save(path, **options)
-        image = folder_source.read_image(path, (None, None, 3))
-        assert np.abs(image.astype(int) - block).max() <= tolerance, name
-
-
-def test_the_first_frame_of_an_animation_is_read(tmp_path):
-    pillow = pytest.importorskip("PIL.Image", reason="Pillow, which writes the files, is not here.")
-    frames = [pillow.fromarray(np.full((4, 4), level, np.uint8)) for level in (10, 200)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    image = folder_source.read_image(tmp_path / "a.gif", (None, None, 1))
-    np.testing.assert_array_equal(image, np.full((4, 4, 1), 10))
-
-
 def test_channels_are_converted_file_by_file(tmp_path):
     for name, channels in (("grey", 1), ("grey_alpha", 2), ("rgb", 3), ("rgb_alpha", 4)):
-        write(tmp_path / f"{name}.png", np.full((4, 4, channels), 90, np.uint8))
+        image = np.full((4, 4, channels), 90, np.uint8)
+        if channels in (2, 4):
+            image[..., -1] = 255
+        write(tmp_path / f"{name}.png", image)
     for channels in (1, 3):
         data = datasets.load("folder", "train+test", tmp_path, (4, 4, channels))
         (batch,) = data.batches(4)
         np.testing.assert_array_equal(batch["image"], np.full((4, 4, 4, channels), 90))
+
+
+def test_a_grey_file_does_not_make_the_others_grey(tmp_path):
+    for index in range(8):
+        write(tmp_path / f"{index}.png", random_image(4, 4, 3 if index % 4 else 1))
+    assert datasets.load("folder", "train+test", tmp_path).image_shape == (4, 4, 3)
+    for index in range(8):
+        write(tmp_path / f"{index}.png", random_image(4, 4, 1))
+    assert datasets.load("folder", "train+test", tmp_path).image_shape == (4, 4, 1)
+
+
+def test_files_of_other_kinds_are_counted(tmp_path):
+    for index in range(4):
+        write(tmp_path / f"{index}.png", random_image(4, 4, 3))
+        (tmp_path / f"{index}.HEIC").write_bytes(b"")
+    (tmp_path / "notes").write_text("")
+    with pytest.warns(UserWarning, match="5 files are not read, .*: 4 .heic, 1 without an ext"):
+        datasets.load("folder", "train+test", tmp_path)
+
+
+def test_a_file_is_read_by_its_content(tmp_path):
+    image = random_image(4, 4, 3)
+    write(tmp_path / "a.jpg", image)
+    np.testing.assert_array_equal(folder_source.read_image(tmp_path / "a.jpg"), image)
 
 
 def test_images_of_differing_size_are_fitted_to_the_wanted_shape(tmp_path):
@@ -141,40 +143,83 @@ def test_images_of_differing_size_without_a_wanted_shape(tmp_path):
     for index in range(20):
         write(tmp_path / f"{index}.png", random_image(4, 4, 3))
     write(tmp_path / "odd.png", random_image(4, 5, 3))
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=r"differ in size, 20 of 4x4 \(\d+\.png\), 1 of 4x5 \(odd"):
         datasets.load("folder", "train+test", tmp_path)
-    assert str(caught.value) == (
-        f"Cannot read the image file '{tmp_path}/odd.png': its shape is (4, 5, 3), but the first "
-        "image's is (4, 4, 3)."
-    )
 
 
 @pytest.fixture
 def broken(tmp_path):
-    """A folder of 21 images, one of which is none, and the name of that one, which is not first."""
-    for index in range(20):
-        write(tmp_path / f"{index}.png", random_image(4, 4, 3))
-    path = tmp_path / "broken.png"
-    path.write_bytes(b"this is no image")
-    return tmp_path, path
+    """A folder of 21 images in two classes, three of which are none."""
+    for index in range(18):
+        write(tmp_path / "ab"[index % 2] / f"{index}.png", np.full((4, 4, 3), index, np.uint8))
+    (tmp_path / "a" / "text.png").write_bytes(b"this is no image")
+    (tmp_path / "b" / "empty.png").write_bytes(b"")
+    whole = tf.io.encode_png(random_image(64, 64, 3)).numpy()
+    (tmp_path / "b" / "cut.png").write_bytes(whole[:500])
+    return tmp_path
 
 
-def test_an_unreadable_file_is_named(broken):
-    place, path = broken
-    with pytest.raises(ValueError) as caught:
-        datasets.load("folder", "train+test", place, (4, 4, 3))
-    message = str(caught.value)
-    assert message.startswith(f"Cannot read the image file '{path}': Unknown image file format.")
-    assert "\n" not in message
+REASONS = {
+    "a/text.png": "its content is not that of a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM file.",
+    "b/empty.png": "it is empty.",
+    "b/cut.png": "image file is truncated.",
+}
+
+
+@pytest.mark.parametrize("cache_bytes", [2**30, 0])
+def test_unreadable_files_are_named_all_at_once(broken, cache_bytes):
+    with pytest.raises(ValueError, match=r"^3 of 21 image files cannot be read: ") as caught:
+        datasets.load("folder", "train+test", broken, (4, 4, 3), cache_bytes=cache_bytes)
+    for name, reason in REASONS.items():
+        assert f"'{name}' ({reason[:-1]}" in str(caught.value)
+    assert str(caught.value).endswith("--bad_images=skip leaves such files out.")
+
+
+@pytest.mark.parametrize("cache_bytes", [2**30, 0])
+def test_unreadable_files_are_left_out(broken, cache_bytes):
+    with pytest.warns(UserWarning, match=r"^3 of 21 image files cannot be read and are left out: "):
+        data = datasets.load(
+            "folder", "train+test", broken, (4, 4, 3), cache_bytes=cache_bytes, bad_images="skip"
+        )
+    assert data.num_images == 18
+    assert {file: reason[:16] for file, reason in data.skipped} == {
+        file: reason[:16] for file, reason in REASONS.items()
+    }
+    found = rows(data.batches(18))
+    assert found == sorted((bytes([i] * 48), i % 2) for i in range(18))
+    # The same files left out by name: the same order, without looking at them.
+    again = datasets.load(
+        "folder", "train+test", broken, (4, 4, 3), cache_bytes=cache_bytes, bad_images="later",
+        left_out=[file for file, _ in data.skipped],
+    )  # fmt: skip
+    for one, other in zip(data.batches(5), again.batches(5), strict=True):
+        np.testing.assert_array_equal(one["image"], other["image"])
+
+
+def test_a_file_that_is_left_out_moves_no_other_to_another_split(broken):
+    with pytest.warns(UserWarning, match="left out"):
+        kept = [
+            datasets.load("folder", f"train[{half}]", broken, (4, 4, 3), bad_images="skip")
+            for half in (":50%", "50%:")
+        ]
+    for name in REASONS:
+        write(broken / name, np.full((4, 4, 3), 99, np.uint8))
+    repaired = [
+        datasets.load("folder", f"train[{half}]", broken, (4, 4, 3)) for half in (":50%", "50%:")
+    ]
+    for before, after in zip(kept, repaired, strict=True):
+        old, new = (rows(data.batches(data.num_images)) for data in (before, after))
+        assert old == [row for row in new if row[0][0] != 99]
 
 
 def test_an_unreadable_file_is_named_when_it_is_met(broken):
-    place, path = broken
-    data = datasets.load("folder", "train+test", place, (4, 4, 3), cache_bytes=0)
+    data = datasets.load(
+        "folder", "train+test", broken, (4, 4, 3), cache_bytes=0, bad_images="later"
+    )
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         list(data.batches(1))
     sentence = datasets.unreadable_image_message(caught.value)
-    assert sentence.startswith(f"Cannot read the image file '{path}': Unknown image file format.")
+    assert sentence.startswith(f"Cannot read the image file '{broken}/")
     assert "\n" not in sentence
 
 
@@ -182,30 +227,29 @@ def test_other_errors_have_no_sentence_about_a_file():
     assert datasets.unreadable_image_message(ValueError("something else")) is None
 
 
-@pytest.mark.parametrize("contents", [b"", b"nonsense"])
-def test_an_unreadable_first_file_is_named_at_once(tmp_path, contents):
+def test_of_one_unreadable_file_the_whole_sentence_is_said(tmp_path):
     path = tmp_path / "only.png"
-    path.write_bytes(contents)
-    with pytest.raises(ValueError, match=f"Cannot read the image file '{path}': "):
-        datasets.load("folder", "train", tmp_path, cache_bytes=0)
+    path.write_bytes(b"")
+    for bad_images in ("stop", "skip"):
+        with pytest.raises(ValueError, match=r"only\.png'?[: (]+it is empty"):
+            datasets.load("folder", "train", tmp_path, (4, 4, 3), bad_images=bad_images)
+    with pytest.raises(ValueError, match="`bad_images` must be one of 'stop', 'skip', 'later'; "):
+        datasets.load("folder", "train", tmp_path, bad_images="ignore")
 
 
-def test_a_truncated_file_is_named(tmp_path):
-    path = tmp_path / "only.png"
-    write(path, random_image(64, 64, 3))
-    path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match=f"Cannot read the image file '{path}': "):
-        datasets.load("folder", "train", tmp_path)
+def test_several_frames_are_said(tmp_path):
+    frames = [Image.new("L", (4, 4), level) for level in (10, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    with pytest.warns(UserWarning, match=r"1 file has several frames or pages, .*: a\.gif\."):
+        data = datasets.load("folder", "train", tmp_path, (4, 4, 1))
+    (batch,) = data.batches(1)
+    np.testing.assert_array_equal(batch["image"], np.full((1, 4, 4, 1), 10))
 
 
 def test_channels_that_cannot_be_converted(tmp_path):
     write(tmp_path / "only.png", random_image(4, 4, 3))
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="An image of 3 channels cannot become one of 4: only"):
         datasets.load("folder", "train", tmp_path, (4, 4, 4))
-    assert str(caught.value) == (
-        f"Cannot read the image file '{tmp_path}/only.png': An image of 3 channels cannot become "
-        "one of 4: only grey and RGB, 1 and 3 channels, are converted."
-    )
 
 
 def test_an_empty_split(tmp_path):

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tfglow.datasets.channels import can_convert, convert_channels
+from tfglow.pictures.colours import can_convert, convert_channels
 
 
 def convert(pixels, channels):
-    return convert_channels(tf.constant(pixels, tf.uint8, shape=(1, 1, len(pixels))), channels)
+    return convert_channels(np.array(pixels, np.uint8).reshape(1, 1, -1), channels)
 
 
 @pytest.mark.parametrize(
@@ -14,15 +13,18 @@ def convert(pixels, channels):
     [
         ([7], 1, [7]),
         ([7], 3, [7, 7, 7]),
-        ([7, 200], 1, [7]),
-        ([7, 200], 3, [7, 7, 7]),
+        ([7, 255], 1, [7]),
+        ([7, 0], 3, [255] * 3),
+        ([7, 200], 3, [60] * 3),  # (200 x 7 + 55 x 255) / 255 = 60.49
         ([1, 2, 3], 3, [1, 2, 3]),
         ([255, 0, 0], 1, [76]),  # 0.299 x 255 = 76.2
         ([0, 255, 0], 1, [150]),  # 149.7
         ([0, 0, 255], 1, [29]),  # 29.1
         ([255, 255, 255], 1, [255]),
-        ([1, 2, 3, 200], 3, [1, 2, 3]),
-        ([0, 255, 0, 9], 1, [150]),
+        ([1, 2, 3, 255], 3, [1, 2, 3]),
+        ([1, 2, 3, 51], 3, [204, 204, 205]),
+        ([0, 255, 0, 0], 1, [255]),
+        ([0, 255, 0, 255], 1, [150]),
         ([1, 2, 3, 4], 4, [1, 2, 3, 4]),
         ([1, 2, 3, 4, 5], 5, [1, 2, 3, 4, 5]),
     ],
@@ -30,7 +32,7 @@ def convert(pixels, channels):
 def test_conversions(pixels, channels, expected):
     assert can_convert(len(pixels), channels)
     image = convert(pixels, channels)
-    assert image.dtype == tf.uint8
+    assert image.dtype == np.uint8
     np.testing.assert_array_equal(image[0, 0], expected)
 
 

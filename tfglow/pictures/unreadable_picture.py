@@ -1,0 +1,18 @@
+"""What is wrong with a picture file, in one sentence."""
+
+
+class UnreadablePicture(ValueError):
+    """A picture file that cannot be used.
+
+    Args:
+      name: The file's name, which the sentence quotes.
+      reason: What is wrong with it.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"Cannot read the image file {name!r}: {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["UnreadablePicture"], tuple[str, str]]:
+        return UnreadablePicture, (self.name, self.reason)
