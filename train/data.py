@@ -77,7 +77,7 @@ def own_image_shape(
       ValueError: If `tfglow.datasets.load` refuses, or the images vary in size.
     """
     shapes = {
-        split: datasets.load(dataset, split, data_dir, cache_bytes=0, **folders).image_shape
+        split: _unread(dataset, split, data_dir, None, folders).image_shape
         for split in (train_split, eval_split)
     }
     if len({shape[:2] for shape in shapes.values()}) > 1:
@@ -103,8 +103,20 @@ def num_images(
     Raises:
       ValueError: If `tfglow.datasets.load` refuses.
     """
-    data = datasets.load(dataset, train_split, data_dir, image_shape, cache_bytes=0, **folders)
-    return data.num_images
+    return _unread(dataset, train_split, data_dir, image_shape, folders).num_images
+
+
+def _unread(
+    dataset: str,
+    split: str,
+    data_dir: str | None,
+    image_shape: tuple[int, int, int] | None,
+    folders: dict[str, Any],
+) -> ImageData:
+    """A split of which no image is decoded."""
+    return datasets.load(
+        dataset, split, data_dir, image_shape, cache_bytes=0, bad_images="later", **folders
+    )
 
 
 def init_batch(config: TrainConfig, data: ImageData) -> dict[str, tf.Tensor]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import tensorflow as tf
 
 from tfglow import Glow
 from tfglow.datasets import ImageData
