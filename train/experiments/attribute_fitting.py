@@ -59,11 +59,11 @@ def directions_from_labels(
 def directions_from_table(
     run: TrainedRun, table: str | os.PathLike, folder: str | os.PathLike
 ) -> AttributeDirections:
-    """Directions of the attributes in a CSV table, see `tfglow.latents.read_attribute_table`.
+    """Directions of the attributes in a table, see `tfglow.latents.read_attribute_table`.
 
     Args:
       run: The run, of an unconditional model.
-      table: The CSV file.
+      table: The table's file.
       folder: The folder of the table's files.
 
     Raises:

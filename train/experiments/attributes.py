@@ -32,7 +32,8 @@ images with it minus that of those without (section 6 of the paper).
       from the mean of one class of the run's data set to that of another
   python train/experiments/attributes.py find --run_dir=runs/faces --table=attributes.csv \\
       --folder=faces --output=faces.npz
-      from a CSV table: a header, a file name first in each row, then 1, 0 or -1 an attribute
+      from a table, CSV or CelebA's own list_attr_celeba.txt: a header, and in each row a file
+      name, then 1, 0 or -1 an attribute
   python train/experiments/attributes.py apply --run_dir=runs/digits --directions=3to8.npz \\
       --attribute=3:8 --indices=3,13 --strengths=0,0.5,1,1.5 --output=3to8.png
       a row an image, a column a strength
@@ -137,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     find.add_argument("--split", metavar="NAME", help="Default: the run's training split.")
     find.add_argument("--data_dir", metavar="DIR", help="Default: the run's.")
     find.add_argument("--images", type=int, metavar="N", help="Only the first N; default: all.")
-    find.add_argument("--table", metavar="CSV", help="File names and attributes.")
+    find.add_argument("--table", metavar="FILE", help="File names and attributes.")
     find.add_argument("--folder", metavar="DIR", help="Where the table's files are.")
     add_checkpoint_flag(find)
     find.add_argument("--output", required=True, metavar="NPZ", help="The file to write.")
