@@ -16,6 +16,7 @@ def add_flags(
     *,
     exclude: tuple[str, ...] = (),
     defaults: Mapping[str, Any] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     """Adds a flag for every field of a configuration: `--name=value`, read by the field's type.
 
@@ -27,11 +28,13 @@ def add_flags(
       cls: A dataclass of fields made by `tfglow.fields.field`.
       exclude: Names of fields that get no flag.
       defaults: The values that `--help` shows as defaults; by default those of the class.
+      notes: What `--help` says after some of the defaults, by the fields' names.
     """
     for name, own in fields(cls).items():
         if name in exclude:
             continue
         default = own.default if defaults is None else defaults.get(name, dataclasses.MISSING)
+        note = (notes or {}).get(name, "")
         options: dict[str, Any] = {"nargs": "?", "const": True} if _is_bool(own.kind) else {}
         parser.add_argument(
             f"--{name}",
@@ -39,7 +42,7 @@ def add_flags(
             default=argparse.SUPPRESS,
             required=own.default is dataclasses.MISSING,
             metavar=_metavar(own),
-            help=(own.help.removesuffix(".") + _shown(default)).replace("%", "%%"),
+            help=(own.help.removesuffix(".") + _shown(default, note)).replace("%", "%%"),
             **options,
         )
 
@@ -56,11 +59,11 @@ def as_text(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def _shown(default: Any) -> str:
+def _shown(default: Any, note: str) -> str:
     """The end of a flag's help."""
     if default in (dataclasses.MISSING, ()):
         return "."
-    return f" (default: {as_text(default)})."
+    return f" (default: {as_text(default)}{note and f'; {note}'})."
 
 
 def _metavar(own: Field) -> str:

@@ -19,6 +19,13 @@ CHANGEABLE = ("strategy", "data_dir", "epochs", "jit_compile", "keep_checkpoints
 # size as so many images of 32x32 pixels (`n_train` and `anchor_size` in its train.py).
 OFFICIAL_EPOCH_IMAGES = 50_000
 OFFICIAL_ANCHOR_SIZE = 32
+# Its images for the initialisation, at the anchor's size.
+OFFICIAL_INIT_IMAGES = 256
+
+# Fewer say too little of a channel's mean and variance; more than the bytes in one hidden layer's
+# output, of which a few are in memory at a time, are too large for many machines.
+_FEWEST_INIT_IMAGES = 16
+_INIT_LAYER_BYTES = 512 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +49,9 @@ class TrainConfig:
         "cifar10", help='The images: "digits" (embedded), "folder", or the name of a TFDS data set.'
     )
     data_dir: str | None = field(
-        None, help="Folder of the data set: TFDS's, or with --dataset=folder that of the images."
+        None,
+        help="Folder of the data set: TFDS's, or with --dataset=folder that of the images; none: "
+        "$TFDS_DATA_DIR or ~/tensorflow_datasets.",
     )
     train_folder: str | None = field(
         None,
@@ -108,7 +117,12 @@ class TrainConfig:
         low=0,
         below=1,
     )
-    init_images: int = field(256, help="Images for the data-dependent initialisation.", low=1)
+    init_images: int | None = field(
+        None,
+        help="Images for the data-dependent initialisation; none: as many pixels as 256 images of "
+        "32x32, but 16 to 256 images, and no more than take 512 MiB in a hidden layer.",
+        low=1,
+    )
     max_skipped_steps: int = field(
         10,
         help="Steps in a row whose loss or gradient is not finite, after which training stops.",
@@ -155,6 +169,16 @@ class TrainConfig:
         anchored = self.batch_size * height * width / OFFICIAL_ANCHOR_SIZE**2
         return math.ceil(OFFICIAL_EPOCH_IMAGES / anchored)
 
+    @property
+    def default_init_images(self) -> int:
+        """Images to initialise on, where no number is given; see `init_images`."""
+        height, width, _ = self.model.image_shape
+        anchored = OFFICIAL_INIT_IMAGES * OFFICIAL_ANCHOR_SIZE**2 // (height * width)
+        wanted = min(max(anchored, _FEWEST_INIT_IMAGES), OFFICIAL_INIT_IMAGES)
+        layer_height, layer_width, _ = self.model.level_shape(0)
+        layer_bytes = layer_height * layer_width * self.model.width * 4
+        return max(1, min(wanted, _INIT_LAYER_BYTES // layer_bytes))
+
     def resolved(self) -> "TrainConfig":
         """The configuration with the defaults filled in that depend on other fields."""
         decay = 1.0 - 1.0 / self.official_epoch_steps
@@ -162,6 +186,7 @@ class TrainConfig:
             "warmup_steps": 10 * self.official_epoch_steps,
             "beta_2": decay,
             "average_decay": decay if self.beta_2 is None else self.beta_2,
+            "init_images": self.default_init_images,
         }
         missing = {name: value for name, value in filled.items() if getattr(self, name) is None}
         return dataclasses.replace(self, **missing)

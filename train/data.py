@@ -121,7 +121,7 @@ def _unread(
 
 def init_batch(config: TrainConfig, data: ImageData) -> dict[str, tf.Tensor]:
     """The images for the data-dependent initialisation, the same on every worker."""
-    size = min(config.init_images, data.num_images)
+    size = min(config.init_images or config.default_init_images, data.num_images)
     batches = data.batches(
         size, seed=config.model.seed, flip=config.flip, shift=config.shift, drop_remainder=True
     )

@@ -3,10 +3,11 @@
 import argparse
 import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from tfglow import GlowConfig
+from tfglow.fields import fields
 from tfglow.flags import add_flags, as_text, given
 from train.config import TrainConfig
 from train.data_defaults import CHOSEN_FIELDS
@@ -47,8 +48,15 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return "; see --help." if len(known) > 20 else f"; known are {', '.join(known)}."
 
 
-def add_config_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds `--preset` and a flag for every field of the training and the model configuration."""
+def add_config_flags(
+    parser: argparse.ArgumentParser, notes: Mapping[str, str] | None = None
+) -> None:
+    """Adds `--preset` and a flag for every field of the training and the model configuration.
+
+    Args:
+      parser: The parser.
+      notes: What `--help` says after some of the default preset's values, by the fields' names.
+    """
     parser.add_argument(
         "--preset",
         default=argparse.SUPPRESS,
@@ -56,12 +64,10 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         help=f"The configuration that the other flags change: {', '.join(PRESETS)} "
         f"(default: {DEFAULT_PRESET}).",
     )
-    for title, cls, exclude, presets in (
-        ("training", TrainConfig, ("model",), list(PRESETS.values())),
-        ("model", GlowConfig, (), [preset.model for preset in PRESETS.values()]),
-    ):
-        group = parser.add_argument_group(f"{title} (where no default is shown: the preset's)")
-        add_flags(group, cls, exclude=exclude, defaults=_common(presets))
+    default = PRESETS[DEFAULT_PRESET]
+    for title, config, exclude in (("training", default, ("model",)), ("model", default.model, ())):
+        group = parser.add_argument_group(f"{title} (defaults: the preset {DEFAULT_PRESET}'s)")
+        add_flags(group, type(config), exclude=exclude, defaults=vars(config), notes=notes)
 
 
 def config_from_flags(flags: argparse.Namespace, base: TrainConfig | None = None) -> TrainConfig:
@@ -121,11 +127,8 @@ def without_preset(flags: argparse.Namespace, config: TrainConfig) -> str | None
     return line
 
 
-def _common(configs: Sequence[Any]) -> dict[str, Any]:
-    """The fields, with their values, that all of these configurations share."""
-    first, *others = (vars(config) for config in configs)
-    return {
-        name: value
-        for name, value in first.items()
-        if all(other[name] == value for other in others)
-    }
+def flags_of(config: TrainConfig) -> str:
+    """A line for each field, the model's too: the flag that gives it."""
+    values = {**vars(config), **vars(config.model)}
+    names = (*fields(TrainConfig), *fields(GlowConfig))
+    return "\n".join(f"--{name}={as_text(values[name])}" for name in names if name != "model")

@@ -10,11 +10,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from train import strategies
 from train.config import TrainConfig
 from train.data import given_data, num_images, own_image_shape
-from train.data_defaults import data_defaults, fitting_shape
+from train.data_defaults import CHOSEN_FIELDS, data_defaults, fitting_shape
 from train.flags import (
     OneSentenceParser,
     add_config_flags,
     config_from_flags,
+    flags_of,
     preset_of,
     without_preset,
 )
@@ -33,6 +34,9 @@ Trains a Glow and shows what it learnt.
 
 Started again with the same --run_dir it goes on where it stopped.
 """
+
+# What `--help` says of the fields that `data_defaults` chooses.
+_CHOSEN_NOTE = "with --dataset and no --preset: chosen for the images, and printed"
 
 
 def parse(arguments: list[str]) -> tuple[TrainConfig, str]:
@@ -53,7 +57,13 @@ def read_flags(arguments: list[str]) -> argparse.Namespace:
         help="The run folder: all that the run writes (default: runs/ and the name of the preset, "
         "or else of the data set).",
     )
-    add_config_flags(parser)
+    parser.add_argument(
+        "--print_config",
+        action="store_true",
+        help="Print the value of every flag, such as a preset's or what was chosen for the data, "
+        "and train nothing.",
+    )
+    add_config_flags(parser, notes=dict.fromkeys(CHOSEN_FIELDS, _CHOSEN_NOTE))
     return parser.parse_args(arguments)
 
 
@@ -84,6 +94,9 @@ def main(arguments: list[str] | None = None) -> None:
         # Before anything looks at the data: replicas are set up while TensorFlow has not started.
         strategy = strategies.make_strategy(strategy_name(flags))
         config, run_dir = configure(flags)
+        if flags.print_config:
+            print(flags_of(config.resolved()))
+            return
         if strategies.is_chief(strategy):
             choice = without_preset(flags, config)
             print(*([choice] if choice else []), f"Run folder: {run_dir}", sep="\n", flush=True)

@@ -65,6 +65,7 @@ def train_and_evaluate(
     trainer = Trainer(config, run, strategy, train_data, eval_data)
     if chief:
         _write_config(config, run)
+    trainer.announce()
     trainer.restore_or_initialize()
     with stop or StopRequest() as stop:
         last = trainer.train(stop)

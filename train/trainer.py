@@ -1,6 +1,7 @@
 """The training loop."""
 
 import contextlib
+import time
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 from tfglow.datasets import ImageData
 from tfglow.runs.run_folder import RunFolder
 from train import strategies
+from train.announcement import announcement
 from train.checkpoints import Checkpoints
 from train.config import TrainConfig
 from train.data import TrainingBatches, first_images, init_batch, steps_per_epoch
@@ -16,7 +18,7 @@ from train.diagnostics import Health, first_not_finite, health
 from train.evaluator import Evaluator
 from train.log import RunLog, keep_metrics
 from train.plots import write_curves
-from train.progress import Progress, Speed
+from train.progress import Progress, Speed, time_left
 from train.samples import sample_grid, write_samples
 from train.state import TrainState
 from train.step import TrainStep
@@ -62,7 +64,7 @@ class Trainer:
         self._steps_per_epoch = steps_per_epoch(config, train_data)
         self._total_steps = config.epochs * self._steps_per_epoch
         self.state = TrainState(config, strategy)
-        jit_compile = strategies.compiles(strategy, config.jit_compile)
+        self._jit_compile = jit_compile = strategies.compiles(strategy, config.jit_compile)
         self._train_step = TrainStep(
             self.state,
             strategy,
@@ -80,6 +82,16 @@ class Trainer:
         self._checkpoints = Checkpoints(
             run, self.state, keep=config.keep_checkpoints, writes=self._chief, report=self._print
         )
+
+    def announce(self) -> None:
+        """Says what will be trained, for people."""
+        num_parameters = sum(
+            variable.shape.num_elements() for variable in self.state.glow.trainable_variables
+        )
+        text = announcement(
+            self._config, self._train_data, self._eval_data, self._strategy, num_parameters
+        )
+        self._print(text)
 
     @property
     def finished(self) -> bool:
@@ -121,6 +133,9 @@ class Trainer:
         speed = Speed(self._config.batch_size)
         progress = Progress(self._total_steps, done, self._config.batch_size, self._chief)
         self._log = RunLog(self._run, writes=self._chief)
+        compiled = "traced and compiled by XLA" if self._jit_compile else "traced"
+        self._print(f"The first step is {compiled}, which takes longer than the steps after it.")
+        start = time.perf_counter()
         with (
             contextlib.closing(progress),
             contextlib.closing(self._log),
@@ -129,6 +144,8 @@ class Trainer:
             for step, batch in enumerate(batches, start=done + 1):
                 results = self._train_step(batch, stop.requested)
                 results = {name: value.numpy() for name, value in results.items()}
+                if step == done + 1:
+                    self._print(f"It took {time.perf_counter() - start:.1f} s.")
                 self.state.step.assign(step)
                 if results["applied"]:
                     skipped_in_a_row = 0
@@ -193,7 +210,8 @@ class Trainer:
             self._checkpoints.save_best()
         self._checkpoints.save()
         # Last of all: what is reported is not lost, whatever happens then.
-        self._print(_sentence(values, config.epochs))
+        left = time_left(self._total_steps - step, config.batch_size, images_per_second)
+        self._print(_sentence(values, config.epochs) + ("" if last else f" · {left}"))
         return values
 
     def _health(self) -> Health:

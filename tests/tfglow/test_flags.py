@@ -76,6 +76,10 @@ def test_help_says_what_a_field_is_and_its_default(capsys):
         parse("--help", defaults={"count": 5})
     text = " ".join(capsys.readouterr().out.split())
     assert "How many (default: 5). --bits N Bits." in text
+    with pytest.raises(SystemExit):
+        parse("--help", notes={"count": "or more"})
+    text = " ".join(capsys.readouterr().out.split())
+    assert "How many (default: 3; or more). --bits" in text
 
 
 def test_a_field_that_must_be_given_is_a_flag_that_must():

@@ -48,9 +48,28 @@ def test_official_warm_up_and_decays():
 
 
 def test_what_is_given_is_kept():
-    config = TrainConfig(warmup_steps=0, beta_2=0.9, average_decay=0.0)
+    config = TrainConfig(warmup_steps=0, beta_2=0.9, average_decay=0.0, init_images=7)
     assert config.resolved() == config
     assert TrainConfig(beta_2=0.9).resolved().average_decay == 0.9
+
+
+@pytest.mark.parametrize(
+    ("side", "width", "images"),
+    [
+        (8, 512, 256),
+        (32, 512, 256),  # The official code's.
+        (64, 512, 64),
+        (128, 512, 16),
+        (256, 512, 16),  # 512 MiB in a hidden layer; 256 would take 8 GiB.
+        (256, 1024, 8),
+        (1024, 512, 1),
+        (4096, 4096, 1),
+    ],
+)
+def test_initialises_on_as_many_images_as_suit_their_size(side, width, images):
+    model = GlowConfig(image_shape=(side, side, 3), width=width)
+    assert TrainConfig(model=model).resolved().init_images == images
+    assert TrainConfig(model=model, init_images=5).resolved().init_images == 5
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from tfglow import GlowConfig, fields
 from train.config import TrainConfig
-from train.flags import OneSentenceParser, add_config_flags, config_from_flags
+from train.flags import OneSentenceParser, add_config_flags, config_from_flags, flags_of
 from train.presets import PRESETS
 
 
@@ -57,14 +57,23 @@ def test_every_field_is_a_flag_with_its_help(config_class, capsys):
             assert field.help[:-1] in text
 
 
-def test_help_shows_the_defaults_that_no_preset_changes(capsys):
+def test_help_shows_the_default_presets_value_of_every_flag(capsys):
     with pytest.raises(SystemExit):
         parse("--help")
     text = " ".join(capsys.readouterr().out.split())
     assert "--beta_1 X Decay of the gradient's first moment (default: 0.9)." in text
-    assert "the channels' halves (section 3.3). --permutation" in text
-    assert "in the coupling networks and float32 elsewhere (default: float32)." in text
-    assert "--epochs N Epochs to train. --epoch_images" in text
+    assert "--epochs N Epochs to train (default: 8)." in text
+    assert "the channels' halves (section 3.3) (default: affine)." in text
+    assert "to which a larger one is scaled; none: no clipping (default: none)." in text
+    assert "--image_shape X,X,... Height, width and channels of an image (default: 8,8,1)." in text
+    assert text.count("(default: ") == len(flags_of(PRESETS["digits"]).splitlines()) + 1
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_flags_give_a_whole_configuration_back(name):
+    lines = flags_of(PRESETS[name]).splitlines()
+    assert parse("--preset=tiny", *lines) == PRESETS[name]
+    assert len({line.partition("=")[0] for line in lines}) == len(lines)
 
 
 @pytest.mark.parametrize(

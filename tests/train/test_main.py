@@ -111,10 +111,17 @@ def test_without_a_preset_flags_win_over_what_suits_the_data(shared_dir):
     # The line's flags say the same, whatever the data set is.
     chosen = line.partition(": ")[2].partition(" (")[0].split()
     given = [*data, "--width=24", "--batch_size=6", "--epochs=1", "--preset=cifar10", *chosen]
-    again, _ = command.parse(given)
-    assert dataclasses.replace(again, shift=0, sample_images=64) == dataclasses.replace(
-        config, eval_every=10, sample_every=10
-    )
+    again, _ = command.parse([*given, "--shift=0", "--init_images=none"])
+    not_chosen = {"sample_images": 64, "eval_every": 1, "sample_every": 1}
+    assert dataclasses.replace(again, **not_chosen) == config
+
+
+def test_the_configuration_is_printed_as_flags_that_give_it(capsys):
+    command.main(["--preset=imagenet64", "--width=24", "--print_config"])
+    lines = capsys.readouterr().out.splitlines()
+    assert {"--width=24", "--batch_size=128", "--warmup_steps=980"} <= set(lines)
+    expected = command.parse(["--preset=imagenet64", "--width=24"])[0].resolved()
+    assert command.parse(["--preset=tiny", *lines])[0] == expected
 
 
 def test_another_data_set_comes_in_its_own_size(shared_dir):
