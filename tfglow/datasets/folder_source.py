@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.datasets.folder_files import FolderFiles
+from tfglow.datasets.folder_layout import shown
 from tfglow.datasets.randomness import permutation
 from tfglow.datasets.source import Fit, Source, decode_and_batch
 from tfglow.datasets.splits import empty_split, resolve_split, select
@@ -108,18 +109,18 @@ class FolderSource(Source):
     def _own_shape(self) -> tuple[int, int, int]:
         """The shape of all images, by the files' headers."""
         found: dict[tuple[int, int], list[str]] = collections.defaultdict(list)
-        channels = 1
+        modes: collections.Counter[int] = collections.Counter()
         shapes = in_parallel(_shape_or_none, self.paths)
         for name, shape in zip(self.file_names, shapes, strict=True):
             if shape is not None:
                 found[shape[:2]].append(name)
-                channels = max(channels, shape[-1])
+                modes[shape[-1]] += 1
         if not found:
             read_image(self.paths[0])  # Says why it cannot be read.
         sizes = sorted(found, key=lambda size: -len(found[size]))
         if len(sizes) > 1:
             counted = ", ".join(
-                f"{len(found[size])} of {size[0]}x{size[1]} ({found[size][0]})"
+                f"{len(found[size])} of {size[0]}x{size[1]} ({shown(found[size][0])})"
                 for size in sizes[:3]
             )
             more = f" and {len(sizes) - 3} sizes more" if len(sizes) > 3 else ""
@@ -127,7 +128,12 @@ class FolderSource(Source):
                 f"The images of {self._folder!r} differ in size, {counted}{more}: `image_shape`, "
                 "such as --image_shape=64,64,3, says what to bring them to."
             )
-        return *sizes[0], channels
+        if len(modes) > 1:
+            self.notes += (
+                f"{modes[1]} of {modes.total()} images are grey, and are read in colour as the "
+                "others.",
+            )
+        return *sizes[0], max(modes)
 
 
 def read_image(

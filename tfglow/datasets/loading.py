@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from tfglow.datasets.array_record_source import ArrayRecordSource
 from tfglow.datasets.checked_files import BAD_IMAGES, SkippedImage, check_files
 from tfglow.datasets.folder_source import FolderSource
 from tfglow.datasets.image_data import ImageData
@@ -141,7 +142,11 @@ def _open(
                 f"`{argument}` = {value!r} is for a folder of images, not for the data set "
                 f"{name!r}."
             )
-        return TfdsSource(find_builder(name, data_dir), split)
+        builder = find_builder(name, data_dir)
+        by_number = builder.info.file_format is not None and (
+            builder.info.file_format.value == "array_record"
+        )
+        return (ArrayRecordSource if by_number else TfdsSource)(builder, split)
     if data_dir is None:
         raise ValueError("The data set 'folder' needs `data_dir`, the folder of images.")
     shape = fit.image_shape if fit else None

@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import logging
 import os
+import pathlib
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -45,18 +46,48 @@ def find_builder(
     if parts["name"] == "digits" and not parts["config"]:
         from tfglow.datasets import digits  # registers the builder
 
-        prepared = digits.prepare(data_dir)
-        data_dir = prepared.data_dir_root
-    builder = _builder(name, parts, data_dir)
-    if not builder.is_prepared() and not parts["version"]:
-        with _without_warnings():
-            builder = tfds.builder(f"{name}:*.*.*", data_dir=data_dir, try_gcs=False)
-    if not builder.is_prepared():
+        data_dir = digits.prepare(data_dir).data_dir_root
+    prepared = _prepared(place, parts["name"])
+    try:
+        builder = _builder(name, parts, data_dir)
+        if not builder.is_prepared() and not parts["version"]:
+            with _without_warnings():
+                builder = tfds.builder(f"{name}:*.*.*", data_dir=data_dir, try_gcs=False)
+    except _NotFound:
+        if not prepared:
+            raise
+        builder = None
+    if builder is not None and builder.is_prepared():
+        return builder
+    if prepared:
         raise ValueError(
-            f"The data set {name!r} is not prepared in {place!r}; this prepares it: "
-            f"tfds build {name} --data_dir={place}"
+            f"The data set {name!r} is not prepared in {place!r}, which holds {_listed(prepared)}."
         )
-    return builder
+    raise ValueError(
+        f"The data set {name!r} is not prepared in {place!r}; this prepares it: "
+        f"tfds build {name} --data_dir={place}"
+    )
+
+
+class _NotFound(ValueError):
+    """There is no data set of a name, or not in this version or configuration."""
+
+
+def _prepared(place: str, name: str) -> list[str]:
+    """The configurations and versions of a data set that are prepared, as its names for TFDS."""
+    folder = pathlib.Path(place).expanduser() / name
+    infos = [*folder.glob("*/dataset_info.json"), *folder.glob("*/*/dataset_info.json")]
+    found = []
+    for info in infos:
+        *config, version = info.parent.relative_to(folder).parts
+        numbers = [int(number) if number.isdigit() else 0 for number in version.split(".")]
+        found.append((config, numbers, f"{'/'.join([name, *config])}:{version}"))
+    return [full_name for _, _, full_name in sorted(found)]
+
+
+def _listed(names: list[str]) -> str:
+    few = ", ".join(map(repr, names[:10]))
+    return f"{few} and {len(names) - 10} more" if len(names) > 10 else few
 
 
 def _builder(
@@ -78,7 +109,7 @@ def _builder(
         if parts["config"] and parts["config"] not in known.builder_configs:
             raise _unknown_config(parts["name"], parts["config"], known) from None
         if parts["version"]:
-            raise ValueError(
+            raise _NotFound(
                 f"The data set {name!r} is not prepared in {os.fspath(data_dir or 'TFDS')!r}, and "
                 f"the installed TFDS makes version {known.VERSION}, not {parts['version']}."
             ) from None
@@ -97,28 +128,24 @@ def _without_warnings() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _unknown_name(name: str) -> ValueError:
+def _unknown_name(name: str) -> _NotFound:
     import tensorflow_datasets as tfds
 
     known = ["digits", "folder", *tfds.list_builders(with_community_datasets=False)]
     # TFDS's names are lower case with words joined by underscores.
     asked = re.split(r"[/:]", name.lower())[0]
-    return ValueError(
+    return _NotFound(
         f"Unknown data set {name!r}: expected 'digits', 'folder' or the name of a TFDS data set"
         f"{_suggestion(asked, known)}."
     )
 
 
-def _unknown_config(
-    name: str, config: str, builder: "type[tfds.core.DatasetBuilder]"
-) -> ValueError:
+def _unknown_config(name: str, config: str, builder: "type[tfds.core.DatasetBuilder]") -> _NotFound:
     known = list(builder.builder_configs)
     if not known:
-        return ValueError(f"The data set {name!r} has no configurations, got {config!r}.")
-    few = ", ".join(repr(known_config) for known_config in known[:10])
-    more = f" and {len(known) - 10} more" if len(known) > 10 else ""
-    return ValueError(
-        f"Unknown configuration {config!r} of {name!r}: it has {few}{more}"
+        return _NotFound(f"The data set {name!r} has no configurations, got {config!r}.")
+    return _NotFound(
+        f"Unknown configuration {config!r} of {name!r}: it has {_listed(known)}"
         f"{_suggestion(config, known)}."
     )
 

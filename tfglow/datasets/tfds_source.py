@@ -3,12 +3,11 @@
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 import tensorflow as tf
 
 from tfglow.datasets.randomness import permutation
 from tfglow.datasets.source import Fit, Source, decode_and_batch
-from tfglow.datasets.splits import empty_split, resolve_split, unknown_split
+from tfglow.datasets.tfds_split import TfdsSplit
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -35,23 +34,14 @@ class TfdsSource(Source):
     """
 
     def __init__(self, builder: "tfds.core.DatasetBuilder", split: str) -> None:
-        splits = {name: info for name, info in builder.info.splits.items() if info.num_examples}
-        self.name = builder.info.full_name.rsplit("/", 1)[0]
-        self.split = resolve_split(split, list(splits))
-        try:
-            info = builder.info.splits[self.split]
-            self.num_images = info.num_examples
-        except (ValueError, KeyError, AssertionError):
-            raise unknown_split(split, self.name, list(splits)) from None
-        if self.num_images < 1:
-            raise empty_split(split, self.name)
-        self._builder = builder
-        self._image_key = _image_key(builder)
-        self._image_feature = builder.info.features[self._image_key]
-        self.image_shape = self._image_feature.shape
-        self._label_key = _label_key(builder)
-        labels = builder.info.features[self._label_key] if self._label_key else None
-        self.class_names = tuple(labels.names) if labels else ()
+        own = TfdsSplit.open(builder, split)
+        self.name = own.name
+        self.split = own.split
+        self.num_images = own.num_images
+        self.image_shape = own.image_feature.shape
+        self.class_names = own.class_names
+        self.notes = own.notes
+        self._own = own
         self._window = min(self.num_images, _records_per_window(builder))
 
     def elements(self, key: int | None) -> tf.data.Dataset:
@@ -69,7 +59,7 @@ class TfdsSource(Source):
         return decode_and_batch(elements, self._decode, fit, batch_size, drop_remainder)
 
     def _decode(self, payload: tf.Tensor) -> tf.Tensor:
-        return self._image_feature.decode_example(payload)
+        return self._own.image_feature.decode_example(payload)
 
     def _read(self, key: int | None) -> tf.data.Dataset:
         """`(encoded image, label)`, from files in a random order (or as stored)."""
@@ -78,11 +68,9 @@ class TfdsSource(Source):
         def reorder(files: list) -> list:
             return files if key is None else [files[i] for i in permutation(len(files), key)]
 
-        features = self._builder.info.features
-        images = [key for key, value in features.items() if isinstance(value, tfds.features.Image)]
-        records = self._builder.as_dataset(
+        records = self._own.builder.as_dataset(
             split=self.split,
-            decoders={key: tfds.decode.SkipDecoding() for key in images},
+            decoders=self._own.undecoded(),
             read_config=tfds.ReadConfig(
                 try_autocache=False,
                 experimental_interleave_sort_fn=reorder,
@@ -91,8 +79,8 @@ class TfdsSource(Source):
         return records.map(self._element, num_parallel_calls=tf.data.AUTOTUNE)
 
     def _element(self, record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        label = record[self._label_key] if self._label_key else 0
-        return record[self._image_key], tf.cast(label, tf.int32)
+        label = record[self._own.label_key] if self._own.label_key else 0
+        return record[self._own.image_key], tf.cast(label, tf.int32)
 
 
 def _shuffled(
@@ -111,35 +99,3 @@ def _records_per_window(builder: "tfds.core.DatasetBuilder") -> int:
     # Sizes are 0 where TFDS does not know them.
     size = sum(info.num_bytes for info in infos) / max(1, sum(info.num_examples for info in infos))
     return max(1, math.floor(WINDOW_BYTES / max(size, 1.0)))
-
-
-def _image_key(builder: "tfds.core.DatasetBuilder") -> str:
-    """The name of the feature that holds the images."""
-    import tensorflow_datasets as tfds
-
-    features = builder.info.features
-    images = [
-        name
-        for name, feature in getattr(features, "items", dict)()
-        if isinstance(feature, tfds.features.Image) and feature.np_dtype == np.uint8
-    ]
-    supervised = (builder.info.supervised_keys or ("image",))[0]
-    for name in (supervised, "image", *images):
-        if name in images:
-            return name
-    raise ValueError(
-        f"The data set {builder.info.name!r} has no feature of uint8 images; its features are "
-        f"{', '.join(getattr(features, 'keys', list)())}."
-    )
-
-
-def _label_key(builder: "tfds.core.DatasetBuilder") -> str | None:
-    """The name of the feature that holds the classes; None if there is none."""
-    import tensorflow_datasets as tfds
-
-    features = builder.info.features
-    supervised = (builder.info.supervised_keys or (None, None))[1]
-    for name in (supervised, "label"):
-        if name in features and isinstance(features[name], tfds.features.ClassLabel):
-            return name
-    return None

@@ -49,6 +49,27 @@ class _OldCifar10(_Photos, skip_registration=True):
     VERSION = tfds.core.Version("1.0.0")
 
 
+class _Records(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Images of one colour, their number, with masks and labels; the only split is "data"."""
+
+    name = "records"
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        image = tfds.features.Image(shape=(4, 4, 1))
+        label = tfds.features.ClassLabel(num_classes=3)
+        features = {"a_mask": image, "photo": image, "label": label}
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {"data": self._generate_examples()}
+
+    def _generate_examples(self):
+        for index in range(100):
+            image = np.full((4, 4, 1), index, np.uint8)
+            yield index, {"photo": image, "a_mask": image * 0, "label": index % 3}
+
+
 def _prepare(builder):
     config = tfds.download.DownloadConfig(num_shards=4)
     builder.download_and_prepare(download_config=config)
@@ -60,4 +81,13 @@ def photos_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     _prepare(_Photos(data_dir=folder))
     _prepare(_OldCifar10(data_dir=folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def records_dir(tmp_path_factory):
+    """TFDS's folder that holds `records`, prepared as ArrayRecord in four files."""
+    pytest.importorskip("array_record", reason="array_record, which reads the files, is not here.")
+    folder = tmp_path_factory.mktemp("records")
+    _prepare(_Records(data_dir=folder, file_format="array_record"))
     return folder

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -109,7 +111,9 @@ def test_channels_are_converted_file_by_file(tmp_path):
 def test_a_grey_file_does_not_make_the_others_grey(tmp_path):
     for index in range(8):
         write(tmp_path / f"{index}.png", random_image(4, 4, 3 if index % 4 else 1))
-    assert datasets.load("folder", "train+test", tmp_path).image_shape == (4, 4, 3)
+    data = datasets.load("folder", "train+test", tmp_path)
+    assert data.image_shape == (4, 4, 3)
+    assert data.notes == ("2 of 8 images are grey, and are read in colour as the others.",)
     for index in range(8):
         write(tmp_path / f"{index}.png", random_image(4, 4, 1))
     assert datasets.load("folder", "train+test", tmp_path).image_shape == (4, 4, 1)
@@ -257,3 +261,28 @@ def test_an_empty_split(tmp_path):
     with pytest.raises(ValueError) as caught:
         datasets.load("folder", "test", tmp_path)
     assert str(caught.value) == "The split 'test' of 'folder' holds no image."
+
+
+@pytest.mark.parametrize("cache_bytes", [2**30, 0])
+def test_names_that_are_not_utf_8_are_read(tmp_path, cache_bytes):
+    images = [random_image(4, 4, 3) for _ in range(6)]
+    for index, image in enumerate(images):
+        folder = os.path.join(os.fsencode(tmp_path), b"caf\xe9" if index % 2 else b"th\xe9")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, b"%d\xff.png" % index), "wb") as file:
+            file.write(tf.io.encode_png(image).numpy())
+    data = datasets.load("folder", "train+test", tmp_path, cache_bytes=cache_bytes)
+    assert data.class_names == (r"caf\xe9", r"th\xe9")
+    expected = sorted((image.tobytes(), (index + 1) % 2) for index, image in enumerate(images))
+    for epoch in range(2):
+        assert rows(data.batches(6, epoch=epoch)) == expected
+
+
+def test_what_was_decided_is_said_once(tmp_path, caplog):
+    for index in range(6):
+        write(tmp_path / "images" / f"{index}.png", random_image(4, 4, 3))
+        write(tmp_path / "masks" / f"{index}.png", random_image(4, 4, 1))
+    for split in ("train", "test"):
+        data = datasets.load("folder", split, tmp_path)
+        assert data.notes == (f"Not read in '{tmp_path}', by their names: masks (6 images).",)
+    assert [record.message for record in caplog.records] == list(data.notes)

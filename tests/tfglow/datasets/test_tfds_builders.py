@@ -90,8 +90,27 @@ def test_an_unknown_configuration(tmp_path):
     )
 
 
-def test_an_unknown_version(cifar10_dir):
+def test_an_unknown_version(cifar10_dir, tmp_path):
     assert message_of("cifar10:9.9.9", cifar10_dir) == (
-        f"The data set 'cifar10:9.9.9' is not prepared in '{cifar10_dir}', and the installed TFDS "
+        f"The data set 'cifar10:9.9.9' is not prepared in '{cifar10_dir}', which holds "
+        "'cifar10:3.0.2'."
+    )
+    assert message_of("cifar10:9.9.9", tmp_path) == (
+        f"The data set 'cifar10:9.9.9' is not prepared in '{tmp_path}', and the installed TFDS "
         "makes version 3.0.2, not 9.9.9."
     )
+
+
+def test_what_is_prepared_is_named(photos_dir, tmp_path):
+    """Where another version is there, of a data set that TFDS knows or does not."""
+    assert message_of("cifar10:3.0.2", photos_dir).endswith("which holds 'cifar10:1.0.0'.")
+    assert message_of("photos:1.0.0", photos_dir).endswith("which holds 'photos:2.1.0'.")
+    for version in ("1.0.0", "10.0.0", "9.0.0"):
+        folder = tmp_path / "lsun" / "tower" / version
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text("{}")
+    for name in ("lsun/chirch_outdoor", "lsun/church_outdoor", "lsun/tower:2.0.0"):
+        assert message_of(name, tmp_path) == (
+            f"The data set {name!r} is not prepared in '{tmp_path}', which holds "
+            "'lsun/tower:1.0.0', 'lsun/tower:9.0.0', 'lsun/tower:10.0.0'."
+        )
