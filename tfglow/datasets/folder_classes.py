@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from tfglow.datasets.folder_layout import Place, UncertainLayout, shown
 
+# More classes than this do not have one image each.
+_MANY = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class Classes:
@@ -40,11 +43,10 @@ class Classes:
                 raise UncertainLayout(
                     "whether the folders above the splits are classes, or those below them"
                 )
-            problem = _problem(outer, dict.fromkeys(outer))
-            chosen = outer
+            chosen, splits = outer, dict.fromkeys(outer)
         else:
-            problem = _problem(inner, {name: place.split for name, place in places.items()})
-            chosen = inner
+            chosen, splits = inner, {name: place.split for name, place in places.items()}
+        problem = _problem(chosen, splits)
         if problem is None:
             names = tuple(sorted({folders[0] for folders in chosen.values()}))
             numbers = {name: number for number, name in enumerate(names)}
@@ -80,6 +82,9 @@ def _problem(
         return "all images to train on are in one folder"
     if () in trained:
         return "images lie beside the subfolders"
+    count = sum(split == first for split in splits.values())
+    if len(trained) > _MANY and len(trained) == count:
+        return "every subfolder holds a single image"
     if any(len(own) > 1 for own in trained):
         return "the subfolders are of several depths"
     for split, others in by_split.items():

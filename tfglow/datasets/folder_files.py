@@ -25,8 +25,7 @@ _TEST_FRACTION = 0.1
 _SEED = "tfglow"
 # Folders that systems and programs keep beside one's own: macOS's archives, Synology, Windows.
 _SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found", "__pycache__")
-# "7_mask.png" and "7_mask_1.png", beside "7.png".
-_COMPANION = re.compile(r"(?P<of>.+?)[\W_]+(?P<word>[^\W\d_]+)[\W_]*\d*")
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,11 +104,16 @@ class FolderFiles:
             classes = Classes.of(places, classes_from)
         except UncertainLayout as error:
             holds = f", which holds {error.held}" if error.held else ""
+            remedies = [f"--train_folder and --test_folder (folders in {folder!r})"]
+            remedies += [
+                f"--classes_from={other}"
+                for other in CLASSES_FROM[1:]
+                if _settles(names, train, test, other)
+            ]
             place = join(folder, error.path) if error.path else folder
             raise ValueError(
                 f"It is not certain {error.doubt} in {place!r}{holds}: give "
-                f"--train_folder and --test_folder (folders in {folder!r}), or "
-                "--classes_from=folders where subfolders are classes, or --classes_from=none."
+                f"{' or '.join(remedies)}."
             ) from None
         notes = [*_notes(folder, passed_over, companions), *classes.notes]
         splits: dict[str, list[str]] = {}
@@ -196,6 +200,15 @@ def _read(
     return places, passed_over
 
 
+def _settles(names: list[str], train: str | None, test: str | None, classes_from: str) -> bool:
+    """Whether nothing is uncertain with another `classes_from`."""
+    try:
+        Classes.of(_read(names, train, test, classes_from)[0], classes_from)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_file_names(names: list[str]) -> None:
     """Refuses images without folders whose names say splits: "train_1.png" beside "test_1.png"."""
     found: dict[Kind, int] = {}
@@ -214,20 +227,40 @@ def _check_file_names(names: list[str]) -> None:
 
 
 def _without_companions(names: list[str]) -> tuple[list[str], list[str]]:
-    """The images, and apart from them those whose names say that they are masks of others."""
-    stems = {name.rpartition(".")[0] for name in names}
-    kept: list[str] = []
-    companions: list[str] = []
-    for name in names:
-        parent, _, stem = name.rpartition(".")[0].rpartition("/")
-        found = _COMPANION.fullmatch(stem)
-        is_mask = (
-            found is not None
-            and join(parent, found["of"]) in stems
-            and FolderName.read(found["word"]).kind is Kind.MASK
-        )
-        (companions if is_mask else kept).append(name)
-    return kept, companions
+    """The images, and apart from them those whose names say that they are masks of others.
+
+    "7_mask.png", "7_mask_2.png" and "mask_7.png" are of "7.png", "7_sat.png" or "image_7.png".
+    """
+    # What they may be masks of, as its folder and the words of its name.
+    keys = {name: key for name in names if (key := _masked(name)) is not None}
+    folders = {key[0] for key in keys.values()}
+    others: set[tuple[str, ...]] = set()
+    for name in names if keys else ():
+        folder, words = _folder_and_words(name)
+        if name not in keys and folder in folders:
+            others |= {(folder, *words), (folder, *words[1:]), (folder, *words[:-1])}
+    masks = {name for name, key in keys.items() if key in others}
+    return [name for name in names if name not in masks], sorted(masks)
+
+
+def _folder_and_words(name: str) -> tuple[str, list[str]]:
+    folder, _, stem = name.rpartition(".")[0].rpartition("/")
+    return folder, [word for word in _SEPARATORS.split(stem) if word]
+
+
+def _masked(name: str) -> tuple[str, ...] | None:
+    folder, words = _folder_and_words(name)
+    if len(words) < 2:
+        return None
+    if _says_mask(words[-1]):
+        return (folder, *words[:-1])
+    if words[-1].isdigit() and len(words) > 2 and _says_mask(words[-2]):
+        return (folder, *words[:-2])
+    return (folder, *words[1:]) if _says_mask(words[0]) else None
+
+
+def _says_mask(word: str) -> bool:
+    return not word.isdigit() and FolderName.read(word).kind is Kind.MASK
 
 
 def _notes(folder: str, passed_over: dict[str, int], companions: list[str]) -> list[str]:

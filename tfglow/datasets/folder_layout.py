@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from tfglow.datasets.folder_names import ASIDE, SPLITS, FolderName, Kind, name_words
 
 CLASSES_FROM = ("auto", "none", "folders")
-# Of so many names one may have a word of a split or of masks by chance: "bullet_train", "ski_mask".
+# Of so many names one may say by chance that it holds images: "picture_frame".
 _MANY = 10
+# Each of these may have divided the same images in another way.
+_DIVISIONS = frozenset(("fold", "folds", "split", "splits", "partition", "partitions"))
 # Folders that a message shows.
 _SHOWN = 8
 
@@ -165,8 +167,13 @@ class Layout:
             raise self._refusal(
                 folder, f"whether the splits in {_listed(deeper)} are of all images"
             )
+        divisions = [name for name in deeper if _DIVISIONS.intersection(name_words(name))]
+        if len(divisions) > 1:
+            raise self._refusal(folder, f"which of {_listed(divisions)} divides the images")
         if deeper and (not doubtful or len(main) == 1):
             return kinds | dict.fromkeys(main if doubtful else [], Kind.NAME)
+        if len(children) == 1 and doubtful and _has_parts(children[doubtful[0]]):
+            return dict.fromkeys(children, Kind.CONTAINER)  # "lung_masks/images/".
         if not (doubtful or aside or (names and parts)):
             return kinds
         if self._classes_from == "folders":
@@ -188,9 +195,9 @@ class Layout:
 def read_siblings(names: list[str]) -> dict[str, FolderName]:
     """The names of the folders in one folder, each read in the light of the others.
 
-    Words that all of them share are part of the data set's name ("mnist_train", "mnist_test"). Of
-    many names one may have a word of a split, or of masks, by chance; and names that share "train"
-    with nothing to test on are other names ("bullet_train").
+    Words that all of them share are part of the data set's name ("mnist_train", "mnist_test").
+    "train" beside unknown words, with nothing to test on, is part of other names ("bullet_train").
+    Masks of something ("lung_masks"), where no other name is one of a class, are masks.
     """
     read = {name: FolderName.read(name) for name in names}
     main = [own for own in read.values() if not (own.certain and own.kind in ASIDE)]
@@ -203,12 +210,11 @@ def read_siblings(names: list[str]) -> dict[str, FolderName]:
     splits = {(own.kind, own.certain) for own in read.values() if own.kind in SPLITS}
     if splits == {(Kind.TRAIN, False)}:
         read |= _as_names({name: own for name, own in read.items() if own.kind is Kind.TRAIN})
-    doubtful = {name: own for name, own in read.items() if not own.certain}
-    others = {own.unknown for own in read.values() if own.certain}
-    if len(doubtful) * _MANY <= len(names) and not any(
-        own.unknown in others for own in doubtful.values()
-    ):
-        read |= _as_names(doubtful)
+    certain = {own.kind for own in read.values() if own.certain}
+    if certain.intersection((*SPLITS, Kind.CONTAINER)) and Kind.NAME not in certain:
+        for name, own in read.items():
+            if own.kind is Kind.MASK:
+                read[name] = dataclasses.replace(own, certain=True)
     parts = {name: own for name, own in read.items() if own.kind is Kind.CONTAINER}
     if len(parts) * _MANY <= sum(own.kind is Kind.NAME for own in read.values()):
         read |= _as_names(parts)  # Such as "picture_frame".
@@ -228,6 +234,11 @@ def _has_splits(folder: Folder) -> bool:
         own.certain and (own.kind in SPLITS or (own.kind not in ASIDE and _has_splits(child)))
         for own, child in zip(read.values(), folder.folders.values(), strict=True)
     )
+
+
+def _has_parts(folder: Folder) -> bool:
+    """Whether some of the folders in a folder are called as parts are, "images"."""
+    return any(FolderName.read(name).kind is Kind.CONTAINER for name in folder.folders)
 
 
 def _holds_validation(name: str) -> bool:

@@ -31,10 +31,17 @@ def _words(text: str) -> frozenset[str]:
 
 
 _SPLIT_WORDS = {
-    Kind.TRAIN: _words("train training trainings trainval trn tr"),
-    Kind.VALIDATION: _words("val valid validation validate vali dev devel development cv va"),
+    Kind.TRAIN: _words(
+        "train training trainings trainval trn tr entrenamiento entrainement entraînement "
+        "apprentissage treino treinamento addestramento 训练 训练集 訓練 学習 обучение"
+    ),
+    Kind.VALIDATION: _words(
+        "val valid validation validate vali dev devel development cv va validacion validación "
+        "validacao validação validazione 验证 验证集 検証"
+    ),
     Kind.TEST: _words(
-        "test testing tests tst ts te eval evaluation evaluate holdout heldout holdouts"
+        "test testing tests tst ts te eval evaluation evaluate holdout heldout holdouts prueba "
+        "pruebas teste testes 测试 测试集 テスト тест"
     ),
 }
 _MASK_WORDS = _words(
@@ -48,8 +55,8 @@ _EXTRA_WORDS = _words(
     "thumb thumbs thumbnail thumbnails preview previews sample samples example examples demo "
     "demos cache cached tmp temp backup backups bak rejected duplicate duplicates "
     "unused result results output outputs prediction predictions pred preds predict generated "
-    "reconstruction reconstructions visualization visualizations visualisation visualisations vis "
-    "viz debug doc docs documentation figure figures asset assets plot plots logs "
+    "reconstruction reconstructions visualization visualizations visualisation visualisations "
+    "debug doc docs documentation figure figures asset assets plot plots logs "
     "unlabeled unlabelled extra extras misc checkpoint checkpoints meta metadata supplementary"
 )
 _CONTAINER_WORDS = _words(
@@ -63,7 +70,7 @@ _FILLERS = _words(
     "raw original originals orig color colour rgb gray grey resized cropped crop crops scaled "
     "small medium large big full all final new version ver hr lr hq lq px release public private "
     "clean noisy augmented aug fine coarse class classes object objects phase stage the and of "
-    "for in my our only labeled labelled"
+    "for in my our only labeled labelled binary single"
 )
 # Ambiguous beside other words ("seg_train" may hold images, or what belongs to them).
 _MASKS_ALONE = _words("seg segs")
@@ -95,8 +102,8 @@ class FolderName:
     def read(cls, name: str, without: frozenset[str] = frozenset()) -> "FolderName":
         """Reads a name, leaving out some of its unknown words.
 
-        Numbers, years and single letters are no words; case, and what joins words, does not
-        matter.
+        Numbers, years and single letters are no words, but for the "y" of "y_train"; case, and
+        what joins words, does not matter.
         """
         words = name_words(name)
         unknown = tuple(
@@ -105,16 +112,20 @@ class FolderName:
         found = [kind for kind, known in _SPLIT_WORDS.items() if known.intersection(words)]
         if set(words) <= _MASKS_ALONE and words:
             return cls(Kind.MASK, True, ())
+        if found and "y" in words:
+            return cls(Kind.MASK, not unknown, unknown)
         if _MASK_WORDS.intersection(words):
+            unknown = tuple(word for word in unknown if word not in _MASKS_ALONE)
             return cls(Kind.MASK, not unknown, unknown)
         if found:
             # Samples of a split are that split; its results, thumbnails and so on are not.
             extra = (_EXTRA_WORDS - _words("sample samples")).intersection(words)
             if extra:
                 return cls(Kind.EXTRA, not unknown, unknown)
-            one = len(found) == 1 or found == [Kind.TRAIN, Kind.VALIDATION]
-            kind = found[0] if one else found[-1]
-            return cls(kind, one and not unknown, unknown)
+            # Training and validation together are trained on; "test-dev" is tested on.
+            both = Kind.TRAIN in found and Kind.TEST in found
+            kind = found[0] if Kind.TEST not in found else Kind.TEST
+            return cls(kind, not both and not unknown, unknown)
         if unknown or not _KNOWN.intersection(words):
             return cls(Kind.NAME, True, unknown or tuple(words))
         if _EXTRA_WORDS.intersection(words):

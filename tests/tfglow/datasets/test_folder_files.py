@@ -101,8 +101,8 @@ def test_a_class_may_be_called_train(tmp_path):
         FolderFiles.find(tmp_path)
     assert str(caught.value) == (
         f"It is not certain whether 'train' is a split in '{tmp_path}', which holds plane (2), "
-        f"car (1), train (1): give --train_folder and --test_folder (folders in '{tmp_path}'), or "
-        "--classes_from=folders where subfolders are classes, or --classes_from=none."
+        f"car (1), train (1): give --train_folder and --test_folder (folders in '{tmp_path}') or "
+        "--classes_from=folders."
     )
     files = FolderFiles.find(tmp_path, classes_from="folders")
     assert files.class_names == ("car", "plane", "train")
@@ -186,6 +186,28 @@ def test_files_named_as_masks_of_others_are_left_out(tmp_path):
 
 
 ENDS = ("", "_mask", "_mask_1")
+
+
+@pytest.mark.parametrize(
+    ("names", "masks"),
+    [
+        ("1_sat.jpg 1_mask.png 2_sat.jpg 2_mask.png", "1_mask.png 2_mask.png"),
+        ("10000.png 10000_GT.png", "10000_GT.png"),
+        ("image_1.png mask_1.png", "mask_1.png"),
+        ("1.png mask-1.png 2-Label.png", "mask-1.png"),
+        ("benign~(1).png benign~(1)_mask.png", "benign~(1)_mask.png"),
+        ("with_mask_1.png without_mask_1.png", ""),
+        ("mask.png face.png", ""),
+        ("ski_mask_1.png face_1.png", ""),
+        ("a/1.png b/1_mask.png", ""),
+    ],
+)
+def test_which_files_are_masks(tmp_path, names, masks):
+    written, left_out = (
+        {name.replace("~", " ") for name in text.split()} for text in (names, masks)
+    )
+    files = FolderFiles.find(make(tmp_path, *written))
+    assert written - set(sum(files.names.values(), ())) == left_out
 
 
 def test_files_whose_names_say_splits_are_refused(tmp_path):

@@ -125,6 +125,29 @@ READ = {
     "a class to test on alone": (
         "train/a train/b test/a test/c", "train/a train/b", "", "test/a test/c", ""
     ),
+    "inputs and answers": (
+        "X_train y_train X_test y_test", "X_train", "", "X_test", ""
+    ),
+    "DUTS": (
+        "DUTS-TR/DUTS-TR-Image DUTS-TR/DUTS-TR-Mask DUTS-TE/DUTS-TE-Image DUTS-TE/DUTS-TE-Mask",
+        "DUTS-TR/DUTS-TR-Image", "", "DUTS-TE/DUTS-TE-Image", "",
+    ),
+    "CamVid": ("train trainannot val valannot", "train", "val", "", ""),
+    "masks of something beside splits": ("train val lung_masks", "train", "val", "", ""),
+    "SuperDataScience": (
+        "training_set/cats training_set/dogs test_set/cats test_set/dogs single_prediction",
+        "training_set/cats training_set/dogs", "", "test_set/cats test_set/dogs", "cats dogs",
+    ),
+    "test-dev": ("train test-dev", "train", "", "test-dev", ""),
+    "KITTI road": (
+        "training/image_2 training/gt_image_2 testing/image_2", "training/image_2", "",
+        "testing/image_2", "",
+    ),
+    "DAGM": (
+        "Class1/Train Class1/Train/Label Class1/Test Class2/Train Class2/Test Class2/Test/Label",
+        "Class1/Train Class2/Train", "", "Class1/Test Class2/Test", "Class1 Class2",
+    ),
+    "other languages": ("训练集 测试集", "训练集", "", "测试集", ""),
     "only to test on": ("test", "", "", "test", ""),
 }  # fmt: skip
 
@@ -145,8 +168,12 @@ POOLED = {
     "train alone": ("train/a train/b", "train/a train/b", "a b"),
     "trains": ("bullet_train old_trains plane", "bullet_train old_trains plane",
                "bullet_train old_trains plane"),
-    "one of many": ("a b c d e f g h i ski_mask", "a b c d e f g h i ski_mask",
-                    "a b c d e f g h i ski_mask"),
+    "one of many": ("a b c d e f g h i j picture_frame", "a b c d e f g h i j picture_frame",
+                    "a b c d e f g h i j picture_frame"),
+    "Penn-Fudan": ("PennFudanPed/PNGImages PennFudanPed/PedMasks PennFudanPed/Annotation",
+                   "PennFudanPed/PNGImages", ""),
+    "named after its masks": ("lung_segmentation/images lung_segmentation/masks",
+                              "lung_segmentation/images", ""),
     "system folders": ("cat dog __MACOSX/cat @eaDir/cat", "cat dog", "cat dog"),
     "several depths": ("a/x a/y b/x", "a/x a/y b/x", ""),
     "words that hold others": ("testament valley trained", "testament valley trained",
@@ -160,6 +187,11 @@ REFUSED = {
     "images beside splits": ("train test 1.png", "whether 'train' or 'test' is a split"),
     "classes in splits": ("cats dogs cats_test dogs_test", "what 'cats_test' or 'dogs_test' is"),
     "one of many, with its class": ("a b c d e f g h i a_test", "whether 'a_test' is a split"),
+    "one of many, with masks": ("a b c d e f g h i j ski_mask", "what 'ski_mask' is"),
+    "one of many, to test on": ("a b c d e f g h i j hard_tests", "what 'hard_tests' is"),
+    "cross-validation": (
+        "fold1/train fold1/test fold2/train fold2/test", "which of 'fold1' or 'fold2' divides"
+    ),
     "some with splits": ("a/train a/test b", "whether the splits in 'a' are of all images"),
     "masks beside classes": ("cats dogs masks", "whether 'masks' is a class"),
     "masks as classes": ("with_mask without_mask", "what 'with_mask' or 'without_mask' is"),
@@ -216,10 +248,16 @@ def test_what_is_not_certain_is_refused(tmp_path, name):
     message = str(caught.value)
     assert message.startswith(f"It is not certain {doubt}")
     assert "\n" not in message
-    for flag in ("--train_folder", "--test_folder", "--classes_from=folders"):
-        assert flag in message
+    assert "--train_folder and --test_folder (folders in " in message
+    for remedy in ("folders", "none"):
+        try:
+            FolderFiles.find(tmp_path, classes_from=remedy)
+        except ValueError:
+            assert f"--classes_from={remedy}" not in message
+        else:
+            assert f"--classes_from={remedy}" in message
     if "above" not in name:
-        assert re.search(rf"which holds .*\({COUNT}\)", message)
+        assert re.search(r"which holds .*\(\d+\)", message)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +284,15 @@ def test_classes_that_are_none_are_said(tmp_path):
         "The images have no labels: the test split has images without a folder, which the train "
         "split has not.",
     )
+
+
+def test_subfolders_of_one_image_each_are_no_classes(tmp_path):
+    """As the nuclei of the 2018 data science bowl come."""
+    make(tmp_path, " ".join(f"stage1_train/{i}/images/{i}.png" for i in range(12)))
+    make(tmp_path, "stage1_train/3/masks")
+    files = FolderFiles.find(tmp_path)
+    assert files.class_names == ()
+    assert "every subfolder holds a single image" in files.notes[-1]
 
 
 def test_contents_of_many_folders():

@@ -11,7 +11,7 @@ CERTAIN = {
     Kind.VALIDATION: "val Val valid VALID validation validate val2017 val_images dev devset ValSet",
     Kind.TEST: (
         "test Test TESTING tests test1 testA test_set testset TestImages eval evaluation holdout "
-        "hold-out hold_out held_out HeldOut tst te images.test"
+        "hold-out hold_out held_out HeldOut tst te images.test test-dev valtest"
     ),
     Kind.MASK: (
         "mask masks Masks annotations Annotation labels gt GT ground_truth GroundTruth gtFine "
@@ -26,7 +26,7 @@ CERTAIN = {
 }
 UNCERTAIN = {
     Kind.TRAIN: "bullet_train train-station xray_train",
-    Kind.TEST: "test_tube cats_test train_test_split",
+    Kind.TEST: "test_tube cats_test train_test_split xtrain_test",
     Kind.MASK: "ski_mask with_mask cell_masks",
 }
 
