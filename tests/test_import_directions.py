@@ -8,11 +8,12 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"checks", "fields", "keras_variable", "local_paths", "ops", "pictures", "saved_format"},
-    {"config", "flags"},
+    {"fields", "keras_variable", "local_paths", "ops", "pictures", "saved_format"},
+    {"checks", "config", "flags"},
     {"networks", "optimizers", "datasets"},
     {"bijectors"},
     {"likelihood", "flow_distribution", "frozen_flow"},
+    {"keras_layers"},
     {"glow"},
     {"runs"},
     {"official", "latents"},

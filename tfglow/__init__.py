@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from tfglow import (
         bijectors,
         datasets,
+        keras_layers,
         latents,
         likelihood,
         networks,
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
     from tfglow.config import GlowConfig
     from tfglow.flow_distribution import FlowDistribution
     from tfglow.glow import Glow
+    from tfglow.keras_layers import BijectorLayer, DistributionLayer
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BijectorLayer",
+    "DistributionLayer",
     "FlowDistribution",
     "Glow",
     "GlowConfig",
     "bijectors",
     "datasets",
+    "keras_layers",
     "latents",
     "likelihood",
     "networks",
@@ -37,6 +42,8 @@ __all__ = [
 ]
 
 _CLASSES = {
+    "BijectorLayer": "tfglow.keras_layers",
+    "DistributionLayer": "tfglow.keras_layers",
     "FlowDistribution": "tfglow.flow_distribution",
     "Glow": "tfglow.glow",
     "GlowConfig": "tfglow.config",

@@ -1,12 +1,13 @@
 """Checks of what users pass to a model, and of where it runs."""
 
-import operator
 import os
 import warnings
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from tfglow.fields import converted
 
 
 def check_environment() -> None:
@@ -37,14 +38,71 @@ def check_positive_integer(name: str, value: Any, owner: str | None = None) -> i
     Raises:
       ValueError: If it is not an integer, or not positive.
     """
+    return check_integer(name, value, 1, owner, "a positive integer")
+
+
+def check_integer(
+    name: str, value: Any, low: int, owner: str | None = None, words: str | None = None
+) -> int:
+    """`value` as an int of Python's, also from NumPy's.
+
+    Args:
+      name: The argument's name, for the error.
+      value: What was given.
+      low: The least that it may be.
+      owner: The name of whose argument it is, for the error.
+      words: What the error says is expected; None for "an integer >= `low`".
+
+    Raises:
+      ValueError: If it is not an integer, or less than `low`.
+    """
     try:
-        number = operator.index(value)
+        number = converted(value, int)
     except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        of_owner = f" of {owner}" if owner else ""
-        raise ValueError(f"`{name}`{of_owner} must be a positive integer, got {value!r}.")
+        number = low - 1
+    if number < low:
+        expected = words or f"an integer >= {low}"
+        raise ValueError(f"`{name}`{_of(owner)} must be {expected}, got {value!r}.")
     return number
+
+
+def check_seed(value: Any, owner: str | None = None) -> int | None:
+    """A seed as an int of Python's, or None, which draws one.
+
+    Raises:
+      ValueError: If it is neither None nor an integer >= 0.
+    """
+    if value is None:
+        return None
+    return check_integer("seed", value, 0, owner, "None or an integer >= 0")
+
+
+def check_bool(name: str, value: Any, owner: str | None = None) -> bool:
+    """`value` as a bool of Python's, also from NumPy's.
+
+    Raises:
+      ValueError: If it is no bool.
+    """
+    try:
+        return converted(value, bool)
+    except TypeError:
+        raise ValueError(f"`{name}`{_of(owner)} must be True or False, got {value!r}.") from None
+
+
+def check_rows(x: tf.Tensor, owner: str) -> None:
+    """Refuses a batch of which there is nothing to be learned.
+
+    Raises:
+      ValueError: If the tensor has no rows.
+    """
+    if 0 in x.shape.as_list():
+        raise ValueError(
+            f"`initialize` of {owner} needs at least one row, got the shape {x.shape}."
+        )
+
+
+def _of(owner):
+    return f" of {owner}" if owner else ""
 
 
 def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
@@ -175,8 +233,8 @@ def check_temperature(temperature: Any, num: Any, dtype: str) -> tf.Tensor:
       ValueError: If `num` is negative, a temperature is negative or not finite, or there is neither
         one temperature nor one for each sample.
     """
-    if not tf.is_tensor(num) and (not isinstance(num, (int, np.integer)) or num < 0):
-        raise ValueError(f"`num` must be an integer >= 0, got {num!r}.")
+    if not tf.is_tensor(num):
+        num = check_integer("num", num, 0)
     num = tf.get_static_value(num)
     temperature = tf.cast(temperature, dtype)
     if temperature.shape.rank != 0 and not temperature.shape.is_compatible_with([num]):

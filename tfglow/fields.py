@@ -148,14 +148,14 @@ def check(config: Any) -> None:
     for name, own in fields(type(config)).items():
         value = getattr(config, name)
         try:
-            converted = _converted(value, own.kind)
-            allowed = own.allows(converted)
+            own_value = converted(value, own.kind)
+            allowed = own.allows(own_value)
         except (TypeError, OverflowError):
             allowed = False
         if not allowed:
             stop = ";" if own.choices else ","
             raise ValueError(f"`{name}` must be {own.expected}{stop} got {value!r}.")
-        object.__setattr__(config, name, converted)  # Also of a frozen dataclass.
+        object.__setattr__(config, name, own_value)  # Also of a frozen dataclass.
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -209,12 +209,17 @@ def _members(kind: Any) -> tuple[Any, ...]:
     return tuple(None if member is type(None) else member for member in typing.get_args(kind))
 
 
-def _converted(value: Any, kind: Any) -> Any:
-    """`value` as one of a type.
+def converted(value: Any, kind: Any) -> Any:
+    """`value` as one of a type: a number or bool of Python's, also from NumPy's.
+
+    What NumPy has is a number like Python's own, and so is an array without dimensions. A bool is
+    no number, a number no bool, and a float no integer.
 
     Raises:
       TypeError: If it is not one.
     """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     members = _members(kind)
     if len(members) > 1:
         if value is None and None in members:
@@ -222,7 +227,7 @@ def _converted(value: Any, kind: Any) -> Any:
         for member in members:
             if member is not None:
                 try:
-                    return _converted(value, member)
+                    return converted(value, member)
                 except TypeError:
                     continue
         raise TypeError
@@ -248,7 +253,7 @@ def _converted_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
         kinds = kinds[:1] * len(value)
     if len(value) != len(kinds):
         raise TypeError
-    return tuple(_converted(element, kind) for element, kind in zip(value, kinds, strict=True))
+    return tuple(converted(element, kind) for element, kind in zip(value, kinds, strict=True))
 
 
 def _plain(value: Any) -> Any:

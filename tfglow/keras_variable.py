@@ -18,7 +18,7 @@ class AdoptedVariable(keras.Variable):
     def __init__(self, variable: tf.Variable, name: str):
         self._adopted = variable
         super().__init__(
-            initializer=lambda shape, dtype: None,
+            initializer=lambda shape, dtype: variable,
             shape=variable.shape,
             dtype=variable.dtype.name,
             trainable=variable.trainable,
@@ -28,3 +28,9 @@ class AdoptedVariable(keras.Variable):
 
     def _initialize_with_initializer(self, initializer):
         self._value = self._adopted
+
+
+def seen_by_keras(layer: keras.layers.Layer) -> set[int]:
+    """The ids of the `tf.Variable`s that a layer trains and saves, as its Keras variables."""
+    # `value` would cast them, where a layer that computes in less precision is being called.
+    return {id(variable._value) for variable in layer.variables}

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfglow.bijectors.channel_map import ActNormWeights
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.checks import check_rows
 from tfglow.networks.scale import data_dependent_shift_and_log_scale
 from tfglow.ops import shapes
 
@@ -24,7 +25,8 @@ class ActNorm(OnePassBijector):
       weights: The weights to compute with; None makes variables.
 
     Raises:
-      ValueError: If `num_channels` is not positive, or an input has another number of channels.
+      ValueError: If `num_channels` is not positive, or an input has another number of channels,
+        or a batch to initialise on has no rows.
     """
 
     num_channels: int  # Never None here.
@@ -48,8 +50,8 @@ class ActNorm(OnePassBijector):
         )
         if weights is None:
             weights = ActNormWeights(
-                b=tf.Variable(tf.zeros([num_channels], dtype), name="b"),
-                logs=tf.Variable(tf.zeros([num_channels], dtype), name="logs"),
+                b=tf.Variable(tf.zeros([self.num_channels], dtype), name="b"),
+                logs=tf.Variable(tf.zeros([self.num_channels], dtype), name="logs"),
             )
         self.b, self.logs = weights
 
@@ -69,6 +71,7 @@ class ActNorm(OnePassBijector):
         """
         x = tf.convert_to_tensor(x, self.dtype)
         self._check_event_shape(x.shape[-3:])
+        check_rows(x, self.name)
         b, logs = data_dependent_shift_and_log_scale(x)
         self.b.assign(b)
         self.logs.assign(logs)

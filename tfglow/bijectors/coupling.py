@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfglow.bijectors.one_pass_bijector import OnePassBijector, own_name
+from tfglow.checks import check_rows
 from tfglow.ops import shapes
 
 Network = Callable[[tf.Tensor], tf.Tensor]
@@ -84,6 +85,7 @@ class Coupling(OnePassBijector):
         """
         x = tf.convert_to_tensor(x, self.dtype)
         self._check_event_shape(x.shape[-3:])
+        check_rows(x, self.name)
         if hasattr(self.network, "initialize"):
             self.network.initialize(shapes.split_channels(x)[0])
         return self.forward_and_log_det(x)[0]

@@ -10,6 +10,7 @@ from tfglow.bijectors.invertible_1x1_conv import Invertible1x1Conv
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.reverse_channels import ReverseChannels
 from tfglow.bijectors.shuffle_channels import ChannelOrder, ShuffleChannels
+from tfglow.checks import check_rows
 from tfglow.ops import shapes
 
 Permutation = Invertible1x1Conv | ShuffleChannels | ReverseChannels
@@ -111,6 +112,8 @@ class FlowStep(OnePassBijector):
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Initialises the parts in order on one batch `[B, H, W, C]`; returns the output on it."""
+        x = tf.convert_to_tensor(x, self.dtype)
+        check_rows(x, self.name)
         x = self.actnorm.initialize(x)
         x, _ = self.permutation.forward_and_log_det(x)
         return self.coupling.initialize(x)

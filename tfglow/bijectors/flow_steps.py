@@ -26,7 +26,7 @@ from tfglow.bijectors.step_weights import (
     named_variables,
     unstacked,
 )
-from tfglow.checks import check_positive_integer
+from tfglow.checks import check_bool, check_integer, check_positive_integer, check_rows
 from tfglow.config import COUPLINGS, PARAMETERIZATIONS, PERMUTATIONS
 from tfglow.networks import CouplingNetwork, coupling_network
 from tfglow.networks.scale import data_dependent_shift_and_log_scale
@@ -65,8 +65,8 @@ class FlowSteps(OnePassBijector):
       name: Name of the bijector; `steps[k]` appends `_step{k}`.
 
     Raises:
-      ValueError: If a count is not positive, `num_channels` is odd, or there is no such coupling
-        or permutation.
+      ValueError: If a count is not positive, `num_channels` is odd, there is no such coupling or
+        permutation, or a batch to initialise on has no rows.
     """
 
     num_channels: int  # Never None here.
@@ -103,7 +103,11 @@ class FlowSteps(OnePassBijector):
                 raise ValueError(
                     f"`{field}` of {name} must be one of {', '.join(choices)}; got {value!r}."
                 )
+        num_channels = self.num_channels
         num_steps = check_positive_integer("num_steps", num_steps, name)
+        width = check_positive_integer("width", width, name)
+        seed = check_integer("seed", seed, 0, name)
+        recompute = check_bool("recompute", recompute, name)
         if num_channels % 2:
             raise ValueError(f"`num_channels` of {name} must be even, got {num_channels!r}.")
         self.coupling_class = _COUPLINGS[coupling]
@@ -178,6 +182,7 @@ class FlowSteps(OnePassBijector):
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Initialises the steps in order on one batch `[B, H, W, C]`; returns the output on it."""
         x = self._checked(x, 3)
+        check_rows(x, self.name)
         run = tf.function(self._initialized_step, autograph=False)
         values = []
         for weights in self.unstacked():

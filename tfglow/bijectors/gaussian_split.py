@@ -45,6 +45,7 @@ class GaussianSplit(OnePassBijector):
             validate_args=validate_args,
             name=name,
         )
+        num_channels = self.num_channels
         if num_channels % 2:
             raise ValueError(f"`num_channels` of {name} must be even, got {num_channels}.")
         self.conv = ScaledConv2D(num_channels // 2, num_channels, 3, dtype=dtype, name="conv")

@@ -10,6 +10,7 @@ from tfglow.bijectors.gaussian_split import GaussianSplit
 from tfglow.bijectors.level import Level
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.top_prior import TopPrior
+from tfglow.checks import check_rows
 from tfglow.config import GlowConfig
 from tfglow.ops import shapes
 
@@ -104,6 +105,7 @@ class GlowFlow(OnePassBijector):
           The latent of `x`, `[B, D]`.
         """
         x = self._checked(x, 3)
+        check_rows(x, self.name)
         latents = []
         for level in self.levels:
             x, eps = level.initialize(x)

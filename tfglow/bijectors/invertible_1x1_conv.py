@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.checks import check_seed
 from tfglow.config import PARAMETERIZATIONS
 from tfglow.ops import pixelwise, shapes
 
@@ -136,6 +137,7 @@ class Invertible1x1Conv(OnePassBijector):
             name=name,
         )
         self._parameterization = parameterization
+        seed = check_seed(seed, name)
         if weights is None:
             initial = WEIGHTS[parameterization].initial(self.num_channels, seed)
             weights = type(initial)(

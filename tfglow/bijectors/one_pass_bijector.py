@@ -6,7 +6,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfglow.checks import check_positive_integer
+from tfglow.bijectors import keras_calls
+from tfglow.checks import check_bool, check_positive_integer
 from tfglow.ops import shapes
 
 
@@ -55,6 +56,9 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
 
     `copy.deepcopy` and pickle make a bijector again, from copies of its parameters, and give it
     the values of its variables: so a copy computes with the variables that it shows.
+
+    A Keras layer sees no variables of a bijector that it holds as it is: the first call inside one
+    warns. `tfglow.BijectorLayer` holds bijectors so that Keras trains and saves them.
     """
 
     # TFP asks this attribute of a bijector for values and log-dets; `tfb.FFJORD` sets it too.
@@ -76,12 +80,13 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         if num_channels is not None or "num_channels" in parameters:
             num_channels = check_positive_integer("num_channels", num_channels, name)
         self._num_channels = num_channels
+        self._keras_was_asked = False
         super().__init__(
             forward_min_event_ndims=forward_event_ndims,
             inverse_min_event_ndims=inverse_event_ndims,
             is_constant_jacobian=is_constant_jacobian,
             dtype=tf.as_dtype(dtype),
-            validate_args=validate_args,
+            validate_args=check_bool("validate_args", validate_args, name),
             parameters=parameters,
             name=name,
         )
@@ -128,6 +133,8 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     # There is no control flow for AutoGraph here, and much code to go through: it is left out.
     @tf.autograph.experimental.do_not_convert
     def _in_one_pass(self, function, x, event_ndims, kwargs):
+        if not self._keras_was_asked:
+            self._keras_was_asked = keras_calls.check_seen(self)
         x = self._checked(x, event_ndims)
         batch_shape = shapes.shape_list(x)[:-event_ndims]
         given = {name: value for name, value in kwargs.items() if value is not None}

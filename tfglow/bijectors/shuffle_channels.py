@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.checks import check_seed
 
 
 class ChannelOrder(NamedTuple):
@@ -75,6 +76,7 @@ class ShuffleChannels(OnePassBijector):
             is_constant_jacobian=True,
             name=name,
         )
+        seed = check_seed(seed, name)
         if weights is None:
             order = ChannelOrder.random(self.num_channels, seed).indices
             weights = ChannelOrder(tf.Variable(order, trainable=False, name="indices"))

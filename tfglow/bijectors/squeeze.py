@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
+from tfglow.checks import check_integer
 from tfglow.ops import shapes
 
 
@@ -31,8 +32,7 @@ class Squeeze(OnePassBijector):
         name: str = "squeeze",
     ):
         parameters = dict(locals())
-        if not isinstance(factor, int) or factor < 2:
-            raise ValueError(f"`factor` must be an integer above 1, got {factor!r}.")
+        factor = check_integer("factor", factor, 2, words="an integer above 1")
         super().__init__(
             parameters=parameters,
             dtype=dtype,

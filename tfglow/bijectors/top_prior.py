@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.whitening import unwhiten, whiten
+from tfglow.checks import check_bool, check_integer
 from tfglow.networks import ScaledDense
 from tfglow.networks.scale import LOG_SCALE_FACTOR
 from tfglow.ops import shapes
@@ -45,6 +46,7 @@ class TopPrior(OnePassBijector):
         name: str = "top_prior",
     ):
         parameters = dict(locals())
+        num_classes = check_integer("num_classes", num_classes, 0)
         super().__init__(
             parameters=parameters,
             num_channels=num_channels,
@@ -53,11 +55,10 @@ class TopPrior(OnePassBijector):
             is_constant_jacobian=not num_classes,
             name=name,
         )
-        if not isinstance(num_classes, int) or num_classes < 0:
-            raise ValueError(f"`num_classes` must be an integer >= 0, got {num_classes!r}.")
+        learn_top = check_bool("learn_top", learn_top, name)
         self.learn_top = learn_top
         self.num_classes = num_classes
-        outputs = 2 * num_channels
+        outputs = 2 * self.num_channels
         if learn_top:
             self.edge_kernel = tf.Variable(tf.zeros([3, 3, 1, outputs], dtype), name="edge_kernel")
             self.b = tf.Variable(tf.zeros([outputs], dtype), name="b")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfglow.checks import check_positive_integer
+from tfglow.checks import check_positive_integer, check_rows, check_seed
 from tfglow.networks import scaled_conv2d
 from tfglow.networks.scaled_conv2d import ConvWeights, FoldedConv, ScaledConv2D
 from tfglow.ops import shapes
@@ -46,7 +46,8 @@ class CouplingNetwork(tf.Module):
       name: Name of the module.
 
     Raises:
-      ValueError: If a channel count is not a positive integer.
+      ValueError: If a channel count is not a positive integer, or a batch to initialise on
+        has no rows.
     """
 
     def __init__(
@@ -68,15 +69,15 @@ class CouplingNetwork(tf.Module):
         conv_1, conv_2, conv_last = (None, None, None) if weights is None else weights
         common = {"dtype": dtype, "compute_dtype": self.compute_dtype}
         hidden = {"stddev": _STDDEV, "activation": tf.nn.relu, **common}
-        first, second = _seeds(seed)
+        first, second = _seeds(check_seed(seed, name))
         self.conv_1 = ScaledConv2D(
-            in_channels, width, 3, seed=first, weights=conv_1, name="conv_1", **hidden
+            self.in_channels, self.width, 3, seed=first, weights=conv_1, name="conv_1", **hidden
         )
         self.conv_2 = ScaledConv2D(
-            width, width, 1, seed=second, weights=conv_2, name="conv_2", **hidden
+            self.width, self.width, 1, seed=second, weights=conv_2, name="conv_2", **hidden
         )
         self.conv_last = ScaledConv2D(
-            width, out_channels, 3, weights=conv_last, name="conv_last", **common
+            self.width, self.out_channels, 3, weights=conv_last, name="conv_last", **common
         )
 
     @property
@@ -98,10 +99,13 @@ class CouplingNetwork(tf.Module):
         """The parameters of a coupling, `[B, H, W, out_channels]`."""
         x = scaled_conv2d.checked_input(self, x)
         height, width = shapes.shape_list(x)[1:3]
-        return apply(fold(self.weights, height, width, self.compute_dtype), x)
+        folded = fold(self.weights, height, width, self.compute_dtype)
+        return shapes.with_rows(lambda x: apply(folded, x), x)
 
     def initialize(self, x: tf.Tensor) -> tf.Tensor:
         """Normalises the hidden layers on a batch and returns the output on it."""
+        x = scaled_conv2d.checked_input(self, x)
+        check_rows(x, self.name)
         h = self.conv_1.initialize(x)
         h = self.conv_2.initialize(h)
         return self.conv_last(h)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfglow.checks import check_positive_integer, check_rows, check_seed
 from tfglow.networks.scale import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
 from tfglow.ops import pixelwise, shapes
 from tfglow.ops.edge_channel import (
@@ -64,7 +65,8 @@ class ScaledConv2D(tf.Module):
       name: Name of the module.
 
     Raises:
-      ValueError: If the input of a call has another number of channels.
+      ValueError: If a count is not a positive integer, the input of a call has another number of
+        channels, or a batch to initialise on has no rows.
     """
 
     def __init__(
@@ -81,13 +83,15 @@ class ScaledConv2D(tf.Module):
         name: str = "scaled_conv2d",
     ):
         super().__init__(name=name)
-        self.in_channels = in_channels
-        self.filters = filters
-        self.kernel_size = kernel_size
+        self.in_channels = check_positive_integer("in_channels", in_channels, name)
+        self.filters = check_positive_integer("filters", filters, name)
+        self.kernel_size = check_positive_integer("kernel_size", kernel_size, name)
         self.activation = activation
         self.compute_dtype = tf.as_dtype(compute_dtype or dtype)
         if weights is None:
-            values = initial_weights(in_channels, filters, kernel_size, stddev, seed)
+            values = initial_weights(
+                self.in_channels, self.filters, self.kernel_size, stddev, check_seed(seed, name)
+            )
             weights = ConvWeights(
                 *(tf.Variable(v, dtype=dtype, name=n) for n, v in values._asdict().items())
             )
@@ -117,6 +121,7 @@ class ScaledConv2D(tf.Module):
         Returns the module's output on `x`, `[B, H, W, filters]`.
         """
         x = checked_input(self, x)
+        check_rows(x, self.name)
         weights = initialized(self.weights, x)
         self.b.assign(weights.b)
         self.logs.assign(weights.logs)
@@ -125,7 +130,8 @@ class ScaledConv2D(tf.Module):
     def _apply(self, x, activation):
         x = checked_input(self, x)
         height, width = shapes.shape_list(x)[1:3]
-        return apply(fold(self.weights, height, width, x.dtype), x, activation)
+        folded = fold(self.weights, height, width, x.dtype)
+        return shapes.with_rows(lambda x: apply(folded, x, activation), x)
 
 
 def checked_input(module: Any, x: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfglow.checks import check_positive_integer
 from tfglow.networks.scale import LOG_SCALE_FACTOR
 
 
@@ -13,6 +14,9 @@ class ScaledDense(tf.Module):
       units: Length of an output.
       dtype: Dtype of the weights and of the map.
       name: Name of the module.
+
+    Raises:
+      ValueError: If a length is not a positive integer.
     """
 
     def __init__(
@@ -23,8 +27,8 @@ class ScaledDense(tf.Module):
         name: str = "scaled_dense",
     ):
         super().__init__(name=name)
-        self.in_channels = in_channels
-        self.units = units
+        in_channels = self.in_channels = check_positive_integer("in_channels", in_channels, name)
+        units = self.units = check_positive_integer("units", units, name)
         self.kernel = tf.Variable(tf.zeros([in_channels, units], dtype), name="kernel")
         self.b = tf.Variable(tf.zeros([units], dtype), name="b")
         self.logs = tf.Variable(tf.zeros([units], dtype), name="logs")

@@ -1,5 +1,7 @@
 """Shapes that are static where they can be."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
@@ -36,6 +38,13 @@ def at_least_one_row(*tensors: tf.Tensor) -> list[tf.Tensor]:
         return list(tensors)
     missing = tf.cast(tf.shape(tensors[0])[0] == 0, tf.int32)
     return [tf.pad(t, [[0, missing]] + [[0, 0]] * (t.shape.rank - 1)) for t in tensors]
+
+
+def with_rows(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+    """`function` of `x` `[B, ...]`, which sees at least one row; its value has B."""
+    if x.shape[0]:
+        return function(x)
+    return function(*at_least_one_row(x))[: tf.shape(x)[0]]
 
 
 # The two below serve functions whose gradient XLA compiles apart from them. tf.split and tf.concat
