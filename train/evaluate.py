@@ -75,6 +75,8 @@ def evaluate_run(
             raise ValueError(f"`{name}` must be at least 1, got {value}.")
     if strategy not in _STRATEGIES:
         raise ValueError(f"`strategy` must be one of {', '.join(_STRATEGIES)}; got {strategy!r}.")
+    # Before anything is read: replicas are set up while TensorFlow has not started.
+    where = strategies.make_strategy(strategy)
     run = RunFolder.open(run_dir)
     asked = {
         "dataset": dataset,
@@ -87,7 +89,6 @@ def evaluate_run(
     }
     config = _config(run, {name: value for name, value in asked.items() if value is not None})
     found = run.saved_weights(checkpoint)
-    where = strategies.make_strategy(strategy)
     data = load_split(config, config.eval_split)
     result: dict[str, Any] = {
         "checkpoint": found["raw"].prefix,

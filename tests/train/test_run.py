@@ -12,8 +12,10 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import REPO
+from tfglow.runs.checkpoints import list_checkpoints
 from tfglow.runs.run_folder import RunFolder
 from train import data
+from train.progress import Progress
 from train.run import train_and_evaluate
 from train.stop import StopRequest
 from train.trainer import TrainingDiverged
@@ -26,10 +28,22 @@ def config(conditional):
 
 
 @pytest.fixture(scope="module")
-def finished(config, tmp_path_factory):
+def reported():
+    """The lines that `finished` printed, each with the checkpoints that were there by then."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def finished(config, reported, tmp_path_factory):
     """A run that went straight through, and its summary."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    return RunFolder(folder), train_and_evaluate(config, folder)
+    run = RunFolder(tmp_path_factory.mktemp("finished") / "run")
+
+    def record(text):
+        reported[text] = list_checkpoints(run.checkpoint_dir)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "print", staticmethod(record))
+        return run, train_and_evaluate(config, run.path)
 
 
 def tensors(prefix):
@@ -91,6 +105,21 @@ def test_a_run_writes_what_the_contract_lists(finished):
     assert any(run.tensorboard_dir.iterdir())
     assert run.checkpoint("best").endswith("ckpt-20")
     assert run.checkpoint("latest").endswith("ckpt-20")
+
+
+@pytest.mark.slow
+def test_says_first_what_it_trains_and_reports_an_epoch_when_it_is_saved(finished, reported):
+    announced, first_step, took, *epochs = reported
+    assert announced.startswith(
+        "Data     digits: 1,500 images to train on (train), 297 to evaluate"
+    )
+    assert first_step == "The first step is traced, which takes longer than the steps after it."
+    assert took.startswith("It took ")
+    assert all(reported[text] == [] for text in (announced, first_step, took))
+    for number, text in enumerate(epochs, 1):
+        assert text.startswith(f"epoch {number}/2 · step {10 * number} · train ")
+        assert reported[text][-1].endswith(f"ckpt-{10 * number}")
+    assert epochs[0].endswith(" s left") and " left" not in epochs[1]
 
 
 @pytest.mark.slow
