@@ -121,9 +121,10 @@ def without_preset(flags: argparse.Namespace, config: TrainConfig) -> str | None
         f"--{name}={as_text(values[name])}" for name in CHOSEN_FIELDS if name not in vars(flags)
     ]
     line = f"Without --preset, chosen for the number and shape of the images: {' '.join(chosen)}"
-    presets = [name for name, preset in PRESETS.items() if preset.dataset == config.dataset]
+    dataset = config.dataset.partition(":")[0]  # Without TFDS's version.
+    presets = [name for name, preset in PRESETS.items() if preset.dataset == dataset]
     if presets:
-        line += f" (for {config.dataset} there is --preset={' or '.join(presets)})"
+        line += f" (for {dataset} there is --preset={' or '.join(presets)})"
     return line
 
 

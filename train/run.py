@@ -32,7 +32,7 @@ class Summary:
     # Bits per dimension on the evaluation split, of the averaged weights; None if not finished.
     eval_bits_per_dim: float | None = None
     # Of the Gaussian with full covariance that was fitted to the same pixels; None if there are too
-    # many of them.
+    # many of them, or too few images.
     gaussian_bits_per_dim: float | None = None
 
 
@@ -82,9 +82,13 @@ def train_and_evaluate(
 def gaussian_bits_per_dim(
     config: TrainConfig, train_data: ImageData, eval_data: ImageData
 ) -> float | None:
-    """Bits per dimension on the evaluation split of a Gaussian fitted to the training split."""
+    """Bits per dimension on the evaluation split of a Gaussian fitted to the training split.
+
+    None if it has more than `MAX_DIMS` dimensions, or no fewer than images: its covariance would
+    then know nothing of the directions in which they do not differ.
+    """
     model = config.model
-    if model.num_dims > MAX_DIMS:
+    if model.num_dims > MAX_DIMS or model.num_dims >= train_data.num_images:
         return None
     batch_size = 1000
     baseline = GaussianBaseline(

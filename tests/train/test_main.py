@@ -116,6 +116,14 @@ def test_without_a_preset_flags_win_over_what_suits_the_data(shared_dir):
     assert dataclasses.replace(again, **not_chosen) == config
 
 
+def test_a_version_of_a_data_set_has_its_preset_too(shared_dir):
+    data = ["--dataset=cifar10:3.0.2", f"--data_dir={shared_dir / 'tfds'}"]
+    flags = command.read_flags(data)
+    assert "(for cifar10 there is --preset=cifar10 or " in without_preset(
+        flags, command.configure(flags)[0]
+    )
+
+
 def test_the_configuration_is_printed_as_flags_that_give_it(capsys):
     command.main(["--preset=imagenet64", "--width=24", "--print_config"])
     lines = capsys.readouterr().out.splitlines()

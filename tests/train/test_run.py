@@ -16,7 +16,7 @@ from tfglow.runs.checkpoints import list_checkpoints
 from tfglow.runs.run_folder import RunFolder
 from train import data
 from train.progress import Progress
-from train.run import train_and_evaluate
+from train.run import gaussian_bits_per_dim, train_and_evaluate
 from train.stop import StopRequest
 from train.trainer import TrainingDiverged
 
@@ -262,6 +262,13 @@ def test_what_is_wrong_with_the_data_leaves_no_run_folder(changes, message, conf
     with pytest.raises(ValueError, match=message):
         train_and_evaluate(dataclasses.replace(config, **changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_fewer_images_than_dimensions_have_no_gaussian(tiny):
+    evaluation = data.load_split(tiny, "test")
+    few, enough = (data.load_split(tiny, f"train[:{count}]") for count in (64, 65))
+    assert gaussian_bits_per_dim(tiny, few, evaluation) is None
+    assert gaussian_bits_per_dim(tiny, enough, evaluation) > 0
 
 
 def test_a_folder_that_is_no_run_is_refused(config, tmp_path):
