@@ -30,5 +30,6 @@ def check_local_path(path: str | os.PathLike, what: str) -> str:
         place = "/" + urllib.parse.unquote(text[found.end() :])
         remedy = f"give {place!r}"
     else:
+        text = f"{found['scheme']}://{text[found.end() :]}"  # As it was before `pathlib`.
         remedy = "copy it, or mount it, and give that place"
     raise ValueError(f"{what} must be a local path, got the URL {text!r}: {remedy}.")

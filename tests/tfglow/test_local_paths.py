@@ -71,6 +71,8 @@ def test_what_to_do_is_said():
         "`run_dir` must be a local path, got the URL 'gs://bucket/run': copy it, or mount it, and "
         "give that place."
     )
+    with pytest.raises(ValueError, match="got the URL 'gs://bucket/run'"):
+        check_local_path(pathlib.Path("gs://bucket/run"), "`run_dir`")
     with pytest.raises(ValueError, match=r": give '/my data/run'\.$"):
         check_local_path("file:///my%20data/run", "`run_dir`")
 

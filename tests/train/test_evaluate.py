@@ -7,6 +7,7 @@ import tfglow
 from tfglow.runs.run_folder import RunFolder
 from train import evaluate as command
 from train.evaluate import evaluate_run
+from train.presets import PRESETS
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,14 @@ def test_a_run_that_was_not_trained_here(tmp_path):
         evaluate_run(run.path)
     result = evaluate_run(run.path, dataset="digits", num_images=5, batch_size=5)
     assert set(result) == {"checkpoint", "step", "dataset", "split", "raw"}
+
+
+def test_folders_of_another_data_set_are_not_the_runs(tmp_path):
+    config = {**PRESETS["tiny"].to_dict(), "dataset": "folder", "test_folder": "holdout"}
+    run = RunFolder.create(tmp_path / "run", {**config, "data_dir": str(tmp_path)})
+    assert command._config(run, {"data_dir": "moved"}).test_folder == "holdout"
+    assert command._config(run, {"test_folder": "other"}).test_folder == "other"
+    assert command._config(run, {"dataset": "digits"}).test_folder is None
 
 
 def test_bad_input_is_one_sentence(run, tmp_path):

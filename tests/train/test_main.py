@@ -132,6 +132,22 @@ def test_the_configuration_is_printed_as_flags_that_give_it(capsys):
     assert command.parse(["--preset=tiny", *lines])[0] == expected
 
 
+def test_the_image_size_is_that_of_the_folders_that_are_said(tmp_path):
+    for place, side in (("a", 8), ("b", 8), ("large", 16)):
+        (tmp_path / place).mkdir()
+        for i in range(20):
+            picture = tf.io.encode_png(tf.zeros([side, side, 1], tf.uint8)).numpy()
+            (tmp_path / place / f"{i}.png").write_bytes(picture)
+    data = ["--dataset=folder", f"--data_dir={tmp_path}"]
+    config, _ = command.parse([*data, "--train_folder=a", "--test_folder=b"])
+    assert config.model.image_shape == (8, 8, 1)
+    assert (config.train_folder, config.test_folder) == ("a", "b")
+    with pytest.raises(ValueError, match="differ in size, 8x8 in 'train', 16x16 in 'test'"):
+        command.parse([*data, "--train_folder=a", "--test_folder=large"])
+    with pytest.raises(ValueError, match=r"differ in size, .* of 8x8 \(.*\), .* of 16x16"):
+        command.parse(data)
+
+
 def test_another_data_set_comes_in_its_own_size(shared_dir):
     data = ["--dataset=cifar10", f"--data_dir={shared_dir / 'tfds'}"]
     config, _ = command.parse(data)

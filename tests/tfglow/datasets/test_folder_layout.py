@@ -1,9 +1,11 @@
 """Folders as people have them: each layout is read rightly, or refused."""
 
+import random
 import re
 
 import pytest
 
+from tfglow.datasets.folder_classes import Classes
 from tfglow.datasets.folder_files import FolderFiles
 from tfglow.datasets.folder_layout import Folder, Layout, UncertainLayout, contents
 
@@ -284,6 +286,53 @@ def test_classes_that_are_none_are_said(tmp_path):
         "The images have no labels: the test split has images without a folder, which the train "
         "split has not.",
     )
+
+
+VOCABULARY = {
+    "train": "train Train training train_set images_train train2017 trainA tr X_train",
+    "test": "test Test testing_set TestImages holdout eval val VALID validation2017 dev test1",
+    "mask": "masks annotations labels gt ground_truth train_masks seg SegmentationClass y_test",
+    "extra": "thumbnails samples results",
+    "part": "images data JPEGImages",
+    "other": "cat dog bottle n01440764 0 good broken",
+}
+WORDS = {kind: set(text.split()) for kind, text in VOCABULARY.items()}
+
+
+def random_names(rng):
+    """Images in folders of up to three levels, called as folders of data sets are."""
+    kinds = [*VOCABULARY, "train", "test", "other", "other"]
+
+    def grow(path, depth):
+        if depth == 0 or (depth < 3 and rng.random() < 0.3):
+            return [f"{path}{i}.png" for i in range(rng.randint(1, 3))]
+        beside = [f"{path}z.png"] if rng.random() < 0.1 else []
+        folders = {
+            rng.choice(VOCABULARY[rng.choice(kinds)].split()) for _ in range(rng.randint(1, 3))
+        }
+        below = [name for folder in sorted(folders) for name in grow(f"{path}{folder}/", depth - 1)]
+        return [*beside, *below]
+
+    return grow("", rng.randint(1, 3))
+
+
+def test_whatever_is_read_no_test_image_is_trained_on_and_no_split_is_a_class():
+    rng = random.Random(0)
+    read = 0
+    for _ in range(3000):
+        names = random_names(rng)
+        try:
+            places = Layout(Folder.of(names)).places
+            classes = Classes.of(places, "auto").names
+        except UncertainLayout:
+            continue
+        read += 1
+        for name, place in places.items():
+            above = set(name.split("/")[:-1])
+            assert not above & WORDS["mask"], names
+            assert place.split not in ("train", None) or not above & WORDS["test"], names
+        assert not set(classes) & set.union(*(WORDS[k] for k in ("train", "test", "mask"))), names
+    assert read > 1000
 
 
 def test_subfolders_of_one_image_each_are_no_classes(tmp_path):
