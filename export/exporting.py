@@ -12,6 +12,7 @@ import tfglow
 from export.publishing import check_base, publish
 from export.signatures import Signatures
 from export.warmup import WARMUP_FILE, smallest_inputs, write_warmup_requests
+from tfglow.pictures.preparation import Preparation
 from tfglow.runs import RunFolder
 from tfglow.saved_format import FORMAT
 
@@ -96,7 +97,8 @@ def export_run(
         "tensorflow": tf.__version__,
     }
     evaluation = _evaluation(run, source["step"])
-    signatures = Signatures(glow, network_dtype=NETWORK_DTYPES[precision])
+    preparation = Preparation.of_run(run.read_config())
+    signatures = Signatures(glow, NETWORK_DTYPES[precision], preparation)
     functions = signatures.concrete_functions()
     _check_answers(functions)
 
@@ -110,6 +112,8 @@ def export_run(
         write_warmup_requests(folder / WARMUP_FILE, functions)
         _write_json(extra / "config.json", run.read_config())
         _write_json(extra / "source.json", source)
+        if preparation is not None:
+            _write_json(extra / "pictures.json", dataclasses.asdict(preparation))
         if evaluation is not None:
             _write_json(extra / "evaluation.json", evaluation)
 

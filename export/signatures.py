@@ -7,6 +7,7 @@ from tfglow.frozen_flow import FrozenFlow
 from tfglow.glow import Glow
 from tfglow.ops import shapes
 from tfglow.ops.valid_rows import finite_rows, zero_unless
+from tfglow.pictures.preparation import Preparation
 
 # Channels that a PNG can hold: grey, grey and alpha, RGB, RGB and alpha.
 PNG_CHANNELS = (1, 2, 3, 4)
@@ -15,7 +16,7 @@ DEFAULT_SIGNATURE = "serving_default"
 
 
 class Signatures(tf.Module):
-    """The functions `encode`, `decode`, `sample` and `sample_png` of a model, batched by row.
+    """The functions `encode`, `decode`, `sample`, … of a model, batched by row.
 
     Every function takes and returns tensors with one row an image, dimension 0 unknown (also 0
     rows), and computes each row as if it were alone, so that a server may merge requests. All
@@ -23,18 +24,26 @@ class Signatures(tf.Module):
     temperature that is negative or not finite, a latent that is not finite) or whose result is
     not finite; its other outputs are zero, or the empty string.
 
-    `sample_png` is there for images of 1 to 4 channels, which are what PNG holds.
+    `sample_png` is there for images of 1 to 4 channels, which are what PNG holds. `preparation`
+    answers each row with the same record: clients see no files of an export.
 
     Args:
       glow: The model; its weights are copied, folded.
       network_dtype: Dtype of the coupling networks' convolutions.
+      preparation: How files become the model's images, if that is known.
       name: Name of the module.
 
     Raises:
       ValueError: If a weight is not finite or a 1×1 convolution has no inverse.
     """
 
-    def __init__(self, glow: Glow, network_dtype: tf.DType = tf.float32, name: str = "glow"):
+    def __init__(
+        self,
+        glow: Glow,
+        network_dtype: tf.DType = tf.float32,
+        preparation: Preparation | None = None,
+        name: str = "glow",
+    ):
         super().__init__(name=name)
         config = glow.config
         self._image_shape = tuple(config.image_shape)
@@ -56,10 +65,16 @@ class Signatures(tf.Module):
         self.sample = self._function(self._sample, seed, temperature)
         if self._image_shape[-1] in PNG_CHANNELS:
             self.sample_png = self._function(self._sample_png, seed, temperature)
+        if preparation is not None:
+            self._record = preparation.to_json()
+            row = tf.TensorSpec([None], tf.int32, "row")
+            self.preparation = tf.function(
+                self._preparation, input_signature=[row], autograph=False
+            )
 
     def concrete_functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Every signature by its name, as `tf.saved_model.save` takes them."""
-        names = ("encode", "decode", "sample", "sample_png")
+        names = ("encode", "decode", "sample", "sample_png", "preparation")
         functions = {
             name: getattr(self, name).get_concrete_function()
             for name in names
@@ -104,6 +119,12 @@ class Signatures(tf.Module):
     def _sample_png(self, seed, temperature, label=None):
         answer = self._sample(seed, temperature, label)
         return _answer(answer["valid"], image_bytes=tf.io.encode_png(answer["image"]))
+
+    def _preparation(self, row):
+        """The record once a row, whatever the rows hold."""
+        row = tf.ensure_shape(row, [None])
+        rows = tf.shape(row)
+        return _answer(tf.fill(rows, True), record=tf.fill(rows, self._record))
 
     def _noise(self, seed):
         """ε ~ N(0, I), `[N, D]`: each row is drawn by its seed alone."""

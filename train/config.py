@@ -70,6 +70,20 @@ class TrainConfig:
     train_split: str = field("train", help="Split to train on.")
     eval_split: str = field("test", help="Split to evaluate on; never trained on.")
     resize: str = field("resize", help="How images come to the model's size.", choices=RESIZES)
+    white: int | None = field(
+        None,
+        help="Value of white in image files of more than 8 bits a sample, such as 4095; none: what "
+        "the file says, or 65535 where its values show that.",
+        low=1,
+        high=65535,
+    )
+    bad_images: str = field(
+        "stop",
+        help="What is done about image files that cannot be read: stop names them all, since what "
+        "is left out changes what is learnt; skip leaves them out, and lists them in "
+        "skipped_images.jsonl.",
+        choices=("stop", "skip"),
+    )
     flip: bool = field(False, help="Whether training images are mirrored left to right at random.")
     shift: int = field(
         0, help="The most pixels by which training images are shifted at random.", low=0

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +12,7 @@ from tfglow import datasets
 from tfglow.datasets import ImageData
 from train import strategies
 from train.config import TrainConfig
+from train.reading_progress import ReadingProgress
 
 _DATA_FIELDS = (
     "dataset",
@@ -24,8 +25,16 @@ _DATA_FIELDS = (
 )
 
 
-def load_split(config: TrainConfig, split: str) -> ImageData:
+def load_split(
+    config: TrainConfig, split: str, left_out: Collection[str] | None = None
+) -> ImageData:
     """A split of the run's data set, in the model's image size.
+
+    Args:
+      config: The run's configuration.
+      split: The split.
+      left_out: The image files to leave out, where that was found out before; by default every file
+        is read first, and `bad_images` says what is done about those that cannot be.
 
     Raises:
       ValueError: If `tfglow.datasets.load` refuses, or the model's classes are not the data's.
@@ -40,6 +49,10 @@ def load_split(config: TrainConfig, split: str) -> ImageData:
         train_folder=config.train_folder,
         test_folder=config.test_folder,
         classes_from=config.classes_from,
+        bad_images=config.bad_images if left_out is None else "later",
+        left_out=left_out or (),
+        white=config.white,
+        progress=ReadingProgress(),
     )
     if model.num_classes and model.num_classes != data.num_classes:
         have = f"{data.num_classes} classes" if data.num_classes else "no labels"

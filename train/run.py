@@ -7,13 +7,14 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfglow import likelihood
-from tfglow.datasets import ImageData
+from tfglow.datasets import ImageData, SkippedImage
 from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.baseline import MAX_DIMS, GaussianBaseline
 from train.config import CHANGEABLE, TrainConfig, differing_fields
 from train.data import first_images, load_split
 from train.plots import write_curves
+from train.skipped import read_skipped, write_skipped
 from train.stop import StopRequest
 from train.trainer import Trainer
 
@@ -59,12 +60,15 @@ def train_and_evaluate(
     strategy = strategy or strategies.make_strategy(config.strategy)
     chief = strategies.is_chief(strategy)
     # The data first: what is wrong with them leaves no run folder behind.
-    train_data = load_split(config, config.train_split)
-    eval_data = load_split(config, config.eval_split)
+    left_out = read_skipped(RunFolder(Path(run_dir)))
+    train_data = load_split(config, config.train_split, left_out)
+    eval_data = load_split(config, config.eval_split, left_out)
     run = _check_folder(config, run_dir)
     trainer = Trainer(config, run, strategy, train_data, eval_data)
     if chief:
         _write_config(config, run)
+        if config.dataset == "folder":
+            _note_skipped(run, left_out, [*train_data.skipped, *eval_data.skipped])
     trainer.announce()
     trainer.restore_or_initialize()
     with stop or StopRequest() as stop:
@@ -111,6 +115,18 @@ def _check_folder(config: TrainConfig, run_dir: str | os.PathLike) -> RunFolder:
             f"{', '.join(differing)}: start it again with the same one, or give another `run_dir`."
         )
     return run
+
+
+def _note_skipped(
+    run: RunFolder, left_out: tuple[str, ...] | None, skipped: list[SkippedImage]
+) -> None:
+    """Writes down what a new run leaves out, and says how much a run leaves out."""
+    if left_out is None:
+        write_skipped(run, skipped)
+        left_out = tuple({image.file for image in skipped})
+    if left_out:
+        count = "1 image file" if len(left_out) == 1 else f"{len(left_out)} image files"
+        print(f"Left out: {count}, listed in {run.skipped_images_path}.", flush=True)
 
 
 def _write_config(config: TrainConfig, run: RunFolder) -> None:

@@ -93,7 +93,9 @@ def client_parser() -> argparse.ArgumentParser:
     command.add_argument("second", type=Path)
     command.add_argument("--steps", type=_positive, default=9, help="images (default 9)")
     command.add_argument("--path", choices=["linear", "spherical"], default="linear")
-    command.add_argument("--resize", action="store_true", help="fit images of other sizes")
+    command.add_argument(
+        "--resize", action="store_true", help="fit images of other sizes, as training does"
+    )
     _labels(command)
     command.add_argument("--out", type=Path, default=Path("interpolated.png"), metavar="PNG")
 
@@ -140,7 +142,9 @@ def _server_flags() -> argparse.ArgumentParser:
 
 def _images(command: argparse.ArgumentParser) -> None:
     command.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
-    command.add_argument("--resize", action="store_true", help="fit images of other sizes")
+    command.add_argument(
+        "--resize", action="store_true", help="fit images of other sizes, as training does"
+    )
     _labels(command)
 
 

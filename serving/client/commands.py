@@ -2,6 +2,9 @@
 
 import argparse
 import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +21,7 @@ from serving.client.files import (
 from serving.client.glow_client import GlowClient
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.image_grid import image_grid
+from tfglow.pictures.preparation import Preparation, top_bits
 
 
 def sample(client: GlowClient, flags: argparse.Namespace) -> int:
@@ -47,7 +51,7 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
 def encode(client: GlowClient, flags: argparse.Namespace) -> int:
     """Writes the latents of image files, and prints their bits per dimension."""
     check_folder(flags.out)
-    images = read_images(flags.images, client.metadata().image_shape, flags.resize)
+    images, _ = _read(client, flags.images, flags.resize)
     encoding = client.encode(images, flags.labels)
     labels = {}
     if flags.labels is not None:
@@ -71,16 +75,19 @@ def decode(client: GlowClient, flags: argparse.Namespace) -> int:
 
 
 def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
-    """Writes images above what came back of them; fails if a byte differs."""
+    """Writes images above what came back of them; fails if a byte differs in the model's bits."""
     check_picture_path(flags.out)
-    images = read_images(flags.images, client.metadata().image_shape, flags.resize)
+    images, preparation = _read(client, flags.images, flags.resize)
     back = client.reconstruct(images, flags.labels)
+    bits = bits_of(back) if preparation is None else preparation.num_bits
+    images = top_bits(images, bits)
     both = np.concatenate([images, back])
     save_picture(image_grid(both, len(images), enlarge=1), flags.out)
     differences = np.abs(images.astype(int) - back).reshape(len(images), -1).max(1)
     exact = int((differences == 0).sum())
     print(
-        f"{flags.out}: {exact} of {len(images)} images came back exactly, "
+        f"{flags.out}: {exact} of {len(images)} images came back exactly"
+        f"{'' if bits == 8 else f' in the {bits} bits that the model has'}, "
         f"the largest difference is {differences.max()} of 255"
     )
     return 0 if exact == len(images) else 1
@@ -89,8 +96,7 @@ def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
 def interpolate(client: GlowClient, flags: argparse.Namespace) -> int:
     """Writes a strip of images between two."""
     check_picture_path(flags.out)
-    ends = [flags.first, flags.second]
-    first, second = read_images(ends, client.metadata().image_shape, flags.resize)
+    (first, second), _ = _read(client, [flags.first, flags.second], flags.resize)
     images = client.interpolate(first, second, flags.steps, flags.labels, flags.path)
     save_picture(image_grid(images, flags.steps), flags.out)
     print(f"{flags.out}: {flags.steps} images from {flags.first} to {flags.second}")
@@ -115,3 +121,25 @@ def metadata(client: GlowClient, flags: argparse.Namespace) -> int:
             for tensor, description in tensors.items():
                 print(f"  {arrow} {tensor}: {description}")
     return 0
+
+
+def bits_of(images: np.ndarray) -> int:
+    """The bits that decoded images use: a model of fewer than 8 leaves the lowest at 0."""
+    used = int(np.bitwise_or.reduce(images, axis=None))
+    return 8 if not used else 8 - ((used & -used).bit_length() - 1)
+
+
+def _read(
+    client: GlowClient, paths: Sequence[Path], resize: bool
+) -> tuple[np.ndarray, Preparation | None]:
+    """The images of files as training makes them, and what the model says of that."""
+    shape = client.metadata().image_shape
+    preparation = client.preparation()
+    images = read_images(paths, shape, resize, preparation)
+    if preparation is None and resize:
+        print(
+            "The model does not say how its images were fitted: each side is scaled by its own "
+            "factor, as training does by default.",
+            file=sys.stderr,
+        )
+    return images, preparation

@@ -7,45 +7,55 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tfglow.local_paths import check_local_path
+from tfglow.pictures.preparation import Preparation
+from tfglow.pictures.unreadable_picture import UnreadablePicture
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-def read_images(paths: Sequence[Path], shape: Sequence[int], resize: bool) -> np.ndarray:
-    """Reads image files.
+def read_images(
+    paths: Sequence[Path],
+    shape: Sequence[int],
+    resize: bool,
+    preparation: Preparation | None = None,
+) -> np.ndarray:
+    """Reads image files as training does.
 
     Args:
       paths: N files.
       shape: Height, width and channels of the model's images; colours are converted.
-      resize: Whether images of other sizes are fitted: the largest centred part of the right
-        proportions is cut out and scaled.
+      resize: Whether images of other sizes are fitted.
+      preparation: How the model's images were made; by default as `Preparation` has it.
 
     Returns:
       uint8 [N, H, W, C].
 
     Raises:
-      ValueError: If a file is not an image, has another size without `resize`, or if no image
-        file has the model's number of channels.
+      ValueError: If files cannot be read (all are named), one has another size without `resize`,
+        or no image file has the model's number of channels.
     """
     height, width, channels = shape
-    images = []
+    check_channels(channels)
+    preparation = preparation or Preparation((height, width, channels))
+    images, errors = [], []
     for path in paths:
         try:
-            with Image.open(path) as opened:
-                image = ImageOps.exif_transpose(opened).convert(_mode(channels))
-        except (OSError, Image.DecompressionBombError) as error:
-            raise ValueError(f"cannot read {path} as an image: {error}") from error
-        if image.size != (width, height):
-            if not resize:
-                raise ValueError(
-                    f"{path} is {image.width}x{image.height}, the model's images are "
-                    f"{width}x{height}; `--resize` fits it"
-                )
-            image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-        images.append(np.asarray(image, np.uint8).reshape(height, width, channels))
+            image = preparation.read(path)
+        except UnreadablePicture as error:
+            errors.append(f"cannot read {path} as an image: {error.reason.rstrip('.')}")
+            continue
+        if image.shape[:2] != (height, width) and not resize:
+            errors.append(
+                f"{path} is {image.shape[1]}x{image.shape[0]}, the model's images are "
+                f"{width}x{height}; `--resize` fits it"
+            )
+            continue
+        images.append(preparation.fit(image))
+    if errors:
+        raise ValueError("; ".join(errors))
     return np.stack(images)
 
 

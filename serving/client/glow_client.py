@@ -26,9 +26,10 @@ from serving.client import (
 from serving.client.answers import read_answer
 from serving.client.connection import ServingError, TlsConfig, explain, open_channel
 from serving.client.pieces import PiecewiseCall
-from serving.client.signatures import ModelDescription, check_inputs, sampling_inputs
+from serving.client.signatures import PREPARATION, ModelDescription, check_inputs, sampling_inputs
 from serving.tensors import MalformedTensorError, to_proto
 from tfglow.latents.interpolation import interpolate
+from tfglow.pictures.preparation import Preparation
 
 
 class Encoding(NamedTuple):
@@ -152,6 +153,16 @@ class GlowClient:
         except ValueError as error:
             raise ServingError(str(error), grpc.StatusCode.FAILED_PRECONDITION) from error
         return self._description
+
+    def preparation(self) -> Preparation | None:
+        """How training made the model's images of files; None if the model does not say it."""
+        if PREPARATION not in self._known_model().signatures:
+            return None
+        record = self.predict(PREPARATION, {"row": np.zeros(1, np.int32)})["record"][0]
+        try:
+            return Preparation.from_json(record)
+        except ValueError as error:
+            raise ServingError(str(error), grpc.StatusCode.INTERNAL) from error
 
     def encode(self, images: ArrayLike, labels: ArrayLike | None = None) -> Encoding:
         """Latents and likelihoods of `images`, uint8 [N, H, W, C]."""

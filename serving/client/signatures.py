@@ -13,6 +13,7 @@ from serving.tensors import dtype_name
 
 _NUMPY = {"uint8": np.uint8, "int32": np.int32, "int64": np.int64, "float": np.float32}
 # `sample_png` is not among them: a model whose images no PNG can hold has none.
+PREPARATION = "preparation"  # Exports of older versions have none.
 _REQUIRED = ("encode", "decode", "sample")
 
 

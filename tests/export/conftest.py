@@ -15,7 +15,9 @@ STEP = 12
 
 def make_run(path, *, average=True):
     """A run folder with random weights, and another random average of them."""
-    run = RunFolder.create(path, {"model": CONFIG.to_dict(), "dataset": "digits"})
+    run = RunFolder.create(
+        path, {"model": CONFIG.to_dict(), "dataset": "digits", "resize": "center_crop"}
+    )
     run.save_glow(raw_glow(), averaged_glow() if average else None, step=STEP)
     lines = [
         {"epoch": 1, "step": 6, "eval_bits_per_dim": 4.5, "eval_bits_per_dim_raw": 5.5},

@@ -16,8 +16,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 from export.signatures import Signatures
 from tests.export.conftest import CONFIG, STEP, averaged_glow
 from tests.export.models import random_images
+from tfglow.pictures.preparation import Preparation
 
-NAMES = ("encode", "decode", "sample", "sample_png", "serving_default")
+NAMES = ("encode", "decode", "sample", "sample_png", "preparation", "serving_default")
 LABEL = np.array([2, 0, 1], np.int32)
 
 
@@ -144,6 +145,8 @@ def test_warm_up_holds_one_valid_request_a_signature(export, loaded):
 def test_assets_say_where_the_model_comes_from(export, run):
     extra = export.path / "assets.extra"
     assert json.loads((extra / "config.json").read_text()) == run.read_config()
+    pictures = json.loads((extra / "pictures.json").read_text())
+    assert Preparation(**pictures) == Preparation(CONFIG.image_shape, "center_crop")
     source = json.loads((extra / "source.json").read_text())
     assert source == export.source
     assert source["run"] == "digits" and source["step"] == STEP

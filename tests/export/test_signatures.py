@@ -9,6 +9,7 @@ import tensorflow as tf
 from export.signatures import Signatures
 from tests.export.models import random_config, random_images, random_labels
 from tests.random_glow import random_glow
+from tfglow.pictures.preparation import Preparation
 
 CONFIGS = {
     "affine": {},
@@ -76,6 +77,17 @@ def test_names_types_and_shapes(case):
         assert {s.name: (s.dtype.name, tuple(s.shape)) for s in specs} == inputs
         given = functions[name].structured_outputs
         assert {k: (t.dtype.name, tuple(t.shape)) for k, t in given.items()} == outputs
+
+
+def test_how_pictures_are_made_is_answered_once_a_row():
+    glow, _ = served("affine")
+    made = Preparation(glow.config.image_shape, "random_crop", 4095, 5)
+    with_record = Signatures(glow, preparation=made)
+    function = with_record.concrete_functions()["preparation"]
+    for rows in (0, 1, 3):
+        answer = numpy(function(row=tf.zeros([rows], tf.int32)))
+        assert answer["valid"].tolist() == [True] * rows
+        assert [Preparation.from_json(record) for record in answer["record"]] == [made] * rows
 
 
 @pytest.mark.parametrize("channels, there", [(2, True), (4, True), (5, False)])

@@ -114,6 +114,14 @@ def test_a_label_out_of_range_is_named(any_client, model, images):
         any_client.encode(images, [0, 0, 0, -1, 0])
 
 
+def test_the_model_says_how_its_pictures_are_made(any_client, model):
+    made = any_client.preparation()
+    if made is None:
+        assert "preparation" not in model.signatures
+    else:
+        assert made.image_shape == model.image_shape
+
+
 def test_from_the_command_line(any_address, label, tmp_path, capsys):
     def run(*arguments) -> str:
         labels = [] if label is None or arguments[0] in ("status", "metadata") else ["--labels=0"]

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Collection
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -89,15 +89,16 @@ def load(
     wanted = None
     if image_shape is not None:
         wanted = ImageFit(cast("tuple[int, int, int]", tuple(image_shape)), resize)
-    folders: dict[str, str] = {}
+    folders: dict[str, Any] = {}
     for argument, value, default in (
         ("train_folder", train_folder, None),
         ("test_folder", test_folder, None),
         ("classes_from", classes_from, "auto"),
+        ("white", white, None),
     ):
         if value is not None and value != default:
             folders[argument] = value
-    source = _open(name, split, data_dir, wanted, folders, left_out, white)
+    source = _open(name, split, data_dir, wanted, folders, left_out)
     for note in source.notes:
         _say_once(note)
     fit = wanted or ImageFit(_own_shape(source), resize)
@@ -131,9 +132,8 @@ def _open(
     split: str,
     data_dir: str | None,
     fit: ImageFit | None,
-    folders: dict[str, str],
+    folders: dict[str, Any],
     left_out: Collection[str],
-    white: int | None,
 ) -> Source:
     if name != "folder":
         if folders:
@@ -150,7 +150,7 @@ def _open(
     if data_dir is None:
         raise ValueError("The data set 'folder' needs `data_dir`, the folder of images.")
     shape = fit.image_shape if fit else None
-    return FolderSource(data_dir, split, shape, white=white, left_out=left_out, **folders)
+    return FolderSource(data_dir, split, shape, left_out=left_out, **folders)
 
 
 def _own_shape(source: Source) -> tuple[int, int, int]:

@@ -101,10 +101,13 @@ def picture_shape(path: str | bytes | os.PathLike) -> tuple[int, int, int]:
         _check_file(path, name)
         with open(path, "rb") as file, _opened(file) as image:
             width, height = image.size
-            if _orientation(image) >= 5:
-                width, height = height, width
             grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
             grey = grey or _is_grey_with_alpha(image)
+            # Pillow says a TIFF's size as it is upright. Of a PNG that notes no orientation before
+            # its pixels it would read these.
+            noted = image.format != "PNG" or "exif" in image.info or "xmp" in image.info
+            if image.format != "TIFF" and noted and _orientation(image) >= 5:
+                width, height = height, width
     except UnreadablePicture:
         raise
     except Exception as error:

@@ -113,6 +113,11 @@ class RunFolder:
         return self.path / "samples"
 
     @property
+    def skipped_images_path(self) -> Path:
+        """The image files that could not be read and are left out, a line of JSON each."""
+        return self.path / "skipped_images.jsonl"
+
+    @property
     def curves_path(self) -> Path:
         """The picture of the training curves."""
         return self.path / "curves.png"

@@ -9,8 +9,7 @@ import numpy as np
 
 from tfglow import Glow
 from tfglow.datasets import ImageData
-from tfglow.datasets.folder_source import read_image
-from tfglow.pictures.picture_fit import PictureFit
+from tfglow.pictures.preparation import Preparation
 from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.data import load_split
@@ -84,10 +83,10 @@ class TrainedRun:
         Raises:
           ValueError: If a file cannot be read as an image.
         """
-        shape = self.config.model.image_shape
-        fit = PictureFit(shape, self.config.resize)
-        images = [read_image(os.fspath(path), (None, None, shape[-1])) for path in paths]
-        return np.stack([fit.fit(image) for image in images])
+        preparation = Preparation(
+            self.config.model.image_shape, self.config.resize, self.config.white
+        )
+        return np.stack([preparation.fit(preparation.read(path)) for path in paths])
 
 
 def images_at(data: ImageData, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,10 +1,14 @@
 """What the command says when something is wrong; what it does when nothing is: test_any_server."""
 
+import types
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from serving.client.cli import main
+from serving.client import Encoding, commands
+from serving.client.cli import client_parser, main
+from tfglow.pictures.preparation import Preparation
 
 
 @pytest.fixture
@@ -123,3 +127,60 @@ def test_labels_travel_with_latents(run, conditional_server, tmp_path):
     error = run("decode", "latents.npz", "--labels=7", address=address)[2]
     assert "row 0: `label` = 7" in error
     assert "needs labels" in run("sample", address=address)[2]
+
+
+class FiveBits:
+    """A client of a model of 5 bits and 4 x 4 pixels, which says so or does not."""
+
+    def __init__(self, says_so, wrong=0):
+        self._says_so = says_so
+        self._wrong = wrong
+
+    def metadata(self):
+        return types.SimpleNamespace(image_shape=(4, 4, 3))
+
+    def preparation(self):
+        return Preparation((4, 4, 3), "center_crop", num_bits=5) if self._says_so else None
+
+    def reconstruct(self, images, labels):
+        return images // 8 * 8 ^ np.uint8(self._wrong)
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+@pytest.mark.parametrize(("wrong", "status"), [(0, 0), (8, 1)])
+def test_reconstruct_compares_at_the_models_bits(
+    says_so, wrong, status, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+    Image.fromarray(pixels).save("a.png")
+    flags = client_parser().parse_args(["reconstruct", "a.png"])
+    assert commands.reconstruct(FiveBits(says_so, wrong), flags) == status
+    out = capsys.readouterr().out
+    assert f"{1 - status} of 1 images came back exactly in the 5 bits that the model has" in out
+    assert f"largest difference is {wrong} of 255" in out
+
+
+def test_a_picture_is_made_as_the_model_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.arange(96, dtype=np.uint8).reshape(4, 8, 3)).save("wide.png")
+    sent = []
+    client = FiveBits(True)
+    client.encode = lambda images, labels: (
+        sent.append(images) or Encoding(np.zeros((1, 48)), np.zeros(1), np.zeros(1))
+    )
+    flags = client_parser().parse_args(["encode", "wide.png", "--resize"])
+    assert commands.encode(client, flags) == 0
+    middle = np.arange(96, dtype=np.uint8).reshape(4, 8, 3)[:, 2:6]
+    np.testing.assert_array_equal(sent[0][0], middle)
+
+
+def test_a_model_that_does_not_say_how_is_noted(run):
+    assert "does not say how its images were fitted" in run("encode", "large.png", "--resize")[2]
+    assert run("encode", "small.png")[2] == ""
+
+
+def test_all_files_that_cannot_be_read_are_named(run):
+    error = run("encode", "none.png", "small.png", "wrong.npz", "large.png")[2]
+    assert "cannot read none.png" in error and "cannot read wrong.npz" in error
+    assert "large.png is 40x30" in error and error.count("\n") == 1

@@ -1,0 +1,33 @@
+"""A line that says how far the reading of image files is."""
+
+import sys
+import time
+
+# In seconds: on a terminal, and elsewhere.
+_EVERY, _EVERY_LINE = 0.5, 30.0
+
+
+class ReadingProgress:
+    """Called with how many files were read, and of how many; quick reading goes without a word."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._every = _EVERY if self._terminal else _EVERY_LINE
+        self._next = time.monotonic() + self._every
+        self._written = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Writes to standard error, now and then."""
+        if done == total and self._written and self._terminal:
+            print(f"\r{self._text(done, total)}", file=sys.stderr, flush=True)
+        elif time.monotonic() >= self._next:
+            self._next += self._every
+            self._written = True
+            if self._terminal:
+                print(f"\r{self._text(done, total)}", end="", file=sys.stderr, flush=True)
+            else:
+                print(self._text(done, total), file=sys.stderr, flush=True)
+
+    @staticmethod
+    def _text(done: int, total: int) -> str:
+        return f"Reading image files: {done:,} of {total:,}"
