@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfglow import datasets
-from tfglow.datasets import ImageData
+from tfglow.datasets import ImageData, UnreadableImages
 from train import strategies
 from train.config import TrainConfig
 from train.reading_progress import ReadingProgress
@@ -61,6 +61,30 @@ def load_split(
             f"which has {have}."
         )
     return data
+
+
+def load_splits(
+    config: TrainConfig, left_out: Collection[str] | None = None
+) -> tuple[ImageData, ImageData]:
+    """The splits to train and to evaluate on; the arguments are those of `load_split`.
+
+    Raises:
+      ValueError: If `load_split` refuses; files that cannot be read are named of both splits.
+    """
+    loaded: list[ImageData] = []
+    unreadable: list[UnreadableImages] = []
+    for split in (config.train_split, config.eval_split):
+        try:
+            loaded.append(load_split(config, split, left_out))
+        except UnreadableImages as error:
+            unreadable.append(error)
+    if unreadable:
+        images = [image for error in unreadable for image in error.images]
+        raise UnreadableImages(
+            images, sum(error.total for error in unreadable), unreadable[0].folder
+        )
+    train_data, eval_data = loaded
+    return train_data, eval_data
 
 
 def given_data(given: Mapping[str, Any]) -> dict[str, Any]:

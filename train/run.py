@@ -12,7 +12,7 @@ from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.baseline import MAX_DIMS, GaussianBaseline
 from train.config import CHANGEABLE, TrainConfig, differing_fields
-from train.data import first_images, load_split
+from train.data import first_images, load_splits
 from train.plots import write_curves
 from train.skipped import read_skipped, write_skipped
 from train.stop import StopRequest
@@ -61,8 +61,7 @@ def train_and_evaluate(
     chief = strategies.is_chief(strategy)
     # The data first: what is wrong with them leaves no run folder behind.
     left_out = read_skipped(RunFolder(Path(run_dir)))
-    train_data = load_split(config, config.train_split, left_out)
-    eval_data = load_split(config, config.eval_split, left_out)
+    train_data, eval_data = load_splits(config, left_out)
     run = _check_folder(config, run_dir)
     trainer = Trainer(config, run, strategy, train_data, eval_data)
     if chief:

@@ -2,11 +2,16 @@
 
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from tfglow.datasets.folder_source import FolderSource, check_size
+from tfglow.datasets.unreadable_images import (
+    SkippedImage,
+    UnreadableImages,
+    count_unreadable,
+    named,
+)
 from tfglow.pictures.in_parallel import in_parallel
 from tfglow.pictures.picture_fit import PictureFit
 from tfglow.pictures.reading import decode_picture, is_animation, read_file
@@ -14,17 +19,6 @@ from tfglow.pictures.unreadable_picture import UnreadablePicture
 
 # What may be done about files that cannot be read.
 BAD_IMAGES = ("stop", "skip", "later")
-
-# So many are named in a sentence.
-_NAMED = 5
-
-
-class SkippedImage(NamedTuple):
-    """A file that was left out."""
-
-    # Relative to the folder.
-    file: str
-    reason: str
 
 
 def check_files(
@@ -45,7 +39,8 @@ def check_files(
       The images that are left, uint8 `[N, H, W, C]`, or None; and the files that were left out.
 
     Raises:
-      ValueError: If a file cannot be read and `bad_images` is "stop", or if none can.
+      UnreadableImages: If files cannot be read and `bad_images` is "stop"; it names them.
+      ValueError: If none can be read.
     """
     paths = source.paths
     images = None if fit is None else np.empty([len(paths), *fit.image_shape], np.uint8)
@@ -75,41 +70,27 @@ def check_files(
         if progress is not None:
             progress(place + 1, len(paths))
     if animations:
-        _warn(f"{_count(animations, 'file has', 'files have')} several frames or pages, of which "
-              f"the first is taken: {_named(animations)}.")  # fmt: skip
+        files = "1 file has" if len(animations) == 1 else f"{len(animations)} files have"
+        more = ", ..." if len(animations) > 3 else ""
+        warnings.warn(
+            f"{files} several frames or pages, of which the first is taken: "
+            f"{', '.join(animations[:3])}{more}.",
+            stacklevel=3,
+        )
     skipped = tuple(SkippedImage(source.file_names[i], error.reason) for i, error in errors)
     if errors:
-        _refuse_or_warn(errors, skipped, len(paths), bad_images)
+        _refuse_or_warn(source, skipped, bad_images)
         source.keep(kept)
     return None if images is None else images[: len(kept)], skipped
 
 
 def _refuse_or_warn(
-    errors: list[tuple[int, UnreadablePicture]],
-    skipped: tuple[SkippedImage, ...],
-    total: int,
-    bad_images: str,
+    source: FolderSource, skipped: tuple[SkippedImage, ...], bad_images: str
 ) -> None:
-    advice = "--bad_images=skip leaves such files out."
-    if len(errors) == 1 and bad_images == "stop":
-        raise ValueError(f"{errors[0][1]} ({advice.rstrip('.')}.)") from errors[0][1]
-    files = _named([f"{file!r} ({reason.rstrip('.')})" for file, reason in skipped])
-    sentence = f"{len(errors)} of {total} image files cannot be read"
+    total = source.num_images
     if bad_images == "stop":
-        raise ValueError(f"{sentence}: {files}. {advice}")
-    if len(errors) == total:
-        raise ValueError(f"{sentence}: {files}.")
-    _warn(f"{sentence} and are left out: {files}.")
-
-
-def _count(names: list[str], one: str, many: str) -> str:
-    return f"1 {one}" if len(names) == 1 else f"{len(names)} {many}"
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, stacklevel=4)
+        raise UnreadableImages(skipped, total, source.folder)
+    sentence = f"In {source.folder!r} {count_unreadable(skipped, total)}"
+    if len(skipped) == total:
+        raise ValueError(f"{sentence}: {named(skipped)}.")
+    warnings.warn(f"{sentence} and are left out: {named(skipped)}.", stacklevel=4)

@@ -60,7 +60,7 @@ class FolderSource(Source):
         names = select(files.names, self.split, self.name)
         self.class_names = files.class_names
         self.white = white
-        self._folder = os.fspath(folder)
+        self.folder = os.fspath(folder)
         labels = files.labels(names)
         left_out = set(left_out)
         kept = [i for i, name in enumerate(names) if name not in left_out]
@@ -78,7 +78,7 @@ class FolderSource(Source):
     @property
     def paths(self) -> list[str]:
         """The files."""
-        return [os.path.join(self._folder, name) for name in self.file_names]
+        return [os.path.join(self.folder, name) for name in self.file_names]
 
     def elements(self, key: int | None) -> tf.data.Dataset:
         order = np.arange(self.num_images) if key is None else permutation(self.num_images, key)
@@ -125,7 +125,7 @@ class FolderSource(Source):
             )
             more = f" and {len(sizes) - 3} sizes more" if len(sizes) > 3 else ""
             raise ValueError(
-                f"The images of {self._folder!r} differ in size, {counted}{more}: `image_shape`, "
+                f"The images of {self.folder!r} differ in size, {counted}{more}: `image_shape`, "
                 "such as --image_shape=64,64,3, says what to bring them to."
             )
         if len(modes) > 1:

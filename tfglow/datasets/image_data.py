@@ -6,10 +6,10 @@ import numbers
 import tensorflow as tf
 
 from tfglow.datasets import augmentation, image_fit
-from tfglow.datasets.checked_files import SkippedImage
 from tfglow.datasets.image_fit import ImageFit
 from tfglow.datasets.randomness import Stream, stream_key, uniform_noise, uniform_table
 from tfglow.datasets.source import Source
+from tfglow.datasets.unreadable_images import SkippedImage
 
 
 class ImageData:

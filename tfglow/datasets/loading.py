@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from tfglow.datasets.array_record_source import ArrayRecordSource
-from tfglow.datasets.checked_files import BAD_IMAGES, SkippedImage, check_files
+from tfglow.datasets.checked_files import BAD_IMAGES, check_files
 from tfglow.datasets.folder_source import FolderSource
 from tfglow.datasets.image_data import ImageData
 from tfglow.datasets.image_fit import ImageFit
@@ -18,6 +18,7 @@ from tfglow.datasets.memory_source import MemorySource
 from tfglow.datasets.source import Source
 from tfglow.datasets.tfds_builders import find_builder
 from tfglow.datasets.tfds_source import TfdsSource
+from tfglow.datasets.unreadable_images import SkippedImage
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.colours import can_convert
 
