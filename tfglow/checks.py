@@ -152,7 +152,8 @@ def check_continuous(x: Any, image_shape: tuple[int, int, int], dtype: str) -> t
     values = tf.get_static_value(x)
     if values is not None and values.size:
         low, high = values.min(), values.max()
-        if low < -1 or high > 1 or (low >= 0 and high > 0.5):
+        # [0, 1] or [0, 255]; [-1, 1], which bytes reach exactly; standardised.
+        if (low >= 0 and high > 0.5) or low == -1 or high == 1 or max(-low, high) > 1.5:
             _warn(f"Continuous images have values in [-0.5, 0.5), got [{low:.4g}, {high:.4g}].")
     return tf.cast(tf.ensure_shape(x, [None, *image_shape]), dtype)
 

@@ -54,6 +54,7 @@ def describe(inputs: Mapping[str, np.ndarray], row: int) -> str:
     """The value of `row` that the model does not accept, such as `temperature = -1.0 (…)`.
 
     The graph only answers that the row is not valid: which value it is, is read from the inputs.
+    Where none of them is wrong by itself, the result was not finite, as it is far from all images.
     """
     suspects = {name: value[row] for name, value in inputs.items() if value.ndim}
     for name, value in suspects.items():
@@ -65,7 +66,14 @@ def describe(inputs: Mapping[str, np.ndarray], row: int) -> str:
             return f"`{name}`{place} = {value[~finite].flat[0]}, which is not finite"
         if name == "temperature" and value < 0:
             return f"`temperature` = {value}, which is negative"
+    causes = []
     if "label" in suspects:
-        return f"`label` = {suspects['label']}, which is not one of the model's classes"
-    scalars = [f"`{name}` = {value}" for name, value in suspects.items() if not value.ndim]
-    return ", ".join(scalars) or "a value that the model does not accept"
+        causes.append(f"`label` = {suspects['label']}, which is not one of the model's classes")
+    if "temperature" in suspects:
+        scalars = [f"`{n}` = {suspects[n]}" for n in ("seed", "temperature") if n in suspects]
+        causes.append(f"{', '.join(scalars)}, whose image is not finite: a lower temperature is nearer")
+    elif "latent" in suspects:
+        causes.append("`latent`, so far from those of images that its image is not finite")
+    elif "image" in suspects:
+        causes.append("`image`, whose latent or likelihood is not finite")
+    return ", or ".join(causes) or "a value that the model does not accept"

@@ -8,11 +8,16 @@ from matplotlib import pyplot
 
 from tests.source_imports import ROOT
 
-# In place of the cell with the tag "parameters".
+# In place of the cells with the tag "parameters".
 TINY = """
 layer_steps = 150
 levels, steps, width = 2, 1, 8
 epochs, steps_per_epoch = 2, 5
+"""
+TINY_INPAINTING = """
+levels, steps, width = 2, 2, 16
+epochs, steps_per_epoch = 1, 100
+num_images, climbing_steps = 20, 30
 """
 
 
@@ -51,6 +56,19 @@ def test_latent_space(no_window, capsys):
     np.testing.assert_array_equal(names["changed"][:, 0], names["threes"])
     assert "bytes that differ after decode(encode(x)): 0" in capsys.readouterr().out
     assert len(pyplot.get_fignums()) == 4
+
+
+@pytest.mark.slow
+def test_inpainting(no_window, capsys):
+    names = _run(ROOT / "examples" / "inpainting.ipynb", TINY_INPAINTING)
+    np.testing.assert_allclose(names["log_prob"], names["log_density"] - names["bins"], rtol=1e-5)
+    # What was known stays, and what was not comes nearer to the truth.
+    np.testing.assert_array_equal(names["filled"][:, :, 5:], names["truth"][:, :, 5:])
+    assert names["filled_density"] > names["gap_density"] + 5
+    assert names["filled_error"] < 0.95 * names["gap_error"]
+    assert names["denoised_error"] < 0.9 * names["clipped_error"] < names["noisy_error"]
+    assert "error denoised: " in capsys.readouterr().out
+    assert len(pyplot.get_fignums()) == 2
 
 
 def test_notebooks_hold_what_jupyter_needs():

@@ -46,8 +46,17 @@ def test_the_first_bad_row_is_named_by_its_number_in_the_whole_request():
         ({"temperature": np.array([1, 1, np.inf])}, "`temperature` = inf, which is not finite"),
         ({"latent": np.array([[0, 0], [0, 0], [0, np.nan]])}, r"`latent`[1] = nan"),
         ({"latent": np.zeros((3, 2)), "label": np.array([0, 0, 9])}, "`label` = 9"),
-        ({"seed": SEEDS, "temperature": np.ones(3)}, "`seed` = 2, `temperature` = 1.0"),
-        ({"image": np.zeros((3, 2, 2, 1), np.uint8)}, "a value that the model does not accept"),
+        (
+            {"seed": SEEDS, "temperature": np.ones(3)},
+            "`seed` = 2, `temperature` = 1.0, whose image is not finite",
+        ),
+        (
+            {"seed": SEEDS, "temperature": np.ones(3), "label": np.array([0, 0, 4])},
+            "`label` = 4, which is not one of the model's classes, or `seed` = 2, `temp",
+        ),
+        ({"latent": np.zeros((3, 2))}, "`latent`, so far from those of images that its image"),
+        ({"image": np.zeros((3, 2, 2, 1), np.uint8)}, "`image`, whose latent or likelihood is not"),
+        ({"other": np.zeros((3, 2), np.int32)}, "a value that the model does not accept"),
     ],
 )
 def test_names_the_value(inputs, expected):
