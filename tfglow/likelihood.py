@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -82,6 +83,8 @@ def evaluate(
 ) -> Evaluation:
     """The mean likelihood of images over several draws of the dequantisation noise.
 
+    It is not finite if an image's is not; a warning says how many there are, and the first.
+
     Args:
       log_prob_fn: `log_prob_fn(images, labels=..., noise=...)` in nats, `[B]`, such as
         `Glow.log_prob`.
@@ -109,9 +112,18 @@ def evaluate(
         log_probs = np.stack(draws).astype(np.float64)  # [draws, B]
         means.append(log_probs.mean(axis=0))
         peak = log_probs.max(axis=0)
-        tight.append(peak + np.log(np.mean(np.exp(log_probs - peak), axis=0)))
+        with np.errstate(invalid="ignore"):
+            tight.append(peak + np.log(np.mean(np.exp(log_probs - peak), axis=0)))
     if not means:
         raise ValueError("There is no image to evaluate.")
+    finite = np.isfinite(np.concatenate(means))
+    if not finite.all():
+        warnings.warn(
+            f"Images without a finite likelihood: {np.sum(~finite)} of {finite.size}, the first is "
+            f"number {np.argmin(finite)}. Nor is the mean finite.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     mean, error = _mean_and_error(bits_per_dim(np.concatenate(means), num_dims))
     tight_mean, tight_error = _mean_and_error(bits_per_dim(np.concatenate(tight), num_dims))
     return Evaluation(
@@ -125,5 +137,6 @@ def evaluate(
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else float("nan")
+    with np.errstate(invalid="ignore"):  # −∞ − −∞
+        error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else float("nan")
     return float(values.mean()), float(error)

@@ -71,7 +71,7 @@ def describe(inputs: Mapping[str, np.ndarray], row: int) -> str:
         causes.append(f"`label` = {suspects['label']}, which is not one of the model's classes")
     if "temperature" in suspects:
         scalars = [f"`{n}` = {suspects[n]}" for n in ("seed", "temperature") if n in suspects]
-        causes.append(f"{', '.join(scalars)}, whose image is not finite: a lower temperature is nearer")
+        causes.append(f"{', '.join(scalars)}, whose image is not finite")
     elif "latent" in suspects:
         causes.append("`latent`, so far from those of images that its image is not finite")
     elif "image" in suspects:

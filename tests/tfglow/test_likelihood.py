@@ -126,6 +126,18 @@ def test_evaluate_of_very_unlikely_images():
     np.testing.assert_allclose(result.bits_per_dim_importance, 1e5 / (4 * math.log(2)), rtol=1e-4)
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_evaluate_says_which_images_have_no_finite_likelihood(value):
+    def log_prob(images, noise):
+        return tf.constant([-1.0, value, -1.0])[: len(images)]
+
+    message = "finite likelihood: 2 of 5, the first is number 1"
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        result = likelihood.evaluate(log_prob, batches([3, 2]), 4, num_draws=2)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert not math.isfinite(result.bits_per_dim)
+
+
 def test_evaluate_gives_labels_where_there_are_some():
     log_prob = _LogProb(4)
     likelihood.evaluate(log_prob, batches([3], labelled=True), 4)
