@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from tfglow.pictures.image_grid import GAP, grid_size, image_grid
 
@@ -25,7 +26,7 @@ def labelled_grid(
 
     The grid itself is `image_grid`'s, pixel for pixel, at the picture's lower right. Names are
     black on white; those of columns are turned where one is wider than its column. The font has
-    ASCII alone: of other letters the accents are left out, and ? stands for the rest. Needs Pillow.
+    ASCII alone: of other letters the accents are left out, and ? stands for the rest.
 
     Args:
       images: uint8 `[N, H, W, C]`, C from 1 to 4.
@@ -86,8 +87,6 @@ def _column_strip(texts, width, count):
 
 def _text(label):
     """A name, black on white, `[h, w]`; the same height for all."""
-    from PIL import Image, ImageDraw, ImageFont  # Only pictures with names need it.
-
     font = ImageFont.load_default(_FONT_SIZE)
     label = _drawable(label)
     # As high as the highest and lowest letters ask, for all names alike.
