@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import keras
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
@@ -22,6 +21,7 @@ from tfglow.checks import (
 )
 from tfglow.config import GlowConfig
 from tfglow.flow_distribution import FlowDistribution
+from tfglow.keras_backend import keras
 from tfglow.keras_variable import AdoptedVariable
 from tfglow.networks import ScaledDense
 from tfglow.ops.valid_rows import finite_rows, zero_unless

@@ -1,7 +1,8 @@
 """A Keras variable around a `tf.Variable` that somebody else owns."""
 
-import keras
 import tensorflow as tf
+
+from tfglow.keras_backend import keras
 
 
 class AdoptedVariable(keras.Variable):

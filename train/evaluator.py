@@ -2,11 +2,11 @@
 
 import math
 
-import keras
 import tensorflow as tf
 
 from tfglow import Glow, likelihood
 from tfglow.datasets import ImageData
+from tfglow.keras_backend import keras
 from train import strategies
 from train.data import divide_batch, first_images
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import keras
 import tensorflow as tf
+
+from tfglow.keras_backend import keras
 
 
 @keras.saving.register_keras_serializable(package="tfglow_train")

@@ -1,9 +1,9 @@
 """What a run consists of: models, optimizer, progress."""
 
-import keras
 import tensorflow as tf
 
 from tfglow import Glow
+from tfglow.keras_backend import keras
 from tfglow.optimizers import FusedAdam, FusedOptimizer, OfficialAdamax
 from tfglow.optimizers.weight_average import WeightAverage
 from tfglow.runs.checkpoints import AVERAGE, MODEL

@@ -4,9 +4,9 @@ import inspect
 import warnings
 from collections.abc import Iterator
 
-import keras
 from tensorflow_probability import bijectors as tfb
 
+from tfglow.keras_backend import keras
 from tfglow.keras_variable import seen_by_keras
 
 # What Keras runs a layer by; around each it wraps one function or more.

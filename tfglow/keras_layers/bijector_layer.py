@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfglow import flow_distribution
+from tfglow.keras_backend import keras
 from tfglow.keras_layers.module_layer import ModuleLayer
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfglow.keras_backend import keras
 from tfglow.keras_layers.module_layer import ModuleLayer
 
 

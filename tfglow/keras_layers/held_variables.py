@@ -5,8 +5,9 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
+
+from tfglow.keras_backend import keras
 
 _Variable = (tf.Variable, keras.Variable)
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from tfglow.bijectors.one_pass_bijector import own_name
+from tfglow.keras_backend import keras
 from tfglow.keras_layers.held_variables import has_unbuilt_network, held_layers, held_variables
 from tfglow.keras_variable import AdoptedVariable, seen_by_keras
 

@@ -4,8 +4,9 @@ import abc
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-import keras
 import tensorflow as tf
+
+from tfglow.keras_backend import keras
 
 LearningRate: TypeAlias = (
     float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], Any]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from tfglow.keras_backend import keras
 from tfglow.optimizers.fused_optimizer import (
     FUSED_DTYPES,
     FusedOptimizer,

@@ -1,7 +1,8 @@
 """The moving average of a model's weights."""
 
-import keras
 import tensorflow as tf
+
+from tfglow.keras_backend import keras
 
 
 class WeightAverage:
