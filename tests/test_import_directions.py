@@ -8,8 +8,8 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"fields", "keras_backend"},
-    {"keras_variable", "local_paths", "ops", "pictures", "saved_format"},
+    {"distribution_recipe", "fields", "keras_backend"},
+    {"held_variables", "keras_variable", "local_paths", "ops", "pictures", "saved_format"},
     {"checks", "config", "flags"},
     {"networks", "optimizers", "datasets"},
     {"bijectors"},

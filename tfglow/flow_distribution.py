@@ -7,6 +7,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfglow.bijectors import OnePassBijector, ReverseChannels
+from tfglow.distribution_recipe import DistributionRecipe
 
 # `tfb.Invert` and `tfb.Chain` make objects of their base classes where a part is no composite
 # tensor, as none of ours is.
@@ -27,6 +28,9 @@ class FlowDistribution(tfd.TransformedDistribution):
       bijector: The bijector from the base's events to data.
       **kwargs: The other arguments of `tfd.TransformedDistribution`, such as `name`.
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (DistributionRecipe.of(self),)
 
     def _log_prob(self, y, distribution_kwargs=None, bijector_kwargs=None):
         if not isinstance(self.event_shape, tf.TensorShape):
@@ -53,6 +57,10 @@ class FlowDistribution(tfd.TransformedDistribution):
 
     def _event_ndims(self):
         return self.event_shape.rank
+
+
+def _made_again(recipe):
+    return recipe.made()
 
 
 def forward_and_log_det(

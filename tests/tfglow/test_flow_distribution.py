@@ -1,5 +1,8 @@
 """Likelihoods from one pass are TFP's own, number for number."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -275,3 +278,21 @@ def test_events_of_several_parts_are_tfps_own():
     values = [tf.constant(0.5), tf.constant(-1.0)]
     expected = tfd.TransformedDistribution(base, bijector).log_prob(values)
     np.testing.assert_allclose(FlowDistribution(base, bijector).log_prob(values), expected)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+def test_a_copy_has_its_own_variables(x, duplicate):
+    layer = tgb.ActNorm(3)
+    layer.logs.assign([0.1, 0.2, 0.3])
+    distribution = FlowDistribution(base_of(), around(layer), name="mine")
+    y = tf.exp(x)
+    expected = distribution.log_prob(y)
+    twin = duplicate(distribution)
+    assert type(twin) is FlowDistribution and twin.name == "mine"
+    np.testing.assert_array_equal(twin.log_prob(y), expected)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(twin.log_prob(y))
+    assert len(twin.trainable_variables) == 2
+    assert None not in tape.gradient(loss, twin.trainable_variables)
+    layer.logs.assign(tf.zeros([3]))
+    np.testing.assert_array_equal(twin.log_prob(y), expected)

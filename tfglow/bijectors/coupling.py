@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfglow.bijectors.one_pass_bijector import OnePassBijector, own_name
 from tfglow.checks import check_rows
+from tfglow.held_variables import held_variables
 from tfglow.ops import shapes
 
 Network = Callable[[tf.Tensor], tf.Tensor]
@@ -129,11 +130,12 @@ def sum_over_event(log_scale: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor:
 
 
 def _named_variables(network):
-    """The `tf.Variable`s of a network, Keras's among them."""
+    """The `tf.Variable`s of a network, Keras's among them, and of a function what it uses."""
     if hasattr(network, "named_variables"):
         return network.named_variables
     named: dict[str, tf.Variable] = {}
-    for variable in getattr(network, "variables", ()):
+    variables = network.variables if hasattr(network, "variables") else held_variables(network)
+    for variable in variables:
         if isinstance(variable, tf.Variable):
             name, value = own_name(variable), variable
         else:  # A keras.Variable, which holds a tf.Variable.

@@ -16,6 +16,10 @@ def own_name(variable: tf.Variable) -> str:
     return variable.name.rpartition("/")[2].partition(":")[0]
 
 
+# Arguments by which a copy is no other function.
+_NOT_LEARNED = {"dtype", "name", "network_dtype", "recompute", "validate_args"}
+
+
 class _NoMemory:
     """A cache for TFP's bijectors that remembers nothing, and so answers with nothing stale.
 
@@ -99,6 +103,20 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     def __reduce__(self) -> tuple[Any, ...]:
         values = [variable.numpy() for variable in self.variables]
         return _made_again, (type(self), self.parameters, values)
+
+    def copy(self, **override_parameters: Any) -> "OnePassBijector":
+        """A bijector of the same arguments, but for those that are given, and the same values.
+
+        What is an argument, such as a coupling's network, is shared. Variables of its own have the
+        values of this one's, unless an argument is given that says what is learned, such as
+        `num_channels`, `seed` or `config`: then they start anew.
+        """
+        twin = super().copy(**override_parameters)
+        if _NOT_LEARNED.issuperset(override_parameters):
+            for ours, theirs in zip(self.variables, twin.variables, strict=True):
+                if theirs is not ours:
+                    theirs.assign(tf.cast(ours, theirs.dtype))
+        return twin
 
     @property
     def num_channels(self) -> int | None:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfglow.bijectors.one_pass_bijector import own_name
+from tfglow.distribution_recipe import DistributionRecipe
+from tfglow.held_variables import has_unbuilt_network, held_layers, held_variables
 from tfglow.keras_backend import keras
-from tfglow.keras_layers.held_variables import has_unbuilt_network, held_layers, held_variables
 from tfglow.keras_variable import AdoptedVariable, seen_by_keras
 
 
@@ -61,6 +63,16 @@ class ModuleLayer(keras.layers.Layer):
         self._in_functions = tf.Module(name="in_functions")
         self._adopt()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keras would save it, and a file cannot say how to make what was given as it is.
+        if type(self) not in ModuleLayer.__subclasses__():
+            return super().__reduce__()
+        module = self._module
+        if isinstance(module, tfd.Distribution):
+            module = DistributionRecipe.of(module)
+        options = super().get_config()
+        return _made_again, (type(self), module, options, self._make, dict(self._arguments))
+
     def build(self, input_shape: Any) -> None:
         """Makes the variables of networks that have none before they are called, by one call."""
         if has_unbuilt_network(self._module):
@@ -84,7 +96,7 @@ class ModuleLayer(keras.layers.Layer):
                     "function that is decorated with `keras.saving.register_keras_serializable()`."
                 )
             made = keras.saving.serialize_keras_object(self._make)
-            arguments = keras.saving.serialize_keras_object(self._arguments)
+            arguments = keras.saving.serialize_keras_object(dict(self._arguments))
             return {**config, name: made, "arguments": arguments}
         # A subclass makes its module itself, of arguments of its own.
         if type(self) in ModuleLayer.__subclasses__():
@@ -156,6 +168,14 @@ class ModuleLayer(keras.layers.Layer):
         if not self.built:
             self.build(x.shape)
         return tf.cast(x, self.compute_dtype) if x.dtype.is_floating else tf.identity(x)
+
+
+def _made_again(kind, module, options, make, arguments):
+    if isinstance(module, DistributionRecipe):
+        module = module.made()
+    layer = kind(module, **options)
+    layer._make, layer._arguments = make, arguments
+    return layer
 
 
 def _float_dtype(module):

@@ -1,6 +1,7 @@
 """What every bijector of tfglow promises of its copies."""
 
 import copy
+import functools
 import pickle
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from tests.random_glow import randomize
-from tests.tfglow.bijectors.contract import CASES, ModuleNetwork
-from tfglow.bijectors import AdditiveCoupling, AffineCoupling
+from tests.tfglow.bijectors.contract import CASES, ModuleNetwork, keras_network
+from tfglow.bijectors import ActNorm, AdditiveCoupling, AffineCoupling
 
 # Keras 3.15 copies and pickles with np.array(variable), of which NumPy 2 warns.
 pytestmark = [
@@ -66,6 +67,64 @@ def test_a_function_is_copied_as_what_it_is():
     coupling = copy.deepcopy(AffineCoupling(lambda x1: tf.repeat(x1, 2, axis=-1)))
     x = np.ones([1, 2, 2, 4], np.float32)
     np.testing.assert_allclose(coupling.forward(x)[..., 2:], 2.0 / (1 + np.exp(-3.0)), rtol=1e-6)
+
+
+class HoldsNetwork:
+    """A callable that is no Keras object, and holds one."""
+
+    def __init__(self):
+        self.network = keras_network(2, 4, "float32")
+
+    def __call__(self, x1):
+        return self.network(x1)
+
+
+def _run(network, x1):
+    return network(x1)
+
+
+@DUPLICATES
+@pytest.mark.parametrize("kind", ["object", "partial"])
+def test_a_network_inside_a_callable_is_listed_and_copied(kind, duplicate):
+    holds = HoldsNetwork()
+    coupling = AffineCoupling(holds if kind == "object" else functools.partial(_run, holds.network))
+    assert len(coupling.trainable_variables) == len(holds.network.trainable_variables) == 4
+    twin = duplicate(coupling)
+    assert not set(map(id, twin.variables)) & set(map(id, coupling.variables))
+    x = tf.random.stateless_normal([2, 2, 2, 4], [0, 1])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.sin(twin.forward(x)))
+    assert None not in tape.gradient(loss, twin.trainable_variables)
+
+
+def test_a_functions_variables_are_listed_and_shared_with_copies():
+    network = ModuleNetwork(2, 4, tf.float32)
+    coupling = AffineCoupling(lambda x1: network(x1))
+    assert set(map(id, coupling.variables)) == set(map(id, network.variables))
+    twin = copy.deepcopy(coupling)
+    assert set(map(id, twin.variables)) == set(map(id, network.variables))
+
+
+def test_tfps_copy_carries_the_values_of_what_it_makes(case):
+    bijector = case.fresh()
+    x, kwargs = case.inputs()
+    expected = bijector.forward(x, **kwargs)
+    renamed = bijector.copy(name="renamed")
+    np.testing.assert_array_equal(renamed.forward(x, **kwargs), expected)
+
+
+def test_tfps_copy_with_another_seed_or_size_starts_anew():
+    conv = CASES["conv_lu"].fresh()
+    fresh = conv.copy(seed=5)
+    assert np.any(fresh.weight() != conv.weight())
+    actnorm = ActNorm(4)
+    actnorm.b.assign(tf.ones([4]))
+    assert actnorm.copy(num_channels=6).b.shape == (6,)
+    np.testing.assert_array_equal(actnorm.copy(dtype=tf.float64).b, np.ones([4]))
+    network = ModuleNetwork(2, 2, tf.float32)
+    network.bias.assign([1.0, 2.0])
+    other = AdditiveCoupling(ModuleNetwork(2, 2, tf.float32)).copy(network=network)
+    np.testing.assert_array_equal(other.network.bias, [1.0, 2.0])
 
 
 def test_a_view_is_copied_with_its_values():

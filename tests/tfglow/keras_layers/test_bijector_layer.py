@@ -1,5 +1,8 @@
 """A Keras layer around any bijector: trained, saved, frozen, replicated."""
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -215,6 +218,26 @@ def test_two_replicas_train_as_one_device_does():
         values = trained()
     for value, wanted in zip(values, expected, strict=True):
         np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+@pytest.mark.parametrize("name", ["scale", "coupling_keras", "chain_of_ours", "made"])
+def test_a_copy_trains_its_own_variables(name, duplicate):
+    made = name == "made"
+    layer = BijectorLayer(
+        *((make_flow, {"channels": 4}) if made else (BIJECTORS[name][0](),)), name="mine"
+    )
+    for variable in layer.trainable_variables:
+        variable.assign_add(0.1 * tf.ones_like(variable))
+    layer.trainable = False
+    twin = duplicate(layer)
+    assert twin.name == "mine" and not twin.trainable
+    x = data((2, 2, 4) if made else BIJECTORS[name][1])
+    np.testing.assert_array_equal(twin(x), layer(x))
+    assert {id(v.value) for v in twin.variables} == set(map(id, twin.bijector.variables))
+    assert not {id(v.value) for v in layer.variables} & set(map(id, twin.bijector.variables))
+    if made:
+        assert twin.get_config() == layer.get_config()
 
 
 def test_answers_nothing_stale():

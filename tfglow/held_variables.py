@@ -1,4 +1,4 @@
-"""What a bijector or distribution computes with, wherever it keeps it."""
+"""What a bijector, distribution or function computes with, wherever it keeps it."""
 
 import functools
 import inspect
@@ -12,13 +12,13 @@ from tfglow.keras_backend import keras
 _Variable = (tf.Variable, keras.Variable)
 
 
-def held_layers(module: tf.Module) -> list[keras.layers.Layer]:
+def held_layers(module: Any) -> list[keras.layers.Layer]:
     """The Keras layers that it holds, as attributes or arguments: networks of couplings."""
     found = _walk(module, in_functions=False)
     return [value for value in found if isinstance(value, keras.layers.Layer)]
 
 
-def held_variables(module: tf.Module) -> list[tf.Variable | keras.Variable]:
+def held_variables(module: Any) -> list[tf.Variable | keras.Variable]:
     """Its variables, in a fixed order: its own, and those that its functions use.
 
     A function's are those of what it closes over and of the globals that it names, such as
@@ -31,7 +31,7 @@ def held_variables(module: tf.Module) -> list[tf.Variable | keras.Variable]:
     return list(found.values())
 
 
-def has_unbuilt_network(module: tf.Module) -> bool:
+def has_unbuilt_network(module: Any) -> bool:
     """Whether it holds a network whose variables do not exist before it is called."""
     return any(_is_unbuilt(value) for value in _walk(module, in_functions=True))
 
