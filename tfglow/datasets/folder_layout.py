@@ -110,8 +110,8 @@ class Layout:
     def _read(
         self, folder: Folder, split: Kind | None, outer: tuple[str, ...], inner: tuple[str, ...]
     ) -> None:
-        for image in folder.images:
-            self.places[join(folder.path, image)] = Place(split and split.value, outer, inner)
+        place = Place(split and split.value, outer, inner)
+        self.places |= {join(folder.path, image): place for image in folder.images}
         kinds = self._decide(folder, split)
         for name, child in folder.folders.items():
             kind = kinds[name]

@@ -119,6 +119,16 @@ def test_a_grey_file_does_not_make_the_others_grey(tmp_path):
     assert datasets.load("folder", "train+test", tmp_path).image_shape == (4, 4, 1)
 
 
+def test_a_turned_photo_has_the_size_that_is_shown(tmp_path):
+    for index in range(4):
+        write(tmp_path / f"{index}.png", random_image(4, 6, 3))
+    exif = Image.Exif()
+    exif[0x112] = 6  # To be turned by a quarter.
+    Image.fromarray(random_image(6, 4, 3)).save(tmp_path / "turned.jpg", exif=exif)
+    data = datasets.load("folder", "train+test", tmp_path)
+    assert (data.image_shape, data.num_images) == ((4, 6, 3), 5)
+
+
 def test_files_of_other_kinds_are_counted(tmp_path):
     for index in range(4):
         write(tmp_path / f"{index}.png", random_image(4, 4, 3))
