@@ -1,4 +1,4 @@
-"""A server's answer as arrays, once every row of it is known to be valid."""
+"""A server's answer as arrays, and which of its rows are valid."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,31 @@ class InvalidRowError(ServingError, ValueError):
 def read_answer(
     future: grpc.Future, part: Mapping[str, np.ndarray], first_row: int
 ) -> dict[str, np.ndarray]:
-    """The outputs that a call was answered with, without `valid`, which is checked.
+    """The outputs of `read_rows` without `valid`, which is checked.
+
+    Raises:
+      InvalidRowError: If a row is not valid; it is named by its number in the whole request.
+    """
+    outputs = read_rows(future, part, first_row)
+    check_row(outputs.pop("valid"), part, first_row)
+    return outputs
+
+
+def check_row(valid: np.ndarray, inputs: Mapping[str, np.ndarray], first_row: int = 0) -> None:
+    """Refuses the first row that is not `valid`, bool `[N]`.
+
+    Raises:
+      InvalidRowError: If there is one.
+    """
+    if not valid.all():
+        row = int(np.argmin(valid))
+        raise InvalidRowError(first_row + row, describe(inputs, row))
+
+
+def read_rows(
+    future: grpc.Future, part: Mapping[str, np.ndarray], first_row: int
+) -> dict[str, np.ndarray]:
+    """The outputs that a call was answered with, `valid` among them.
 
     Args:
       future: The call, under way or done.
@@ -32,7 +56,6 @@ def read_answer(
       first_row: The number of the part's first row in the whole request.
 
     Raises:
-      InvalidRowError: If a row is not valid; it is named by its number in the whole request.
       ServingError: If an output has not as many rows as were sent.
       MalformedTensorError: If an output is not a whole tensor.
       grpc.RpcError: If the call failed.
@@ -43,10 +66,6 @@ def read_answer(
     if "valid" not in outputs or set(sizes.values()) != {(rows,)}:
         message = f"{rows} rows were answered with {sizes}; every output, and `valid`, has as many"
         raise ServingError(message, grpc.StatusCode.INTERNAL)
-    valid = outputs.pop("valid")
-    if not valid.all():
-        row = int(np.argmin(valid))  # The first that is not.
-        raise InvalidRowError(first_row + row, describe(part, row))
     return outputs
 
 

@@ -19,6 +19,7 @@ from serving.client.files import (
     write_bytes,
 )
 from serving.client.glow_client import GlowClient
+from serving.client.signatures import sampling_inputs
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.image_grid import image_grid
 from tfglow.pictures.preparation import Preparation, top_bits
@@ -27,17 +28,19 @@ from tfglow.pictures.preparation import Preparation, top_bits
 def sample(client: GlowClient, flags: argparse.Namespace) -> int:
     """Draws samples into one grid, or into a file each."""
     seed = secrets.randbelow(2**31) if flags.seed is None else flags.seed
-    request = {"temperature": flags.temperature, "labels": flags.labels, "seed": seed}
     if flags.out_dir is None:
         check_picture_path(flags.out)
         check_channels(client.metadata().image_shape[-1])
-        images = client.sample(flags.num, **request)
-        save_picture(image_grid(images, flags.columns), flags.out)
+        inputs = sampling_inputs(flags.num, flags.temperature, seed)
+        answer = client.predict_with_valid("sample", inputs, flags.labels)
+        valid = answer["valid"]
+        save_picture(image_grid(answer["image"], flags.columns, valid=valid), flags.out)
         where = flags.out
     else:
         where = flags.out_dir
         check_local_path(where, "`--out_dir`")
-        pngs = client.sample_png(flags.num, **request)
+        pngs = client.sample_png(flags.num, flags.temperature, flags.labels, seed)
+        valid = np.ones(flags.num, bool)
         where.mkdir(parents=True, exist_ok=True)
         for number, png in enumerate(pngs):
             write_bytes(where / f"seed_{seed + number}.png", png)
@@ -45,7 +48,7 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
         f"{where}: {flags.num} samples, seeds {seed} to {seed + flags.num - 1}, "
         f"temperature {flags.temperature:g}"
     )
-    return 0
+    return _report_missing(valid, "or the model has no such class")
 
 
 def encode(client: GlowClient, flags: argparse.Namespace) -> int:
@@ -68,10 +71,12 @@ def decode(client: GlowClient, flags: argparse.Namespace) -> int:
     check_picture_path(flags.out)
     latents, labels = read_latents(flags.latents)
     check_channels(client.metadata().image_shape[-1])
-    images = client.decode(latents, labels if flags.labels is None else flags.labels)
-    save_picture(image_grid(images, flags.columns, enlarge=1), flags.out)
+    labels = labels if flags.labels is None else flags.labels
+    answer = client.predict_with_valid("decode", {"latent": latents}, labels)
+    images, valid = answer["image"], answer["valid"]
+    save_picture(image_grid(images, flags.columns, enlarge=1, valid=valid), flags.out)
     print(f"{flags.out}: {len(images)} images")
-    return 0
+    return _report_missing(valid, "the latents are not finite, or the model has no such class")
 
 
 def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
@@ -121,6 +126,18 @@ def metadata(client: GlowClient, flags: argparse.Namespace) -> int:
             for tensor, description in tensors.items():
                 print(f"  {arrow} {tensor}: {description}")
     return 0
+
+
+def _report_missing(valid: np.ndarray, other_causes: str) -> int:
+    """Says which images a picture lacks; returns the exit status, 1 if it lacks some."""
+    missing = np.flatnonzero(~valid)
+    if not missing.size:
+        return 0
+    print(
+        f"{missing.size} of {valid.size} images are crossed out, the first is number {missing[0]}: "
+        f"the flow's inverse overflows so far from the latents of images, {other_causes}"
+    )
+    return 1
 
 
 def bits_of(images: np.ndarray) -> int:

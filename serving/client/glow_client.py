@@ -23,7 +23,7 @@ from serving.client import (
     DEFAULT_TIMEOUT,
     MAX_RETRIES,
 )
-from serving.client.answers import read_answer
+from serving.client.answers import check_row, read_answer, read_rows
 from serving.client.connection import ServingError, TlsConfig, explain, open_channel
 from serving.client.pieces import PiecewiseCall
 from serving.client.signatures import PREPARATION, ModelDescription, check_inputs, sampling_inputs
@@ -257,6 +257,31 @@ class GlowClient:
           The outputs by name, but for `valid`: every row of them is.
         """
         arrays = check_inputs(self._known_model(), signature, inputs, labels)
+        return self._run(signature, arrays, read_answer)
+
+    def predict_with_valid(
+        self,
+        signature: str,
+        inputs: Mapping[str, ArrayLike],
+        labels: ArrayLike | None = None,
+    ) -> dict[str, np.ndarray]:
+        """As `predict`, with `valid`, bool [N], among the outputs: others are 0 where it is false.
+
+        Raises:
+          InvalidRowError: If no row is valid.
+        """
+        arrays = check_inputs(self._known_model(), signature, inputs, labels)
+        outputs = self._run(signature, arrays, read_rows)
+        if not outputs["valid"].any():
+            check_row(outputs["valid"], arrays)
+        return outputs
+
+    def _run(
+        self,
+        signature: str,
+        arrays: Mapping[str, np.ndarray],
+        receive: Callable[[grpc.Future, Mapping[str, np.ndarray], int], dict[str, np.ndarray]],
+    ) -> dict[str, np.ndarray]:
         rows = len(next(iter(arrays.values())))
         # No `output_filter`: TF Serving's batching knows the whole signature only, and runs a
         # filtered request by itself, on a graph that it must first optimize.
@@ -272,7 +297,7 @@ class GlowClient:
 
         with tqdm(total=rows, desc=signature, unit="row", disable=not self._progress) as bar:
             try:
-                return PiecewiseCall(send, read_answer, *self._piece_limits).run(arrays, bar.update)
+                return PiecewiseCall(send, receive, *self._piece_limits).run(arrays, bar.update)
             except grpc.RpcError as error:
                 raise explain(error, self._address, self._retries) from error
             except MalformedTensorError as error:

@@ -129,6 +129,22 @@ def test_labels_travel_with_latents(run, conditional_server, tmp_path):
     assert "needs labels" in run("sample", address=address)[2]
 
 
+def test_images_that_are_not_there_are_crossed_out(run, conditional_server, tmp_path):
+    address = conditional_server.address
+    status, out, _ = run("sample", "--num=3", "--labels=0,7,2", address=address)
+    assert status == 1
+    assert "1 of 3 images are crossed out, the first is number 1: the flow's inverse" in out
+    # Two columns; an image is enlarged to 48 pixels, and a gap has two.
+    picture = np.asarray(Image.open(tmp_path / "samples.png"))
+    assert (picture[26, 54] == 128).all() and not (picture[26, 2:50] == 128).all()
+    latents = np.zeros((2, 48), np.float32)
+    latents[1, 3] = np.nan
+    np.savez("some.npz", latent=latents, label=[1, 1])
+    status, out, _ = run("decode", "some.npz", "--columns=2", address=address)
+    assert status == 1 and "1 of 2 images are crossed out, the first is number 1: " in out
+    assert (np.asarray(Image.open(tmp_path / "decoded.png"))[3, 8] == 128).all()
+
+
 class FiveBits:
     """A client of a model of 5 bits and 4 x 4 pixels, which says so or does not."""
 
