@@ -72,8 +72,8 @@ class TrainConfig:
     resize: str = field("resize", help="How images come to the model's size.", choices=RESIZES)
     white: int | None = field(
         None,
-        help="Value of white in image files of more than 8 bits a sample, such as 4095; none: what "
-        "the file says, or 65535 where its values show that.",
+        help="Value of white in image files of more than 8 bits a sample that do not say it, such "
+        "as 4095; none: 65535, if the values show that, else the file is refused.",
         low=1,
         high=65535,
     )

@@ -14,6 +14,7 @@ from train.config import STRATEGIES, TrainConfig
 from train.data import load_split
 from train.evaluator import Evaluator
 from train.flags import OneSentenceParser
+from train.plain_warnings import plain_warnings
 
 _DESCRIPTION = """\
 Prints the bits per dimension of a run's model on a split, of its raw and its averaged weights.
@@ -110,6 +111,7 @@ def evaluate_run(
     return result
 
 
+@plain_warnings()
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     flags = _parser().parse_args(arguments)

@@ -19,6 +19,7 @@ from train.flags import (
     preset_of,
     without_preset,
 )
+from train.plain_warnings import plain_warnings
 from train.run import Summary, train_and_evaluate
 from train.trainer import TrainingDiverged
 
@@ -87,6 +88,7 @@ def strategy_name(flags: argparse.Namespace) -> str:
     return vars(flags).get("strategy", base.strategy)
 
 
+@plain_warnings()
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     try:

@@ -25,9 +25,8 @@ def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.I
     """The picture with 8 bits a sample: round(255 · value / white).
 
     What white is:
-      - `white`, if it is given;
-      - else what the file says: TIFF's BitsPerSample and MaxSampleValue, PNG's sBIT where the
-        samples were not scaled to 16 bits, PPM's maxval;
+      - what the file says: TIFF's BitsPerSample and MaxSampleValue, PNG's sBIT, PPM's maxval;
+      - else `white`, if it is given;
       - else 65535, if some value needs more than 14 bits, or all are 0.
 
     Args:
@@ -63,7 +62,7 @@ def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.I
     elif key is not None and not isinstance(key, bytes):
         alpha = FULL * (values != np.array(key)).any(axis=-1)
         mode = {"L": "LA", "RGB": "RGBA"}[mode]
-    white = white or said or _white_of_values(values, content)
+    white = said or _white_of_png(values, content) or white or _white_of_values(values)
     if not 0 <= values.min() <= values.max() <= white:
         raise ValueError(
             f"its samples go from {values.min()} to {values.max()}, but white is {white}."
@@ -136,17 +135,26 @@ def _white_of_file(image: Image.Image) -> int | None:
     return 2**bits - 1 if 8 < bits < 16 else None
 
 
-def _white_of_values(values: np.ndarray, content: bytes) -> int:
+def _white_of_png(values: np.ndarray, content: bytes) -> int | None:
+    """The value of white, where a PNG says how many bits are significant.
+
+    Samples should then be scaled to all 16 bits; some programs leave them as they were.
+    """
+    bits = _significant_bits(content)
+    if bits is None:
+        return None
+    unscaled = int(values.max(initial=0)) < 2**bits and not _is_scaled(values, bits)
+    return 2**bits - 1 if unscaled else FULL
+
+
+def _white_of_values(values: np.ndarray) -> int:
     """The value of white, by the samples themselves.
 
     Raises:
       ValueError: If they do not tell.
     """
     largest = int(values.max(initial=0))
-    bits = _significant_bits(content)
-    if bits is not None and largest < 2**bits and not _is_scaled(values, bits):
-        return 2**bits - 1
-    if bits is None and 0 < largest <= _DOUBTFUL:
+    if 0 < largest <= _DOUBTFUL:
         raise ValueError(
             f"its samples have 16 bits, but none is more than {largest}: whether white is 65535 "
             "(then this is a dark picture) or less, such as 4095, it does not say; --white=VALUE "

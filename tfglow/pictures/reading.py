@@ -68,8 +68,8 @@ def read_picture(
       path: The file.
       channels: c. 1 is grey and 3 is sRGB, both on white paper where the picture is transparent; 2
         and 4 are the same with alpha. None: 1 for a grey picture, else 3.
-      white: The value of white in samples of more than 8 bits; by default what the file says, or
-        its values; see `deep_samples.eight_bits`.
+      white: The value of white in samples of more than 8 bits, where the file does not say it; by
+        default 65535, if the values show that; see `deep_samples.eight_bits`.
 
     Raises:
       UnreadablePicture: If it cannot be read, or not with these channels.
