@@ -59,7 +59,9 @@ class TrainConfig:
         "its name.",
     )
     test_folder: str | None = field(
-        None, help="With --dataset=folder: the folder in it of the images to test on."
+        None,
+        help="With --dataset=folder: the folder in it of the images to test on; none: found by its "
+        "name, or a tenth of the images.",
     )
     classes_from: str = field(
         "auto",

@@ -66,7 +66,9 @@ def add_config_flags(
     )
     default = PRESETS[DEFAULT_PRESET]
     for title, config, exclude in (("training", default, ("model",)), ("model", default.model, ())):
-        group = parser.add_argument_group(f"{title} (defaults: the preset {DEFAULT_PRESET}'s)")
+        group = parser.add_argument_group(
+            f"{title} (defaults: those of the preset {DEFAULT_PRESET})"
+        )
         add_flags(group, type(config), exclude=exclude, defaults=vars(config), notes=notes)
 
 

@@ -48,7 +48,10 @@ class Memory:
 def expected_memory(
     config: TrainConfig, num_parameters: int, num_images: int, num_replicas: int
 ) -> Memory:
-    """The memory that a run takes, which measurements on CPUs exceeded by no more than a half.
+    """The memory that a run takes.
+
+    The peaks of whole runs on CPUs were 0.97 to 1.03 times the sum of all parts, and those of steps
+    alone 0.75 to 1.34 times what is not the program.
 
     With S_l = B·H·W / 4^(l+1) the pixels of a replica's B images in level l, C_l its channels, K
     its steps and w the width, a step of training keeps
