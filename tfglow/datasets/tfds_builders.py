@@ -54,11 +54,17 @@ def find_builder(
             with _without_warnings():
                 builder = tfds.builder(f"{name}:*.*.*", data_dir=data_dir, try_gcs=False)
     except _NotFound:
-        if not prepared:
+        if not prepared and _folder_above(place, parts["name"]) is None:
             raise
         builder = None
     if builder is not None and builder.is_prepared():
         return builder
+    above = _folder_above(place, parts["name"])
+    if above is not None:
+        raise ValueError(
+            f"`data_dir` = {place!r} is in the folder of the data set {parts['name']!r}: give the "
+            f"one that this is in, {above!r}."
+        )
     if prepared:
         raise ValueError(
             f"The data set {name!r} is not prepared in {place!r}, which holds {_listed(prepared)}."
@@ -83,6 +89,15 @@ def _prepared(place: str, name: str) -> list[str]:
         numbers = [int(number) if number.isdigit() else 0 for number in version.split(".")]
         found.append((config, numbers, f"{'/'.join([name, *config])}:{version}"))
     return [full_name for _, _, full_name in sorted(found)]
+
+
+def _folder_above(place: str, name: str) -> str | None:
+    """TFDS's folder of data sets, if `place` is a data set's own or in it; else None."""
+    path = pathlib.Path(place).expanduser().absolute()
+    for folder in (path, *path.parents[:2]):
+        if folder.name == name and _prepared(str(folder.parent), name):
+            return str(folder.parent)
+    return None
 
 
 def _listed(names: list[str]) -> str:

@@ -101,6 +101,16 @@ def test_an_unknown_version(cifar10_dir, tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["photos", "cifar10"])
+def test_a_folder_in_that_of_the_data_set(name, photos_dir):
+    [version] = (photos_dir / name).iterdir()
+    for place in (photos_dir / name, version):
+        assert message_of(name, place) == (
+            f"`data_dir` = '{place}' is in the folder of the data set '{name}': give the one that "
+            f"this is in, '{photos_dir}'."
+        )
+
+
 def test_what_is_prepared_is_named(photos_dir, tmp_path):
     """Where another version is there, of a data set that TFDS knows or does not."""
     assert message_of("cifar10:3.0.2", photos_dir).endswith("which holds 'cifar10:1.0.0'.")
