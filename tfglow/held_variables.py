@@ -62,6 +62,8 @@ def _is_network(value):
     """Whether it is no module, whose variables are found one by one, but holds variables."""
     if isinstance(value, tf.Module):
         return hasattr(value, "built")  # A layer of legacy Keras, `tfb.AutoregressiveNetwork`.
+    if isinstance(value, (Mapping, list, tuple)):
+        return False  # TensorFlow's lists have `variables`, too.
     return _is_object(value) and isinstance(getattr(value, "variables", None), (list, tuple))
 
 
@@ -78,7 +80,8 @@ def _inside(value, in_functions):
     if isinstance(value, functools.partial):
         return [value.func, value.args, value.keywords]
     if inspect.ismethod(value):
-        return [value.__self__, value.__func__]
+        owner = value.__self__
+        return [owner] if _holds_variables(owner) else list(getattr(owner, "__dict__", {}).values())
     if inspect.isfunction(value):
         names = inspect.getclosurevars(value)
         # A function that is a global may name anything: of globals, only what holds variables.

@@ -47,12 +47,15 @@ class DistributionLayer(ModuleLayer):
         return self._module
 
     def call(self, x: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-        """log p(x), of one value for each event; see `tfd.Distribution.log_prob`."""
-        return self.distribution.log_prob(tf.identity(x), **kwargs)
+        """log p(x), of one value for each event; see `tfd.Distribution.log_prob`.
+
+        Of a joint distribution x is a structure.
+        """
+        return self.distribution.log_prob(tf.nest.map_structure(tf.identity, x), **kwargs)
 
     def log_prob(self, x: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         """log p(x), outside of a Keras model."""
-        return self.call(self._prepared(x), **kwargs)
+        return self.call(tf.nest.map_structure(self._prepared, x), **kwargs)
 
     def sample(self, *args: Any, **kwargs: Any) -> tf.Tensor:
         """Draws as `tfd.Distribution.sample` does."""

@@ -76,9 +76,8 @@ class ModuleLayer(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Makes the variables of networks that have none before they are called, by one call."""
         if has_unbuilt_network(self._module):
-            shape = [size or 1 for size in input_shape]
             with tf.init_scope():
-                self.call(tf.zeros(shape, self.compute_dtype))
+                self.call(_zeros(input_shape, self.compute_dtype))
         self._adopt()
 
     def get_config(self) -> dict[str, Any]:
@@ -168,6 +167,13 @@ class ModuleLayer(keras.layers.Layer):
         if not self.built:
             self.build(x.shape)
         return tf.cast(x, self.compute_dtype) if x.dtype.is_floating else tf.identity(x)
+
+
+def _zeros(shape, dtype):
+    """Zeros of a shape, or of each in a list of shapes, with 1 for every size that is open."""
+    if any(isinstance(size, (list, tuple)) for size in shape):
+        return [_zeros(part, dtype) for part in shape]
+    return tf.zeros([size or 1 for size in shape], dtype)
 
 
 def _made_again(kind, module, options, make, arguments):

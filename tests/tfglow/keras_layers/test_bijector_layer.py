@@ -240,6 +240,35 @@ def test_a_copy_trains_its_own_variables(name, duplicate):
         assert twin.get_config() == layer.get_config()
 
 
+def test_a_function_of_the_layer_that_holds_it():
+    class Own(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.network = keras_network(2, outputs=4)
+            self.flow = BijectorLayer(
+                tfb.RealNVP(
+                    num_masked=2,
+                    shift_and_log_scale_fn=lambda x, units: tf.split(self.network(x), 2, axis=-1),
+                )
+            )
+
+        def call(self, x):
+            return self.flow(x)
+
+    layer = Own()
+    layer(data((4,)))
+    assert len(layer.variables) == len(layer.trainable_variables) == 2
+    assert len(layer.flow.trainable_variables) == 2
+
+
+def test_exports_as_every_layer_does(tmp_path):
+    model = keras.Sequential([keras.Input((2, 2, 4)), BijectorLayer(make_flow, {"channels": 4})])
+    model.export(tmp_path / "export", verbose=False)
+    loaded = tf.saved_model.load(str(tmp_path / "export"))
+    x = data((2, 2, 4))
+    np.testing.assert_allclose(loaded.serve(x), model(x), rtol=1e-5, atol=1e-6)
+
+
 def test_answers_nothing_stale():
     layer = BijectorLayer(BIJECTORS["chain"][0])
     x = tf.constant(data((4,)))

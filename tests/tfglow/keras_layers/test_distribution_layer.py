@@ -94,6 +94,22 @@ def test_trains_inside_ones_own_layer_by_add_loss():
         assert np.any(old != variable.numpy())
 
 
+def test_a_joint_distribution_takes_a_structure():
+    parts = [tfd.Normal(tf.Variable(0.0), 1.0), tfd.Normal(tf.Variable(1.0), 1.0)]
+    layer = DistributionLayer(tfd.JointDistributionSequential(parts))
+    x = [np.zeros(3, np.float32), np.ones(3, np.float32)]
+    expected = sum(part.log_prob(value) for part, value in zip(parts, x, strict=True))
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(layer.log_prob(x), expected, rtol=1e-5)
+    assert len(layer.trainable_variables) == 2
+
+
+def test_a_discrete_distribution_takes_integers():
+    layer = DistributionLayer(tfd.Categorical(logits=tf.Variable([0.0, 1.0])))
+    np.testing.assert_allclose(layer(np.array([0, 1])), [-1.3132616, -0.3132617], rtol=1e-5)
+    assert len(layer.trainable_variables) == 1
+
+
 def test_a_keras_file_makes_it_again(tmp_path):
     model = keras.Sequential([keras.Input([]), DistributionLayer(mixture, {"parts": 3})])
     model.trainable_variables[0].assign_add([0.1, 0.2, 0.3])
