@@ -10,7 +10,7 @@ from tests.source_imports import ROOT, imports, modules
 LAYERS = (
     {"distribution_recipe", "fields", "keras_backend"},
     {"held_variables", "keras_variable", "local_paths", "ops", "pictures", "saved_format"},
-    {"checks", "config", "flags"},
+    {"checks", "config", "flags", "named_weights", "objective_model"},
     {"networks", "optimizers", "datasets"},
     {"bijectors"},
     {"likelihood", "flow_distribution", "frozen_flow"},

@@ -109,7 +109,7 @@ def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
     """`images` as a uint8 tensor `[B, *image_shape]`.
 
     Integers of another dtype, and whole or fractional floats, are refused rather than guessed
-    at: a float image may be in [0, 1], in [0, 255] or standardised.
+    at: a float image may be in [0, 1], in [0, 255] or standardised. The error says what to do.
 
     Raises:
       ValueError: If the dtype is not uint8, or the shape is another.
@@ -117,12 +117,14 @@ def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
     images = tf.convert_to_tensor(images)
     if images.dtype != tf.uint8:
         raise ValueError(
-            f"Images must be uint8 in [0, 255], got {images.dtype.name}{_value_range(images)}."
+            f"Images must be uint8 in [0, 255], got {images.dtype.name}{_value_range(images)}: "
+            f"{_how_to_uint8(images)}."
         )
     if not images.shape.is_compatible_with([None, *image_shape]):
         height, width, channels = image_shape
         raise ValueError(
-            f"Images must have the shape [B, {height}, {width}, {channels}], got {images.shape}."
+            f"Images must have the shape [B, {height}, {width}, {channels}], got {images.shape}"
+            f"{_how_to_shape(images.shape, image_shape)}."
         )
     return tf.ensure_shape(images, [None, *image_shape])
 
@@ -269,3 +271,38 @@ def _warn(message: str) -> None:
 def _value_range(images: tf.Tensor) -> str:
     values = tf.get_static_value(images)
     return f" in [{values.min()}, {values.max()}]" if values is not None and values.size else ""
+
+
+def _how_to_uint8(images: tf.Tensor) -> str:
+    """What to do with images of another dtype, by their values where they are known."""
+    if images.dtype == tf.bool:
+        return "take 255 * tf.cast(images, tf.uint8)"
+    in_unit = "tf.cast(tf.round(images * 255), tf.uint8)"
+    values = tf.get_static_value(images)
+    if values is None or not values.size:
+        return f"cast them, from [0, 1] by {in_unit}, from [0, 255] by tf.cast(images, tf.uint8)"
+    low, high = values.min(), values.max()
+    if not images.dtype.is_floating:
+        if low >= 0 and high <= 255:
+            return "take tf.cast(images, tf.uint8)"
+    elif low >= 0 and high <= 1:
+        return f"if they are in [0, 1], take {in_unit}"
+    elif low >= 0 and high <= 255:
+        return "if they are in [0, 255], take tf.cast(tf.round(images), tf.uint8)"
+    elif low >= -0.5 and high <= 0.5:
+        return "if they are in [-0.5, 0.5], take tf.cast(tf.round((images + 0.5) * 255), tf.uint8)"
+    elif low >= -1 and high <= 1:
+        return "if they are in [-1, 1], take tf.cast(tf.round((images + 1) * 127.5), tf.uint8)"
+    return "undo what scaled them, then round and cast to tf.uint8"
+
+
+def _how_to_shape(shape: tf.TensorShape, image_shape: tuple[int, int, int]) -> str:
+    """What to do with images of another shape, if that can be seen; begins with a colon."""
+    height, width, channels = image_shape
+    if shape.rank == 3 and shape.is_compatible_with(image_shape):
+        return ": a batch of one is images[tf.newaxis]"
+    if channels == 1 and shape.rank == 3 and shape.is_compatible_with([None, height, width]):
+        return ": with a channel they are images[..., tf.newaxis]"
+    if shape.rank == 4 and shape.is_compatible_with([None, channels, height, width]):
+        return ": with channels last they are tf.transpose(images, [0, 2, 3, 1])"
+    return ""

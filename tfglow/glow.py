@@ -1,8 +1,10 @@
 """The Keras model around the flow."""
 
 import math
+import warnings
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
@@ -22,8 +24,9 @@ from tfglow.checks import (
 from tfglow.config import GlowConfig
 from tfglow.flow_distribution import FlowDistribution
 from tfglow.keras_backend import keras
-from tfglow.keras_variable import AdoptedVariable
+from tfglow.named_weights import NamedWeights
 from tfglow.networks import ScaledDense
+from tfglow.objective_model import ObjectiveModel
 from tfglow.ops.valid_rows import finite_rows, zero_unless
 from tfglow.saved_format import FORMAT, check_format
 
@@ -35,7 +38,7 @@ _NO_IMAGE = (
 
 
 @keras.saving.register_keras_serializable(package="tfglow")
-class Glow(keras.Model):
+class Glow(NamedWeights, ObjectiveModel):
     """A Glow: exact likelihoods, latents and samples of uint8 images `[B, H, W, C]`.
 
     p(x) = N(flow(x); 0, I) · |det d flow/dx|, in nats, of images dequantised to [−0.5, 0.5).
@@ -63,7 +66,11 @@ class Glow(keras.Model):
             raise ValueError(f"`config` must be a tfglow.GlowConfig, got {config!r}.")
         check_environment()
         kwargs.setdefault("dtype", config.dtype)
-        super().__init__(**kwargs)
+        inputs = [keras.InputSpec("uint8", (None, *config.image_shape), name="images")]
+        if config.num_classes:
+            inputs.append(keras.InputSpec("int32", (None,), name="labels"))
+        terms = ["loss", "bits_per_dim", *(["class_bits", "accuracy"] if config.weight_y else [])]
+        super().__init__(terms, inputs, **kwargs)
         self.config = config
         self.flow = GlowFlow(config)
         self.classifier = None
@@ -75,12 +82,7 @@ class Glow(keras.Model):
             )
             for name, variable in self.classifier.named_variables.items():
                 named[f"classifier/{name}"] = variable
-        # Keras sees the model's own variables, not copies of them.
-        self._adopted_variables = {
-            name: AdoptedVariable(variable, name.replace("/", "."))
-            for name, variable in named.items()
-        }
-        self._means = [keras.metrics.Mean(name=name) for name in ("loss", "bits_per_dim")]
+        self._adopt(named)
         self.built = True
 
     @property
@@ -91,7 +93,22 @@ class Glow(keras.Model):
         )
         return FlowDistribution(base, tfb.Invert(self.flow), name="glow")
 
-    def initialize(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> None:
+    @property
+    def initialized(self) -> bool:
+        """Whether the weights know of any data: by `initialize`, training, or loading.
+
+        All biases and log-scales start at 0, and the model counts as initialised once one is not.
+        """
+        with tf.init_scope():
+            return any(
+                np.any(variable.numpy())
+                for name, variable in self.named_variables.items()
+                if name.rpartition("/")[-1] in ("b", "logs")
+            )
+
+    def initialize(
+        self, images: tf.Tensor, labels: tf.Tensor | None = None, *, again: bool = False
+    ) -> None:
         """Sets all data-dependent weights from one batch (section 3.1). Call it once.
 
         The dequantisation noise is fixed by the configuration's seed.
@@ -99,8 +116,17 @@ class Glow(keras.Model):
         Args:
           images: uint8 `[B, H, W, C]`; the official code takes 256.
           labels: int `[B]`, for a conditional model.
+          again: Whether to do so with a model that is `initialized` already, too.
+
+        Raises:
+          ValueError: If it is, and `again` is false; nothing is changed.
         """
         images, labels = self._checked(images, labels)
+        if self.initialized and not again:
+            raise ValueError(
+                f"{self.name} was initialised, trained or loaded before, and `initialize` would "
+                "overwrite its weights: pass again=True if it is to."
+            )
         # With noise, as in training: channels that are constant in the batch are not without it.
         noise = tf.random.stateless_uniform(
             tf.shape(images), [self.config.seed, 0], dtype=self.config.dtype
@@ -279,86 +305,34 @@ class Glow(keras.Model):
         """The latents of `images`; see `encode`."""
         return self.encode(images, labels)
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """One step of `fit`. The loss is divided by the replicas, whose gradients are summed."""
-        images, labels = self._unpacked(data)
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        with tf.GradientTape() as tape:
-            terms = self.objective(images, labels)
-            # The mean, and 0 for the empty rest of a last batch that is smaller than the replicas.
-            total, count = tf.reduce_sum(terms["loss"]), tf.size(terms["loss"])
-            loss = tf.math.divide_no_nan(total, tf.cast(count, total.dtype)) / replicas
-        variables = self.trainable_variables
-        gradients = tape.gradient(loss, [v.value for v in variables])
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self._update_metrics(terms)
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """One step of `evaluate`."""
-        images, labels = self._unpacked(data)
-        return self._update_metrics(self.objective(images, labels))
-
-    def _unpacked(self, data):
-        if self.loss is not None:
-            raise ValueError("Glow's loss is its own, bits per dimension: compile without `loss`.")
-        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError(f"Glow takes no sample weights, got {sample_weight!r}.")
-        return images, labels
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """What `fit` and `evaluate` report, and start anew at every epoch."""
-        return self._means
-
-    def _update_metrics(self, terms):
-        for mean in self._means:
-            mean.update_state(terms[mean.name])
-        return {mean.name: mean.result() for mean in self._means}
+    def make_train_function(self, force: bool = False) -> None:
+        """What `fit` calls before its first step: warns if `initialize` was forgotten."""
+        if self.train_function is None and not self.initialized:
+            warnings.warn(
+                f"{self.name} is trained from weights that know nothing of the data: call "
+                "`initialize` on one batch of images first (section 3.1).",
+                stacklevel=2,
+            )
+        super().make_train_function(force)
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the model from, for Keras's `.keras` files."""
-        return {"name": self.name, "config": self.config.to_dict(), "format": FORMAT}
+        return {
+            "name": self.name,
+            "config": self.config.to_dict(),
+            "format": FORMAT,
+            "trainable": self.trainable,
+            "frozen": self.frozen,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Glow":
         """The model that `get_config` described, with new weights."""
         check_format(config.get("format"), "The saved Glow")
-        return cls(GlowConfig.from_dict(config["config"]), name=config["name"])
-
-    def save_own_variables(self, store: Any) -> None:
-        """Writes the weights by name into a `.keras` file."""
-        for variable in self._adopted_variables.values():
-            store[variable.name] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Reads what `save_own_variables` wrote.
-
-        Raises:
-          ValueError: If a weight is missing, unknown or of another shape; none is then assigned.
-        """
-        expected = {variable.name: variable for variable in self._adopted_variables.values()}
-        if set(store.keys()) != set(expected):
-            missing = sorted(set(expected) - set(store.keys()))
-            unknown = sorted(set(store.keys()) - set(expected))
-            raise ValueError(
-                f"The saved weights do not fit this model: missing {missing}, unknown {unknown}."
-            )
-        shapes = {key: (tuple(store[key].shape), tuple(expected[key].shape)) for key in expected}
-        wrong = [
-            f"{key} has the shape {saved}, the model needs {needed}"
-            for key, (saved, needed) in shapes.items()
-            if saved != needed
-        ]
-        if wrong:
-            raise ValueError(f"The saved weights do not fit this model: {'; '.join(wrong)}.")
-        for key, variable in expected.items():
-            variable.assign(store[key])
-
-    @property
-    def named_variables(self) -> dict[str, tf.Variable]:
-        """Every variable by its name: those of the flow, and `classifier/kernel`."""
-        return {name: variable.value for name, variable in self._adopted_variables.items()}
+        glow = cls(GlowConfig.from_dict(config["config"]), name=config["name"])
+        glow.trainable = config.get("trainable", True)
+        glow.freeze(config.get("frozen", ()))
+        return glow
 
     # Between images and the flow.
 

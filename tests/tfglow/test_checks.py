@@ -33,6 +33,48 @@ def test_weights_that_are_said_to_be_constant(monkeypatch):
             Glow(GlowConfig(image_shape=(4, 4, 3), levels=1, steps=1, width=4))
 
 
+@pytest.mark.parametrize(
+    ("offset", "scale", "remedy"),
+    [
+        (0.0, 1 / 255, r"in \[0, 1\], take tf.cast\(tf.round\(images \* 255\)"),
+        (0.0, 1.0, r"in \[0, 255\], take tf.cast\(tf.round\(images\)"),
+        (-0.5, 1 / 255, r"tf.cast\(tf.round\(\(images \+ 0.5\) \* 255\)"),
+        (-1.0, 2 / 255, r"tf.cast\(tf.round\(\(images \+ 1\) \* 127.5\)"),
+        (-3.0, 6 / 255, "undo what scaled them, then round and cast"),
+    ],
+)
+def test_what_to_do_with_float_images_is_said_and_does_it(offset, scale, remedy):
+    values = np.arange(256, dtype=np.uint8)[:240].reshape(5, *SHAPE)
+    values[0, 0, 0, 0] = 255
+    given = tf.constant(offset + scale * values, tf.float32)
+    with pytest.raises(ValueError, match=remedy) as error:
+        check_images(given, SHAPE)
+    if "take " in str(error.value):
+        expression = str(error.value).partition("take ")[2].rstrip(".")
+        np.testing.assert_array_equal(eval(expression, {"tf": tf, "images": given}), values)
+
+
+def test_what_to_do_with_other_dtypes_is_said():
+    for dtype in (np.int64, np.int32, np.uint16):
+        with pytest.raises(ValueError, match=r"take tf.cast\(images, tf.uint8\)"):
+            check_images(images(dtype), SHAPE)
+    with pytest.raises(ValueError, match=r"int32 in \[700, 700\]: undo what scaled them"):
+        check_images(100 * images(np.int32), SHAPE)
+    with pytest.raises(ValueError, match=r"take 255 \* tf.cast\(images, tf.uint8\)"):
+        check_images(images(bool), SHAPE)
+    with pytest.raises(ValueError, match=r"float32: cast them, from \[0, 1\] by"):
+        tf.function(lambda x: check_images(x, SHAPE))(images(np.float32))
+
+
+def test_what_to_do_with_other_shapes_is_said():
+    with pytest.raises(ValueError, match=r"got \(4, 4, 3\): a batch of one is images\[tf.newaxis"):
+        check_images(images(shape=SHAPE), SHAPE)
+    with pytest.raises(ValueError, match=r"tf.transpose\(images, \[0, 2, 3, 1\]\)"):
+        check_images(images(shape=(2, 3, 4, 4)), SHAPE)
+    with pytest.raises(ValueError, match=r"with a channel they are images\[..., tf.newaxis\]"):
+        check_images(images(shape=(2, 4, 4)), (4, 4, 1))
+
+
 def test_images_pass_through():
     checked = check_images(images(), SHAPE)
     assert checked.dtype == tf.uint8
@@ -57,7 +99,7 @@ def test_floats_are_refused_with_their_range(low, high):
 def test_images_of_another_shape(shape):
     with pytest.raises(ValueError) as error:
         check_images(images(shape=shape), SHAPE)
-    assert str(error.value) == f"Images must have the shape [B, 4, 4, 3], got {shape}."
+    assert str(error.value).startswith(f"Images must have the shape [B, 4, 4, 3], got {shape}")
 
 
 def test_images_of_another_shape_at_run_time():

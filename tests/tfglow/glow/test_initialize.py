@@ -2,12 +2,13 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfglow
-from tests.tfglow.glow.models import CONDITIONAL, CONFIG
+from tests.tfglow.glow.models import CONDITIONAL, CONFIG, make_glow
 from tfglow import likelihood
 
 
@@ -56,6 +57,51 @@ def test_initialize_of_a_conditional_model(images, labels):
         glow.initialize(images)
     glow.initialize(images, labels)
     assert np.all(np.isfinite(glow.log_prob(images, labels)))
+
+
+def test_a_second_initialisation_is_refused(images):
+    glow = tfglow.Glow(CONFIG)
+    assert not glow.initialized
+    glow.initialize(images)
+    assert glow.initialized
+    before = glow.get_weights()
+    with pytest.raises(ValueError, match=r"initialised, trained or loaded before.*again=True"):
+        glow.initialize(images[:2])
+    for old, new in zip(before, glow.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+    glow.initialize(images[:2], again=True)
+    assert any(np.any(a != b) for a, b in zip(before, glow.get_weights(), strict=True))
+
+
+def test_fit_warns_where_initialize_was_forgotten(images):
+    glow = tfglow.Glow(CONFIG)
+    glow.compile("sgd", jit_compile=False)
+    with pytest.warns(UserWarning, match="call `initialize` on one batch of images first"):
+        glow.fit(images, verbose=0)
+    assert glow.initialized  # By training.
+    glow.fit(images, verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_the_state_is_saved(tmp_path):
+    def checkpointed(glow):
+        path = tf.train.Checkpoint(model=glow).write(str(tmp_path / "ckpt"))
+        other = tfglow.Glow(CONFIG)
+        tf.train.Checkpoint(model=other).read(path).assert_existing_objects_matched()
+        return other
+
+    def in_keras_file(glow):
+        glow.save(tmp_path / "glow.keras")
+        return keras.models.load_model(tmp_path / "glow.keras")
+
+    def by_weights(glow):
+        other = tfglow.Glow(CONFIG)
+        other.set_weights(glow.get_weights())
+        return other
+
+    fresh, trained = tfglow.Glow(CONFIG), make_glow()
+    for copy in (checkpointed, in_keras_file, by_weights):
+        assert copy(trained).initialized and not copy(fresh).initialized
 
 
 def test_nothing_but_initialize_initialises(images, noise):
