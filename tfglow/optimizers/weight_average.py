@@ -8,10 +8,20 @@ from tfglow.keras_backend import keras
 class WeightAverage:
     """An exponential moving average of a model's weights, kept in a second model.
 
-    After t updates the average is Σₖ dᵗ⁻ᵏ·wₖ / Σₖ dᵗ⁻ᵏ over k = 1 … t: the official code's average
-    with zero debiasing (openai/glow, `optim.py`; Kingma & Ba 2015, section 3), updated in place:
+    Update t = 1, 2, … moves the average towards the weights wₜ:
 
-        average ← dₜ·average + (1 − dₜ)·w,  dₜ = d·(1 − dᵗ⁻¹) / (1 − dᵗ)
+        average ← average + rₜ·(wₜ − average),  rₜ = (1 − d)/(1 − dᵗ)
+
+    After t updates it is Σₖ dᵗ⁻ᵏ·wₖ / Σₖ dᵗ⁻ᵏ over k = 1 … t: the official code's average with zero
+    debiasing (openai/glow, `optim.py`; Kingma & Ba 2015, section 3). Its horizon, 1/rₜ updates, is
+    nearly t at first, so that a run that is shorter than 1/(1 − d) averages over all that it went
+    through. With a `share` s the horizon is at most the share s of the updates so far:
+
+        rₜ = max((1 − d)/(1 − dᵗ), min(1, 1/(s·t)))
+
+    While the second term is the larger, wₖ has the weight ≈ (k/t)^(1/s)/(s·k) of polynomial-decay
+    averaging (Shamir & Zhang 2013, section 4), whose mean age is t·s/(1 + s) updates. From about
+    1/(s·(1 − d)) updates on the rule is the official one.
 
     The averages are the weights of `average`, a model built like `model`: evaluate, sample from
     and export that one. Nothing is swapped, and `model` keeps its own. To save and restore, give
@@ -23,14 +33,23 @@ class WeightAverage:
       model: The model that is trained.
       average: Another one of the same configuration.
       decay: d, in [0, 1); the official code takes 1 − 1/(steps an epoch of 50,000 images).
+      share: s, in (0, 1]; None for the official rule.
 
     Raises:
-      ValueError: If `decay` is out of range, or the two models' weights differ in shape.
+      ValueError: If `decay` or `share` is out of range, or the two models' weights differ in shape.
     """
 
-    def __init__(self, model: keras.Model, average: keras.Model, decay: float):
+    def __init__(
+        self,
+        model: keras.Model,
+        average: keras.Model,
+        decay: float,
+        share: float | None = None,
+    ):
         if not 0 <= decay < 1:
             raise ValueError(f"`decay` must be in [0, 1), got {decay!r}.")
+        if share is not None and not 0 < share <= 1:
+            raise ValueError(f"`share` must be in (0, 1] or None, got {share!r}.")
         shapes, average_shapes = ([tuple(v.shape) for v in m.weights] for m in (model, average))
         if shapes != average_shapes or model is average:
             raise ValueError(
@@ -39,6 +58,7 @@ class WeightAverage:
                 "are to be equal in order."
             )
         self.decay = decay
+        self.share = share
         self._strategy = tf.distribute.get_strategy()
         # t, the number of updates.
         self.count = tf.Variable(
@@ -63,14 +83,20 @@ class WeightAverage:
         """Takes the model's weights into the average, if `condition`; else changes nothing."""
         with self._strategy.scope():
             self.count.assign_add(tf.cast(condition, self.count.dtype))
-        # In float64: 1 − dᵗ is a small difference at first.
-        t, d = tf.cast(self.count, tf.float64), tf.constant(self.decay, tf.float64)
-        rate = 1.0 - d * (1.0 - tf.pow(d, t - 1.0)) / (1.0 - tf.pow(d, t))  # 1 − dₜ
+        rate = self._rate(tf.cast(self.count, tf.float64))
         rate = tf.where(condition, rate, tf.zeros_like(rate))  # t may be 0, and the rate nan.
         rates = {dtype: tf.cast(rate, dtype) for dtype in {a.dtype for a, _ in self._pairs}}
         extended = self._strategy.extended
         for average, value in self._pairs:
             extended.update(average, _approach, (value, rates[average.dtype]), group=False)
+
+    def _rate(self, t: tf.Tensor) -> tf.Tensor:
+        """rₜ, in float64: 1 − dᵗ is a small difference at first."""
+        d = tf.constant(self.decay, tf.float64)
+        rate = (1.0 - d) / (1.0 - tf.pow(d, t))
+        if self.share is None:
+            return rate
+        return tf.maximum(rate, 1.0 / tf.maximum(self.share * t, 1.0))
 
 
 def _approach(average, value, rate):

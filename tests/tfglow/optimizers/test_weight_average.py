@@ -39,6 +39,38 @@ def test_is_the_official_average():
     np.testing.assert_allclose(average.weights[0].numpy(), biased / (1 - 0.999**50), rtol=1e-5)
 
 
+def test_horizon_is_at_most_a_share_of_the_updates():
+    """Against the recursion in NumPy, to where the official rule has the shorter horizon."""
+    trained, average = model(), model(start=7.0)
+    ema = WeightAverage(trained, average, decay=0.9, share=0.25)
+    update = tf.function(ema.update)
+    values = np.random.default_rng(1).normal(size=60)
+    expected, rates = 0.0, []
+    for t, value in enumerate(values, start=1):
+        trained.weights[0].assign(tf.fill([2, 3], value))
+        update()
+        rates.append(max(0.1 / (1 - 0.9**t), min(1.0, 1 / (0.25 * t))))
+        expected += rates[-1] * (value - expected)
+        np.testing.assert_allclose(average.weights[0].numpy(), expected, atol=1e-6)
+    # The weights themselves, then a quarter of the steps so far, then ten steps.
+    assert rates[:4] == pytest.approx([1.0] * 4)
+    assert rates[19] == pytest.approx(0.2)
+    assert rates[-1] == pytest.approx(0.1, rel=2e-3)
+
+
+def test_mean_age_of_an_average_is_its_share_of_the_steps():
+    """t·s/(1 + s): with weights that grow by 1 a step it is what the average lags behind."""
+    for share in (0.05, 0.1, 0.5):
+        trained, average = model(), model()
+        ema = WeightAverage(trained, average, decay=0.9999, share=share)
+        update = tf.function(ema.update)
+        for t in range(1, 401):
+            trained.weights[0].assign(tf.fill([2, 3], float(t)))
+            update()
+        lag = 400 - average.weights[0].numpy()
+        np.testing.assert_allclose(lag, 400 * share / (1 + share), atol=1.0)
+
+
 def test_reset_copies_all_weights():
     trained, average = model(start=2.0), model(start=5.0)
     trained.weights[-1].assign([3.0, 4.0, 5.0])  # The moving variance, which is not trained.
@@ -92,3 +124,6 @@ def test_refuses_another_model_and_a_decay_of_one():
         WeightAverage(model(), model(width=4), decay=0.9)
     with pytest.raises(ValueError, match=r"`decay` must be in \[0, 1\), got 1.0"):
         WeightAverage(model(), model(), decay=1.0)
+    for share in (0.0, 1.5):
+        with pytest.raises(ValueError, match=r"`share` must be in \(0, 1\] or None, got"):
+            WeightAverage(model(), model(), decay=0.5, share=share)
