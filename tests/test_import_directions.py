@@ -16,8 +16,10 @@ LAYERS = (
     {"likelihood", "flow_distribution", "frozen_flow"},
     {"keras_layers"},
     {"glow"},
+    {"transfer"},
     {"runs"},
     {"official", "latents"},
+    {"pretrained"},
 )
 APPLICATIONS = ("train", "export", "serving")
 # Whatever these need, they import; nobody imports them.

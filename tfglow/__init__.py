@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tfglow.flow_distribution import FlowDistribution
     from tfglow.glow import Glow
     from tfglow.keras_layers import BijectorLayer, DistributionLayer
+    from tfglow.pretrained import load_glow
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __all__ = [
     "keras_layers",
     "latents",
     "likelihood",
+    "load_glow",
     "networks",
     "official",
     "optimizers",
@@ -41,12 +43,14 @@ __all__ = [
     "runs",
 ]
 
+# Classes and functions, by their modules.
 _CLASSES = {
     "BijectorLayer": "tfglow.keras_layers",
     "DistributionLayer": "tfglow.keras_layers",
     "FlowDistribution": "tfglow.flow_distribution",
     "Glow": "tfglow.glow",
     "GlowConfig": "tfglow.config",
+    "load_glow": "tfglow.pretrained",
 }
 
 

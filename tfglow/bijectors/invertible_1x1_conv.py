@@ -26,7 +26,16 @@ class LUWeights(NamedTuple):
     @classmethod
     def initial(cls, num_channels: int, seed: int | None) -> "LUWeights":
         """The factors of a random rotation, as float64 arrays."""
-        permutation, lower, upper = _plu(_random_rotation(num_channels, seed))
+        return cls.of_matrix(_random_rotation(num_channels, seed))
+
+    @classmethod
+    def of_matrix(cls, weight: np.ndarray) -> "LUWeights":
+        """The factors of W `[C, C]`, float64.
+
+        Raises:
+          ValueError: If W is singular.
+        """
+        permutation, lower, upper = _plu(weight)
         diagonal = np.diag(upper)
         return cls(
             permutation,
@@ -69,7 +78,12 @@ class FullWeights(NamedTuple):
     @classmethod
     def initial(cls, num_channels: int, seed: int | None) -> "FullWeights":
         """A random rotation, as a float64 array."""
-        return cls(_random_rotation(num_channels, seed))
+        return cls.of_matrix(_random_rotation(num_channels, seed))
+
+    @classmethod
+    def of_matrix(cls, weight: np.ndarray) -> "FullWeights":
+        """W `[C, C]` itself."""
+        return cls(weight)
 
     def matrix(self, dtype: tf.DType) -> tf.Tensor:
         """W, `[..., C, C]`."""
@@ -203,8 +217,11 @@ def _random_rotation(num_channels, seed):
 
 def _plu(weight):
     """W = P L U with partial pivoting, float64."""
-    with tf.init_scope():
-        packed, rows = (t.numpy() for t in tf.linalg.lu(weight))
+    try:
+        with tf.init_scope():
+            packed, rows = (t.numpy() for t in tf.linalg.lu(weight))
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(f"A matrix of {len(weight)} channels is singular.") from error
     size = len(rows)
     permutation = np.zeros_like(packed)
     permutation[rows, np.arange(size)] = 1.0  # Row i of L·U is row rows[i] of W.

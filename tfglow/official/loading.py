@@ -1,6 +1,7 @@
 """Reads checkpoints that the official implementation (github.com/openai/glow) wrote."""
 
 import collections
+import dataclasses
 import os
 import re
 from typing import Any
@@ -12,10 +13,13 @@ from tfglow.config import GlowConfig
 from tfglow.glow import Glow
 from tfglow.local_paths import check_local_path
 from tfglow.official.variables import entries
+from tfglow.transfer import transfer_weights
 
 # A step's first kernel, with the step's level and number.
 _FIRST_CONVOLUTION = re.compile(r"model/(\d+)/(\d+)/f1/l_1/W")
 _AVERAGE = "/ExponentialMovingAverage"
+# Variables that an error names.
+_MOST_NAMED = 3
 # What TensorFlow's and the official optimizers append to a variable's name.
 _SLOT_ENDINGS = ("/Adam", "/Adam_1", "/AdaMax", "/AdaMax_1", "/Momentum", "_adam_m1", "_adam_m2")
 
@@ -23,18 +27,26 @@ _SLOT_ENDINGS = ("/Adam", "/Adam_1", "/AdaMax", "/AdaMax_1", "/Momentum", "_adam
 def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
     """A Glow with the weights of an official checkpoint.
 
+    1×1 convolutions may be held in the other way than `config.parameterization`: their matrices
+    are then factored, or multiplied out, in float64.
+
     Args:
       checkpoint: Prefix of the checkpoint's files (`…/model.ckpt`), or the folder that holds it.
       config: What the checkpoint was trained with; see `infer_config`.
       averaged: Whether to take the moving average of the weights in place of the last ones.
 
     Raises:
-      ValueError: If there is no such checkpoint, or a variable is missing, left over or of another
-        shape: all are named, with both shapes. Also if `averaged` and there is no average.
+      ValueError: If there is no such checkpoint; if it was trained with other fields, which are
+        named, or has a variable missing, left over or of another shape. Also if `averaged` and
+        there is no average.
     """
     reader = _open(checkpoint)
     shapes = _model_shapes(reader)
-    glow = Glow(config)
+    _check_fields(shapes, config, checkpoint)
+    held = config
+    if config.permutation == "invertible_1x1_conv":
+        held = dataclasses.replace(config, parameterization=_permutation(shapes)[1])
+    glow = Glow(held)
     table = list(entries(glow))
     _check_variables(shapes, table, checkpoint)
     values = {}
@@ -42,7 +54,11 @@ def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
         # Everything is read before anything is assigned: a damaged file leaves no half model.
         values[entry.name] = _read(reader, entry, averaged)
     _assign(table, values)
-    return glow
+    if held == config:
+        return glow
+    converted = Glow(config)
+    transfer_weights(glow, converted)
+    return converted
 
 
 def has_average(checkpoint: str) -> bool:
@@ -68,25 +84,16 @@ def infer_config(
       image_size: Height and width of an image, or one number for both.
       num_bits: How many bits of a pixel were modelled (`n_bits_x`).
       weight_y: The classifier's weight, where the checkpoint has a classifier.
-      **overrides: Fields of `GlowConfig` that a checkpoint has no say in, such as `precision`.
+      **overrides: Fields of `GlowConfig` that a checkpoint has no say in, such as `precision`, or
+        the `parameterization` to convert to.
 
     Raises:
       ValueError: If the checkpoint is not one of the official code's, or something that it does
         not determine is not given.
     """
     shapes = _model_shapes(_open(checkpoint))
-    steps = {
-        (int(match[1]), int(match[2]))
-        for match in map(_FIRST_CONVOLUTION.fullmatch, shapes)
-        if match
-    }
-    kernels = [shapes.get(f"model/0/0/f1/{layer}/W", ()) for layer in ("l_1", "l_last")]
-    if any(len(shape) != 4 for shape in kernels):
-        raise ValueError(
-            f"{checkpoint!r} has no flow step of the official code (model/0/0/f1/l_1/W and "
-            "model/0/0/f1/l_last/W)."
-        )
-    classifier = "model/classifier/W" in shapes
+    said = _said_fields(shapes, checkpoint)
+    channels, classifier = said.pop("channels"), said.pop("classifier")
     needed: dict[str, Any] = {"image_size": image_size, "num_bits": num_bits}
     if classifier:
         needed["weight_y"] = weight_y
@@ -101,26 +108,69 @@ def infer_config(
         raise ValueError(
             f"`image_size` must be one integer, or height and width, got {image_size!r}."
         )
-    (*_, inputs, width), (*_, outputs) = kernels
-    channels = inputs - 1  # Half of the first level's; one is the edge.
-    permutation, parameterization = _permutation(shapes)
     fields = {
-        "image_shape": (*sizes, 2 * channels // 4),
+        **said,
+        "image_shape": (*sizes, channels),
+        "num_bits": num_bits,
+        "weight_y": weight_y if classifier else 0.0,
+    }
+    # `load` converts to either parameterization.
+    twice = sorted(set(fields) & set(overrides) - {"parameterization"})
+    if twice:
+        raise ValueError(f"{checkpoint!r} itself determines {twice}.")
+    return GlowConfig.from_dict({**fields, **overrides})
+
+
+def _said_fields(shapes: dict[str, tuple[int, ...]], checkpoint: str) -> dict[str, Any]:
+    """What names and shapes of a checkpoint's variables say of its configuration.
+
+    Returns:
+      Fields of `GlowConfig`, and beside them the image's `channels` and whether there is a
+      `classifier`.
+    """
+    steps = {
+        (int(match[1]), int(match[2]))
+        for match in map(_FIRST_CONVOLUTION.fullmatch, shapes)
+        if match
+    }
+    kernels = [shapes.get(f"model/0/0/f1/{layer}/W", ()) for layer in ("l_1", "l_last")]
+    if any(len(shape) != 4 for shape in kernels):
+        raise ValueError(
+            f"{checkpoint!r} has no flow step of the official code (model/0/0/f1/l_1/W and "
+            "model/0/0/f1/l_last/W)."
+        )
+    (*_, inputs, width), (*_, outputs) = kernels
+    half = inputs - 1  # Half of the first level's channels; one is the edge.
+    permutation, parameterization = _permutation(shapes)
+    return {
+        "channels": 2 * half // 4,
         "levels": 1 + max(level for level, _ in steps),
         "steps": 1 + max(step for _, step in steps),
         "width": width,
-        "coupling": "affine" if outputs == 2 * channels else "additive",
+        "coupling": "affine" if outputs == 2 * half else "additive",
         "permutation": permutation,
         "parameterization": parameterization,
         "learn_top": "model/prior/p/W" in shapes,
         "num_classes": shapes.get("model/prior/y_emb/W", (0,))[0],
-        "num_bits": num_bits,
-        "weight_y": weight_y if classifier else 0.0,
+        "classifier": "model/classifier/W" in shapes,
     }
-    twice = sorted(set(fields) & set(overrides))
-    if twice:
-        raise ValueError(f"{checkpoint!r} itself determines {twice}.")
-    return GlowConfig.from_dict({**fields, **overrides})
+
+
+def _check_fields(shapes, config, checkpoint):
+    """Refuses a configuration of other fields than the checkpoint's, which are named."""
+    said = _said_fields(shapes, checkpoint)
+    del said["parameterization"]  # Converted.
+    wrong = []
+    channels, classifier = said.pop("channels"), said.pop("classifier")
+    if channels != config.image_shape[-1]:
+        wrong.append(f"image_shape[2] = {channels}, not {config.image_shape[-1]}")
+    for name, value in said.items():
+        if value != getattr(config, name):
+            wrong.append(f"{name} = {value!r}, not {getattr(config, name)!r}")
+    if classifier != bool(config.weight_y):
+        wrong.append(f"weight_y {'>' if classifier else '='} 0, not {config.weight_y}")
+    if wrong:
+        raise ValueError(f"{checkpoint!r} was trained with {'; '.join(wrong)}.")
 
 
 def _permutation(shapes):
@@ -166,7 +216,12 @@ def _check_variables(shapes, table, checkpoint):
         if shapes.get(name, shape) != shape
     ]
     if problems:
-        raise ValueError(f"{checkpoint!r} does not fit the configuration: {'; '.join(problems)}.")
+        more = len(problems) - _MOST_NAMED
+        and_more = f"; and {more} more" if more > 0 else ""
+        raise ValueError(
+            f"{checkpoint!r} does not fit the configuration: "
+            f"{'; '.join(problems[:_MOST_NAMED])}{and_more}."
+        )
 
 
 def _assign(table, values):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def config_changes_path(self) -> Path:
+        """What changed in the configuration when the run went on, a line of JSON a time."""
+        return self.path / "config_changes.jsonl"
+
+    @property
     def tensorboard_dir(self) -> Path:
         """The folder of TensorBoard's event files."""
         return self.path / "tensorboard"
@@ -151,11 +157,17 @@ class RunFolder:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of `metrics.jsonl`; a last one that a crash cut short is left out."""
-        if not self.metrics_path.exists():
-            return []
-        lines = self.metrics_path.read_text(encoding="utf-8").split("\n")
-        # What follows the last line's end is empty, or the beginning of a line.
-        return [json.loads(line) for line in lines[:-1]]
+        return _read_lines(self.metrics_path)
+
+    def config_changes(self) -> list[dict[str, Any]]:
+        """The lines of `config_changes.jsonl`: `step`, `time`, and `field: [before, after]`."""
+        return _read_lines(self.config_changes_path)
+
+    def append_change(self, change: dict[str, Any]) -> None:
+        """Adds a line to `config_changes.jsonl`."""
+        lines = [*self.config_changes(), change]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        replace_file(self.config_changes_path, text)
 
     def checkpoint(self, which: str | None = None) -> str:
         """The prefix of a checkpoint's files.
@@ -201,7 +213,7 @@ class RunFolder:
 
         Args:
           weights: "averaged", "raw", or None: the averaged, or where the run kept no average the
-            raw.
+            raw, with a warning.
           checkpoint: "best", "latest" or None, as for `checkpoint`.
 
         Raises:
@@ -211,6 +223,12 @@ class RunFolder:
             raise ValueError(f"`weights` must be one of averaged, raw; got {weights!r}.")
         found = self.saved_weights(checkpoint)
         if weights is None:
+            if "averaged" not in found:
+                warnings.warn(
+                    f"The checkpoint {found['raw'].prefix!r} holds no moving average of the "
+                    'weights: these are the weights themselves, as weights="raw" asks for.',
+                    stacklevel=2,
+                )
             return next(iter(found.values()))
         if weights not in found:
             raise ValueError(
@@ -236,3 +254,12 @@ class RunFolder:
             tf.train.Checkpoint(**models), str(self.checkpoint_dir), max_to_keep=1
         )
         manager.save(checkpoint_number=step)
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file of JSON; a last one that a crash cut short is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    # What follows the last line's end is empty, or the beginning of a line.
+    return [json.loads(line) for line in lines[:-1]]

@@ -248,17 +248,21 @@ def tiny():
     )
 
 
-def test_names_everything_that_does_not_fit(tmp_path, tiny):
+def test_names_what_is_missing_left_over_or_misshapen(tmp_path, tiny):
     values = official_values(tiny)
     del values["model/0/0/actnorm_center/b"]
-    values["model/0/7/invconv/W"] = np.eye(12, dtype="float32")
+    values["model/0/0/invconv/P"] = np.eye(12, dtype="float32")
     values["model/1/0/f1/l_2/W"] = np.zeros([1, 1, 4, 5], "float32")
     with pytest.raises(ValueError) as error:
         official.load(write_checkpoint(tmp_path, values), tiny)
     assert "missing model/0/0/actnorm_center/b (1, 1, 1, 12)" in str(error.value)
-    assert "left over model/0/7/invconv/W (12, 12)" in str(error.value)
+    assert "left over model/0/0/invconv/P (12, 12)" in str(error.value)
     shapes = "model/1/0/f1/l_2/W has the shape (1, 1, 4, 5), the model needs (1, 1, 4, 4)"
     assert shapes in str(error.value)
+    for name in ("model/prior/p/b", "model/prior/p/logs"):
+        del values[name]
+    with pytest.raises(ValueError, match=r"; and 2 more\.$"):
+        official.load(write_checkpoint(tmp_path, values), tiny)
 
 
 def test_refuses_what_is_not_there_or_damaged(tmp_path, tiny):

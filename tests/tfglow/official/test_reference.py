@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tfglow.official import reference as official_reference
-from tfglow import official
+from tfglow import GlowConfig, official
 
 CONFIGURATIONS = {
     "full, affine": {},
@@ -155,24 +155,85 @@ def infer(checkpoint, **given):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "said"),
     [
-        {"levels": 1},
-        {"steps": 1},
-        {"width": 7},
-        {"coupling": "additive"},
-        {"parameterization": "lu"},
-        {"permutation": "shuffle"},
-        {"permutation": "reverse"},
-        {"learn_top": False},
-        {"num_classes": 3},
-        {"image_shape": (8, 8, 1)},
+        ({"levels": 1}, "levels = 2, not 1"),
+        ({"levels": 3}, "levels = 2, not 3"),
+        ({"steps": 1}, "steps = 2, not 1"),
+        ({"width": 7}, "width = 6, not 7"),
+        ({"coupling": "additive"}, "coupling = 'affine', not 'additive'"),
+        ({"permutation": "shuffle"}, "permutation = 'invertible_1x1_conv', not 'shuffle'"),
+        ({"permutation": "reverse"}, "permutation = 'invertible_1x1_conv', not 'reverse'"),
+        ({"learn_top": False}, "learn_top = True, not False"),
+        ({"num_classes": 3}, "num_classes = 0, not 3"),
+        ({"num_classes": 3, "weight_y": 0.5}, "num_classes = 0, not 3; weight_y = 0, not 0.5"),
+        ({"image_shape": (8, 8, 1)}, "image_shape[2] = 3, not 1"),
+        ({"width": 7, "parameterization": "lu"}, "width = 6, not 7"),
     ],
 )
-def test_every_other_configuration_is_refused(tmp_path, variables, change):
+def test_every_other_configuration_is_refused_by_its_fields(tmp_path, variables, change, said):
     checkpoint = write_checkpoint(tmp_path / "model.ckpt", variables)
-    config = dataclasses.replace(infer(checkpoint), **change)
-    with pytest.raises(ValueError, match=r"does not fit the configuration: .*model/"):
+    config = dataclasses.replace(infer(checkpoint), **{"image_shape": (8, 8, 3), **change})
+    with pytest.raises(ValueError) as error:
+        official.load(checkpoint, config)
+    assert str(error.value) == f"{checkpoint!r} was trained with {said}."
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"permutation": "shuffle"}, "permutation = 'shuffle', not 'invertible_1x1_conv'"),
+        ({"additive": True}, "coupling = 'additive', not 'affine'"),
+        ({"learn_top": False}, "learn_top = False, not True"),
+        ({"num_classes": 4}, "num_classes = 4, not 0"),
+        ({"num_classes": 4, "classifier": True}, "num_classes = 4, not 0; weight_y > 0, not 0.0"),
+        ({"channels": 1}, "image_shape[2] = 1, not 3"),
+    ],
+)
+def test_other_checkpoints_are_refused_by_their_fields(tmp_path, fields, said):
+    variables = official_reference.random_variables(**{**DEFAULTS, **fields})
+    checkpoint = write_checkpoint(tmp_path / "model.ckpt", variables)
+    config = GlowConfig(image_shape=(8, 8, 3), levels=2, steps=2, width=6)
+    with pytest.raises(ValueError) as error:
+        official.load(checkpoint, config)
+    assert str(error.value) == f"{checkpoint!r} was trained with {said}."
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize(("held", "wanted"), [("W", "lu"), ("PLU", "full")])
+def test_convolutions_that_are_held_the_other_way(tmp_path, held, wanted, averaged):
+    """The same function, to float64's rounding, and an inverse that is exact to it."""
+    variables = official_reference.random_variables(**{**DEFAULTS, "permutation": held})
+    averages = {
+        f"{name}/ExponentialMovingAverage": 0.5 * value
+        for name, value in variables.items()
+        if not name.rpartition("/")[2].startswith(("P", "sign_S"))
+    }
+    checkpoint = write_checkpoint(tmp_path / "model.ckpt", {**variables, **averages})
+    config = infer(checkpoint, precision="float64")
+    assert config.parameterization != wanted
+    config = dataclasses.replace(config, parameterization=wanted)
+    glow = official.load(checkpoint, config, averaged)
+    assert glow.config == config
+    assert glow.flow.steps[0][0].permutation.parameterization == wanted
+    used = {
+        name: averages.get(f"{name}/ExponentialMovingAverage", value) if averaged else value
+        for name, value in variables.items()
+    }
+    x = np.random.default_rng(1).uniform(-0.5, 0.5, size=[3, 8, 8, 3])
+    latents, log_prob, _ = official_reference.encode(used, x)
+    flat = np.concatenate([eps.reshape(3, -1) for eps in latents], axis=-1)
+    z = glow.flow.forward(x)
+    np.testing.assert_allclose(z, flat, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(glow.distribution.log_prob(x), log_prob, rtol=1e-10)
+    np.testing.assert_allclose(glow.flow.inverse(z), x, atol=1e-9)
+
+
+def test_a_convolution_that_cannot_be_factored_is_refused(tmp_path, variables):
+    variables["model/1/0/invconv/W"][:, 3] = 0.0
+    checkpoint = write_checkpoint(tmp_path / "model.ckpt", variables)
+    config = dataclasses.replace(infer(checkpoint), parameterization="lu")
+    with pytest.raises(ValueError, match="A 1×1 convolution of level1 cannot be inverted"):
         official.load(checkpoint, config)
 
 
