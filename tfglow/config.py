@@ -11,6 +11,9 @@ PERMUTATIONS = ("invertible_1x1_conv", "shuffle", "reverse")
 PARAMETERIZATIONS = ("lu", "full")
 PRECISIONS = ("float32", "float64", "mixed_bfloat16")
 
+# Why a model that is trained on keeps a field.
+_WEIGHTS = "its weights are made for it"
+
 
 @dataclasses.dataclass(frozen=True)
 class GlowConfig:
@@ -27,44 +30,71 @@ class GlowConfig:
         help="Height, width and channels of an image.",
         low=1,
         words="(height, width, channels), three positive integers",
+        fixed="it learned images of this shape",
     )
     levels: int = field(
         3,
         help="L: how often the flow squeezes; all but the last level end in a split (section 3.6).",
         low=1,
+        fixed=_WEIGHTS,
     )
-    steps: int = field(32, help="K: flow steps in each level.", low=1)
-    width: int = field(512, help="Channels of the coupling networks' hidden convolutions.", low=1)
+    steps: int = field(32, help="K: flow steps in each level.", low=1, fixed=_WEIGHTS)
+    width: int = field(
+        512,
+        help="Channels of the coupling networks' hidden convolutions.",
+        low=1,
+        fixed=_WEIGHTS,
+    )
     coupling: str = field(
-        "affine", help="The coupling of the channels' halves (section 3.3).", choices=COUPLINGS
+        "affine",
+        help="The coupling of the channels' halves (section 3.3).",
+        choices=COUPLINGS,
+        fixed=_WEIGHTS,
     )
     permutation: str = field(
         "invertible_1x1_conv",
         help="The permutation of the channels: Glow's learned one, RealNVP's fixed shuffle, or "
         "NICE's reversal.",
         choices=PERMUTATIONS,
+        fixed=_WEIGHTS,
     )
     parameterization: str = field(
         "lu",
         help="How a 1x1 convolution holds its matrix: by its LU decomposition (section 3.2, "
         "equation 10) or in full.",
         choices=PARAMETERIZATIONS,
+        fixed=_WEIGHTS,
     )
-    learn_top: bool = field(True, help="Whether the top latent's mean and scale are learned.")
+    learn_top: bool = field(
+        True, help="Whether the top latent's mean and scale are learned.", fixed=_WEIGHTS
+    )
     num_classes: int = field(
-        0, help="Number of classes of a conditional model; 0 for an unconditional one.", low=0
+        0,
+        help="Number of classes of a conditional model; 0 for an unconditional one.",
+        low=0,
+        fixed=_WEIGHTS,
     )
     weight_y: float = field(
         0.0,
         help="Weight of the classifier's cross-entropy (bits) against bits per dimension.",
         low=0,
+        # Positive ones weigh the same classifier.
+        fixed=lambda before, now: "" if bool(before) == bool(now) else _WEIGHTS,
     )
-    num_bits: int = field(8, help="How many of the 8 bits of a pixel are modelled.", low=1, high=8)
+    num_bits: int = field(
+        8,
+        help="How many of the 8 bits of a pixel are modelled.",
+        low=1,
+        high=8,
+        fixed="it learned images of so many bits",
+    )
     precision: str = field(
         "float32",
         help="Arithmetic; mixed_bfloat16 is bfloat16 in the coupling networks and float32 "
         "elsewhere.",
         choices=PRECISIONS,
+        # The others hold their weights in float32.
+        fixed=lambda before, now: _WEIGHTS if "float64" in (before, now) else "",
     )
     gradient_checkpointing: bool = field(
         False,

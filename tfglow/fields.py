@@ -52,6 +52,9 @@ class Field:
     words: str | None
     # Reads a flag's text, in place of the reading by type; raises ValueError with a sentence.
     parse: Callable[[str], Any] | None
+    # Why what was begun with one value cannot go on with another, or a function of both that says
+    # so; "" if it can.
+    fixed: str | Callable[[Any, Any], str]
 
     @property
     def expected(self) -> str:
@@ -77,6 +80,10 @@ class Field:
             and (self.below is None or value < self.below)
         )
 
+    def keeps(self, before: Any, now: Any) -> str:
+        """Why what was begun with one value cannot go on with another; "" if it can."""
+        return self.fixed if isinstance(self.fixed, str) else self.fixed(before, now)
+
     def _bounds(self) -> str:
         """The bounds in words that follow a noun: " from 1 to 8", " >= 0 and < 1"."""
         if self.low is not None and self.high is not None:
@@ -98,6 +105,7 @@ def field(
     choices: tuple[str, ...] = (),
     words: str | None = None,
     parse: Callable[[str], Any] | None = None,
+    fixed: str | Callable[[Any, Any], str] = "",
 ) -> Any:
     """A dataclass's field with what `Field` holds; without a default, a value must be given."""
     metadata = {
@@ -109,6 +117,7 @@ def field(
         "choices": choices,
         "words": words,
         "parse": parse,
+        "fixed": fixed,
     }
     if default_factory is not dataclasses.MISSING:
         return dataclasses.field(default_factory=default_factory, metadata=metadata)

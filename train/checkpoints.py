@@ -1,11 +1,17 @@
 """Saving and resuming a run."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import tensorflow as tf
 
 from tfglow.runs import CheckpointError, RunFolder
-from tfglow.runs.checkpoints import checkpoint_step, list_checkpoints, restore_checkpoint
+from tfglow.runs.checkpoints import (
+    checkpoint_step,
+    has_average,
+    list_checkpoints,
+    restore_checkpoint,
+)
 from train.state import TrainState
 
 
@@ -52,6 +58,26 @@ class Checkpoints:
         """Saves it in place of the best checkpoint so far."""
         self._save(self._best)
 
+    def remove_from(self, step: int) -> int | None:
+        """Removes the last checkpoints from `step` on, whose weights cannot be trained on.
+
+        Returns:
+          The step of the newest that is left; None if none is.
+        """
+        prefixes = list_checkpoints(self._run.checkpoint_dir)
+        kept = [prefix for prefix in prefixes if checkpoint_step(prefix) < step]
+        if self._writes and kept != prefixes:
+            folder = self._run.checkpoint_dir
+            # The list first: what it does not name does not exist.
+            if kept:
+                tf.compat.v1.train.update_checkpoint_state(str(folder), kept[-1], kept)
+            else:
+                (folder / "checkpoint").unlink()
+            for prefix in set(prefixes) - set(kept):
+                for file in folder.glob(f"{Path(prefix).name}.*"):
+                    file.unlink()
+        return checkpoint_step(kept[-1]) if kept else None
+
     def restore_latest(self) -> str | None:
         """Restores the newest checkpoint that is whole.
 
@@ -64,7 +90,7 @@ class Checkpoints:
         prefixes = list_checkpoints(self._run.checkpoint_dir)
         for prefix in sorted(prefixes, key=checkpoint_step, reverse=True):
             try:
-                restore_checkpoint(self._checkpoint, prefix)
+                self._restore(prefix)
             except CheckpointError as error:
                 self._report(str(error))
             else:
@@ -75,6 +101,14 @@ class Checkpoints:
                 "can be used; to start from the beginning give another `run_dir`."
             )
         return None
+
+    def _restore(self, prefix: str) -> None:
+        if self._state.weight_average is None or has_average(prefix):
+            restore_checkpoint(self._checkpoint, prefix)
+            return
+        restore_checkpoint(self._state.checkpoint(with_average=False), prefix)
+        self._state.weight_average.reset()
+        self._report("The run kept no average of its weights before; it begins with them here.")
 
     def _save(self, manager: tf.train.CheckpointManager) -> None:
         if self._writes:

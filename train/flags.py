@@ -119,8 +119,11 @@ def without_preset(flags: argparse.Namespace, config: TrainConfig) -> str | None
     if preset_of(flags) is not None:
         return None
     values = vars(config.model) | vars(config)
+    given_elsewhere = set(vars(flags))
+    if config.init_from is not None:
+        given_elsewhere |= {"warmup_steps", *vars(config.model)}
     chosen = [
-        f"--{name}={as_text(values[name])}" for name in CHOSEN_FIELDS if name not in vars(flags)
+        f"--{name}={as_text(values[name])}" for name in CHOSEN_FIELDS if name not in given_elsewhere
     ]
     line = f"Without --preset, chosen for the number and shape of the images: {' '.join(chosen)}"
     dataset = config.dataset.partition(":")[0]  # Without TFDS's version.

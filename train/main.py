@@ -1,16 +1,20 @@
 """Trains a Glow: `python train/main.py --help`."""
 
 import argparse
+import dataclasses
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from tfglow.runs import RunFolder
 from train import strategies
 from train.config import TrainConfig
 from train.data import given_data, num_images, own_image_shape
 from train.data_defaults import CHOSEN_FIELDS, data_defaults, fitting_shape
+from train.fine_tuning import source_of
 from train.flags import (
     OneSentenceParser,
     add_config_flags,
@@ -20,6 +24,8 @@ from train.flags import (
     without_preset,
 )
 from train.plain_warnings import plain_warnings
+from train.presets import DEFAULT_PRESET, PRESETS
+from train.resuming import command
 from train.run import Summary, train_and_evaluate
 from train.trainer import TrainingDiverged
 
@@ -32,8 +38,10 @@ Trains a Glow and shows what it learnt.
       the paper's CIFAR-10, as TFDS prepared it in DIR; add --batch_size, --width, ... to fit
   python train/main.py --dataset=folder --data_dir=DIR --image_shape=64,64,3
       a folder of images; what is not given is chosen for their number and shape, and printed
-
-Started again with the same --run_dir it goes on where it stopped.
+  python train/main.py --run_dir=runs/digits --epochs=12
+      a run that is there goes on where it stopped, with its own configuration but for the flags
+  python train/main.py --init_from=runs/digits --run_dir=runs/coarse --num_bits=3
+      a new run from trained weights; the model's fields that are not given are theirs
 """
 
 # What `--help` says of the fields that `data_defaults` chooses.
@@ -71,21 +79,40 @@ def read_flags(arguments: list[str]) -> argparse.Namespace:
 def configure(flags: argparse.Namespace) -> tuple[TrainConfig, str]:
     """The configuration and the run folder that flags stand for; see `parse`.
 
-    What is not given is the preset's. Without a preset it is, for another data set than the default
-    preset's, what `data_defaults` chooses. This looks at the data, for which TensorFlow may compute
-    something: a strategy must be made before.
+    What is not given is, of a run that is there, its own. Of a new one it is the preset's. Without
+    a preset it is, for another data set than the default preset's, what `data_defaults` chooses.
+    This looks at the data, for which TensorFlow may compute something: a strategy must be made
+    before.
     """
     given = vars(flags)
-    base = preset_of(flags) or _data_base(given)
-    config = config_from_flags(flags, base)
-    name = given.get("preset", config.dataset)
-    return config, flags.run_dir or os.path.join("runs", name)
+    if given.get("init_from") is not None:
+        # Absolute, as the run may go on from another folder.
+        flags.init_from = os.path.abspath(flags.init_from)
+    base = own_config(flags)
+    if base is None and given.get("init_from") is not None:
+        base = _fine_tuning_base(flags)
+    base = base or preset_of(flags) or _data_base(given)
+    return config_from_flags(flags, base), _run_dir(flags)
 
 
 def strategy_name(flags: argparse.Namespace) -> str:
     """The strategy that the configuration will name."""
-    base = preset_of(flags) or TrainConfig()
-    return vars(flags).get("strategy", base.strategy)
+    base = own_config(flags)
+    if base is None and not _takes_all_of_source(flags):
+        base = preset_of(flags)
+    return vars(flags).get("strategy", (base or TrainConfig()).strategy)
+
+
+def own_config(flags: argparse.Namespace) -> TrainConfig | None:
+    """That of the run that goes on; None for a new one, or if a preset is given in its place.
+
+    Raises:
+      ValueError: If the run's `config.json` is damaged.
+    """
+    run = RunFolder(Path(_run_dir(flags)))
+    if "preset" in flags or not run.exists():
+        return None
+    return TrainConfig.from_dict(run.read_config())
 
 
 @plain_warnings()
@@ -100,12 +127,53 @@ def main(arguments: list[str] | None = None) -> None:
             print(flags_of(config.resolved()))
             return
         if strategies.is_chief(strategy):
-            choice = without_preset(flags, config)
+            begun = own_config(flags) is not None or _takes_all_of_source(flags)
+            choice = None if begun else without_preset(flags, config)
             print(*([choice] if choice else []), f"Run folder: {run_dir}", sep="\n", flush=True)
+            if "init_from" in flags and RunFolder(Path(run_dir)).exists():
+                print(
+                    "--init_from counted when this run began, and changes nothing now.", flush=True
+                )
         summary = train_and_evaluate(config, run_dir, strategy=strategy)
     except (ValueError, TrainingDiverged) as error:
         sys.exit(f"train/main.py: {error}")
     print(_report(config, summary, run_dir), flush=True)
+
+
+def _run_dir(flags: argparse.Namespace) -> str:
+    given = vars(flags)
+    name = given.get("preset", given.get("dataset", PRESETS[DEFAULT_PRESET].dataset))
+    return flags.run_dir or os.path.join("runs", name)
+
+
+def _fine_tuning_base(flags: argparse.Namespace) -> TrainConfig:
+    """With the model's fields of the model that a new run starts from.
+
+    The rest is the preset's; without one what suits the data set that is given; and without that
+    what the run had that trained the model.
+    """
+    given = vars(flags)
+    source = source_of(flags.init_from, given)
+    if _takes_all_of_source(flags):
+        if "dataset" not in source.run_config:
+            raise ValueError(
+                f"--init_from={flags.init_from} does not say what it was trained on: give "
+                "--dataset, or a --preset."
+            )
+        base = TrainConfig.from_dict(source.run_config)
+        # The strategy was made before the source was read.
+        base = dataclasses.replace(base, strategy=strategy_name(flags))
+    else:
+        shape = given.get("image_shape", source.config.image_shape)
+        base = preset_of(flags) or _data_base({**given, "image_shape": shape})
+    # No warm-up of a start from nothing.
+    return dataclasses.replace(base, model=source.config, warmup_steps=None)
+
+
+def _takes_all_of_source(flags: argparse.Namespace) -> bool:
+    """Whether nothing but the model to start from says what is trained."""
+    given = vars(flags)
+    return given.get("init_from") is not None and not {"preset", "dataset"} & set(given)
 
 
 def _data_base(given: dict[str, Any]) -> TrainConfig:
@@ -120,7 +188,8 @@ def _data_base(given: dict[str, Any]) -> TrainConfig:
 def _report(config: TrainConfig, summary: Summary, run_dir: str) -> str:
     """The last words of a run."""
     if not summary.finished:
-        return f"Stopped and saved at step {summary.step}; the same command goes on from there."
+        go_on = command(RunFolder(Path(run_dir)))
+        return f"Stopped and saved at step {summary.step}; it goes on from there by {go_on}"
     if summary.eval_bits_per_dim is None:
         return f"Finished at step {summary.step}."
     split = f"{config.dataset}, split {config.eval_split}"

@@ -8,12 +8,15 @@ import tensorflow as tf
 
 from tfglow import likelihood
 from tfglow.datasets import ImageData, SkippedImage
+from tfglow.runs.checkpoints import list_checkpoints
 from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.baseline import MAX_DIMS, GaussianBaseline
-from train.config import CHANGEABLE, TrainConfig, differing_fields
+from train.config import TrainConfig
 from train.data import first_images, load_splits
+from train.fine_tuning import find_source
 from train.plots import write_curves
+from train.resuming import find_changes, forget_best, take_changes
 from train.skipped import read_skipped, write_skipped
 from train.stop import StopRequest
 from train.trainer import Trainer
@@ -47,7 +50,8 @@ def train_and_evaluate(
 
     Args:
       config: What to train, and how.
-      run_dir: The run folder, new or of the same configuration.
+      run_dir: The run folder, new or one to go on with: fields that may change have the new
+        values from then on, and `config_changes.jsonl` says so.
       stop: What asks it to stop; by default SIGTERM and SIGINT do.
       strategy: The distribution strategy, where it is made already; by default that which the
         configuration names is made.
@@ -62,14 +66,21 @@ def train_and_evaluate(
     # The data first: what is wrong with them leaves no run folder behind.
     left_out = read_skipped(RunFolder(Path(run_dir)))
     train_data, eval_data = load_splits(config, left_out)
-    run = _check_folder(config, run_dir)
+    run, changed = find_changes(config, run_dir)
+    source = None if list_checkpoints(run.checkpoint_dir) else find_source(config)
     trainer = Trainer(config, run, strategy, train_data, eval_data)
     if chief:
-        _write_config(config, run)
+        if not run.exists():
+            RunFolder.create(run.path, config.to_dict())
         if config.dataset == "folder":
             _note_skipped(run, left_out, [*train_data.skipped, *eval_data.skipped])
     trainer.announce()
-    trainer.restore_or_initialize()
+    trainer.restore_or_initialize(source)
+    if chief:
+        sentence = take_changes(changed, config, run, trainer.state)
+        if sentence is not None:
+            print(sentence, flush=True)
+    forget_best(run, trainer.state)
     with stop or StopRequest() as stop:
         last = trainer.train(stop)
     step = int(trainer.state.step)
@@ -101,21 +112,6 @@ def gaussian_bits_per_dim(
     return likelihood.evaluate(baseline.log_prob, images, model.num_dims).bits_per_dim
 
 
-def _check_folder(config: TrainConfig, run_dir: str | os.PathLike) -> RunFolder:
-    """The run folder, if it is a new one or one of this configuration."""
-    run = RunFolder(Path(run_dir))
-    if not run.exists():
-        return run
-    before = TrainConfig.from_dict(run.read_config())
-    differing = differing_fields(before, config, ignore=CHANGEABLE)
-    if differing:
-        raise ValueError(
-            f"The run {str(run_dir)!r} was started with another configuration, differing in "
-            f"{', '.join(differing)}: start it again with the same one, or give another `run_dir`."
-        )
-    return run
-
-
 def _note_skipped(
     run: RunFolder, left_out: tuple[str, ...] | None, skipped: list[SkippedImage]
 ) -> None:
@@ -126,10 +122,3 @@ def _note_skipped(
     if left_out:
         count = "1 image file" if len(left_out) == 1 else f"{len(left_out)} image files"
         print(f"Left out: {count}, listed in {run.skipped_images_path}.", flush=True)
-
-
-def _write_config(config: TrainConfig, run: RunFolder) -> None:
-    if run.exists():
-        run.write_config(config.to_dict())
-    else:
-        RunFolder.create(run.path, config.to_dict())

@@ -7,6 +7,7 @@ from tfglow.keras_backend import keras
 from tfglow.optimizers import FusedAdam, FusedOptimizer, OfficialAdamax
 from tfglow.optimizers.weight_average import WeightAverage
 from tfglow.runs.checkpoints import AVERAGE, MODEL
+from tfglow.transfer import Transfer, transfer_weights
 from train import strategies
 from train.config import TrainConfig
 from train.schedule import LinearWarmup
@@ -40,7 +41,9 @@ class TrainState:
             self.average = self.glow
             if config.average_decay:
                 self.average = Glow(config.model, name=AVERAGE)
-                self.weight_average = WeightAverage(self.glow, self.average, config.average_decay)
+                self.weight_average = WeightAverage(
+                    self.glow, self.average, config.average_decay, config.average_share
+                )
         # Every process has its own, with the same values.
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False, name="skipped")
@@ -49,8 +52,8 @@ class TrainState:
         names += ["class_bits", "accuracy"] if config.model.weight_y else []
         self.train_means = {name: keras.metrics.Mean(name=name) for name in names}
 
-    def checkpoint(self) -> tf.train.Checkpoint:
-        """All of it, to be saved or restored."""
+    def checkpoint(self, with_average: bool = True) -> tf.train.Checkpoint:
+        """All of it, to be saved or restored; the average of the weights may be left out."""
         parts = {
             MODEL: self.glow,
             "optimizer": self.optimizer,
@@ -60,7 +63,7 @@ class TrainState:
             # Keras's metrics are no trackables, their variables are.
             "train_means": {name: mean.variables for name, mean in self.train_means.items()},
         }
-        if self.weight_average is not None:
+        if with_average and self.weight_average is not None:
             parts |= {AVERAGE: self.average, "average_count": self.weight_average.count}
         return tf.train.Checkpoint(**parts)
 
@@ -71,6 +74,21 @@ class TrainState:
             self._take_first_replica()
         if self.weight_average is not None:
             self.weight_average.reset()
+
+    def initialize_from(self, source: Glow, same_classes: bool) -> Transfer:
+        """Starts from the weights of a trained model; no layer is initialised on data.
+
+        Args:
+          source: The model.
+          same_classes: Whether its classes are those of this run.
+
+        Raises:
+          ValueError: If the weights do not fit.
+        """
+        transfer = transfer_weights(source, self.glow, classes=same_classes)
+        if self.weight_average is not None:
+            self.weight_average.reset()
+        return transfer
 
     def _take_first_replica(self):
         """Gives every worker the first one's weights: their arithmetic may differ in a last bit."""

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.datasets import ImageData
+from tfglow.pretrained import Pretrained
 from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.announcement import announcement
@@ -16,9 +17,11 @@ from train.config import TrainConfig
 from train.data import TrainingBatches, first_images, init_batch, steps_per_epoch
 from train.diagnostics import Health, first_not_finite, health
 from train.evaluator import Evaluator
+from train.fine_tuning import same_classes, sentence
 from train.log import RunLog, keep_metrics
 from train.plots import write_curves
 from train.progress import Progress, Speed, time_left
+from train.resuming import command
 from train.samples import sample_grid, write_samples
 from train.state import TrainState
 from train.step import TrainStep
@@ -98,8 +101,11 @@ class Trainer:
         """Whether all epochs are done."""
         return int(self.state.step) >= self._total_steps
 
-    def restore_or_initialize(self) -> None:
+    def restore_or_initialize(self, source: Pretrained | None = None) -> None:
         """Goes back to where the run stopped; a new run is initialised on one batch.
+
+        Args:
+          source: The model whose weights a new run takes in place of that.
 
         Raises:
           CheckpointError: If all of the run's checkpoints are damaged.
@@ -108,6 +114,11 @@ class Trainer:
         step = int(self.state.step)
         if self._chief:
             keep_metrics(self._run, step)
+        if prefix is None and source is not None:
+            same = same_classes(source, self._config)
+            transfer = self.state.initialize_from(source.load(), same)
+            self._print(sentence(source, transfer, self._config.model))
+            return
         if prefix is None:
             self.state.initialize(init_batch(self._config, self._train_data))
             return
@@ -123,7 +134,8 @@ class Trainer:
           What the last epoch's line in `metrics.jsonl` holds; None if no epoch ended.
 
         Raises:
-          TrainingDiverged: After `max_skipped_steps` skipped steps in a row; nothing is saved then.
+          TrainingDiverged: After `max_skipped_steps` skipped steps in a row. Checkpoints of the
+            weights with which they could not be taken are removed.
         """
         if self.finished:
             return None
@@ -153,7 +165,9 @@ class Trainer:
                         mean.update_state(results[name])
                 else:
                     skipped_in_a_row += 1
-                    self._report_skipped(step, batch, skipped_in_a_row)
+                    where = self._report_skipped(step, batch, skipped_in_a_row)
+                    if skipped_in_a_row >= self._config.max_skipped_steps:
+                        raise self._diverged(step, skipped_in_a_row, where)
                 epoch, place = divmod(step - 1, self._steps_per_epoch)
                 progress.step(epoch + 1, results["bits_per_dim"])
                 speed.step()
@@ -162,7 +176,10 @@ class Trainer:
                 if place == self._steps_per_epoch - 1:
                     values = self._end_epoch(epoch + 1, speed.images_per_second)
                     speed.restart()
-                elif step % self._config.checkpoint_every == 0 or results["stop"]:
+                elif results["stop"] or (
+                    # These weights may be beyond help, and would push out those before.
+                    results["applied"] and step % self._config.checkpoint_every == 0
+                ):
                     self._checkpoints.save()
                 if results["stop"] or self.finished:
                     break
@@ -239,8 +256,8 @@ class Trainer:
         values["step/warmup"] = min(1.0, step / max(1, self._config.warmup_steps or 0))
         self._log.scalars(values, step)
 
-    def _report_skipped(self, step: int, batch: dict[str, Any], in_a_row: int) -> None:
-        """Says which layer went wrong; on the workers that see it in their own images."""
+    def _report_skipped(self, step: int, batch: dict[str, Any], in_a_row: int) -> str:
+        """Says which layer went wrong, and returns it; on workers that see it in their images."""
         self.state.skipped.assign_add(1)
         local = {
             name: tf.concat(self._strategy.experimental_local_results(values), axis=0)
@@ -254,14 +271,19 @@ class Trainer:
             f"Step {step} was not applied, as its loss or gradient is not finite: first went wrong "
             f"{where}. Skipped so far: {skipped}, in a row: {in_a_row}."
         )
-        if in_a_row >= self._config.max_skipped_steps:
-            saved = self._run.checkpoint_dir
-            raise TrainingDiverged(
-                f"Training stopped at step {step}: {in_a_row} steps in a row had a loss or a "
-                f"gradient that is not finite, first in {where}. The checkpoints in {str(saved)!r} "
-                "are from before; a lower `learning_rate`, a longer `warmup_steps` or a "
-                "`clip_norm` may help."
-            )
+        return where
+
+    def _diverged(self, step: int, in_a_row: int, where: str) -> TrainingDiverged:
+        """The error that says how to go on, from a checkpoint that is still sound."""
+        # The weights have been the same since the first of these steps.
+        saved = self._checkpoints.remove_from(step - in_a_row)
+        start = "the beginning, as none was saved before" if saved is None else f"step {saved}"
+        go_on = command(self._run, learning_rate=self._config.learning_rate / 2)
+        return TrainingDiverged(
+            f"Training stopped at step {step}: {in_a_row} steps in a row had a loss or a gradient "
+            f"that is not finite, first in {where}; with half the step size it goes on from "
+            f"{start}: {go_on} (a longer --warmup_steps or a --clip_norm may help too)"
+        )
 
     def _print(self, text: str) -> None:
         if self._chief:

@@ -150,3 +150,16 @@ def test_needs_no_tensorflow(module):
     """The client and `--help` import it; TensorFlow takes seconds."""
     program = f"import sys, {module}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
+
+
+def test_what_keeps_a_value_is_a_reason_or_a_function_of_both():
+    @dataclasses.dataclass(frozen=True)
+    class Kept:
+        free: int = field(1, help="Free.")
+        kept: int = field(1, help="Kept.", fixed="it is counted in it")
+        some: int = field(1, help="Some.", fixed=lambda a, b: "" if a * b > 0 else "of its sign")
+
+    known = fields.fields(Kept)
+    assert known["free"].keeps(1, 2) == ""
+    assert known["kept"].keeps(1, 2) == "it is counted in it"
+    assert (known["some"].keeps(1, 2), known["some"].keeps(1, -2)) == ("", "of its sign")

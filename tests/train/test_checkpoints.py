@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import os
 
@@ -57,6 +58,46 @@ def test_all_of_the_state_comes_back_on_any_strategy(run, trained, tiny, two_rep
         prefix = Checkpoints(run, state, keep=2).restore_latest()
         assert prefix == str(run.checkpoint_dir / "ckpt-3")
         assert_equal(state, everything(trained))
+
+
+def test_an_average_is_begun_and_given_up_where_a_run_goes_on(run, trained, tiny, one_device):
+    without = dataclasses.replace(tiny, average_decay=0.0)
+    Checkpoints(run, trained, keep=2).save()
+    state = TrainState(without, one_device)
+    checkpoints = Checkpoints(run, state, keep=2)
+    assert checkpoints.restore_latest() is not None
+    assert state.average is state.glow
+    state.step.assign(4)
+    checkpoints.save()
+    said = []
+    again = TrainState(tiny, one_device)
+    prefix = Checkpoints(run, again, keep=2, report=said.append).restore_latest()
+    assert prefix == str(run.checkpoint_dir / "ckpt-4")
+    assert said == ["The run kept no average of its weights before; it begins with them here."]
+    assert int(again.weight_average.count) == 0
+    for average, raw, before in zip(
+        again.average.weights, again.glow.weights, trained.glow.weights, strict=True
+    ):
+        np.testing.assert_array_equal(average.numpy(), raw.numpy())
+        np.testing.assert_array_equal(raw.numpy(), before.numpy())
+
+
+def test_what_cannot_be_trained_on_is_removed(run, trained):
+    checkpoints = Checkpoints(run, trained, keep=3)
+    for step in (3, 4, 5):
+        trained.step.assign(step)
+        checkpoints.save()
+    assert checkpoints.remove_from(4) == 3
+    assert [os.path.basename(p) for p in list_checkpoints(run.checkpoint_dir)] == ["ckpt-3"]
+    assert not list(run.checkpoint_dir.glob("ckpt-[45]*"))
+    # The process that goes on from there counts on with it.
+    trained.step.assign(6)
+    Checkpoints(run, trained, keep=3).save()
+    names = [os.path.basename(prefix) for prefix in list_checkpoints(run.checkpoint_dir)]
+    assert names == ["ckpt-3", "ckpt-6"]
+    assert checkpoints.remove_from(1) is None
+    assert list_checkpoints(run.checkpoint_dir) == []
+    assert list(run.checkpoint_dir.iterdir()) == []
 
 
 def test_keeps_the_last_ones_and_the_best(run, trained):

@@ -112,7 +112,7 @@ def test_without_a_preset_flags_win_over_what_suits_the_data(shared_dir):
     chosen = line.partition(": ")[2].partition(" (")[0].split()
     given = [*data, "--width=24", "--batch_size=6", "--epochs=1", "--preset=cifar10", *chosen]
     again, _ = command.parse([*given, "--shift=0", "--init_images=none"])
-    not_chosen = {"sample_images": 64, "eval_every": 1, "sample_every": 1}
+    not_chosen = {"sample_images": 64, "eval_every": 1, "sample_every": 1, "average_share": 0.05}
     assert dataclasses.replace(again, **not_chosen) == config
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tfglow.runs.run_folder import RunFolder
-from train.config import CHANGEABLE, TrainConfig, differing_fields
+from train.config import TrainConfig, changes
 from train.run import train_and_evaluate
+
+# Fields that say where and how long to train, not what the runs are compared by.
+_PLACE_AND_LENGTH = ("strategy", "data_dir", "epochs", "jit_compile", "keep_checkpoints")
 
 
 def check_different(name: str, values: Sequence[Any]) -> None:
@@ -41,6 +44,7 @@ def run_missing(
     missing = [name for name, config in configs.items() if not finished(config, folder, name)]
     for number, name in enumerate(missing, 1):
         report(f"Run {number} of {len(missing)} that are missing, {name}:")
+        _check_same(configs[name], RunFolder(Path(folder) / name))
         if not train_and_evaluate(configs[name], Path(folder) / name).finished:
             return False
     return True
@@ -52,5 +56,21 @@ def finished(config: TrainConfig, folder: str | os.PathLike, name: str) -> bool:
     lines = run.metrics() if run.exists() else []
     if not lines or lines[-1]["epoch"] < config.epochs:
         return False
+    return not _differing(config, run)
+
+
+def _check_same(config: TrainConfig, run: RunFolder) -> None:
+    """Refuses a run that would be half of one configuration and half of another."""
+    differing = _differing(config, run) if run.exists() else []
+    if differing:
+        raise ValueError(
+            f"The run {str(run.path)!r} was trained with {', '.join(differing)}: give another "
+            "folder."
+        )
+
+
+def _differing(config: TrainConfig, run: RunFolder) -> list[str]:
+    """What of that which runs are compared by differs from the run's own."""
     before = TrainConfig.from_dict(run.read_config())
-    return not differing_fields(before, config.resolved(), ignore=CHANGEABLE)
+    found = changes(before, config.resolved())
+    return [str(change) for change in found if change.name not in _PLACE_AND_LENGTH]

@@ -62,6 +62,13 @@ def test_another_configuration_is_not_taken_for_finished(configs, trained, tmp_p
     assert not sweep.finished(configs["b"], tmp_path, "b")
 
 
+def test_a_run_of_another_configuration_is_not_trained_on(configs, trained, tmp_path):
+    sweep.run_missing({"a": configs["a"]}, tmp_path)
+    with pytest.raises(ValueError, match="was trained with seed 0 → 1: give another folder"):
+        sweep.run_missing({"a": configs["b"]}, tmp_path)
+    assert trained == ["a"]
+
+
 def test_stops_when_a_run_is_stopped(configs, trained, tmp_path):
     assert not sweep.run_missing({"stopped": configs["a"], "later": configs["b"]}, tmp_path)
     assert trained == ["stopped"]

@@ -1,0 +1,75 @@
+"""Going on with a run, with a configuration that may have changed."""
+
+import datetime
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfglow.flags import as_text
+from tfglow.runs.run_folder import RunFolder
+from train.config import Change, TrainConfig, changes
+from train.state import TrainState
+
+# What the best evaluation so far is compared by.
+_EVALUATION = ("eval_split", "eval_images")
+
+
+def find_changes(config: TrainConfig, run_dir: str | os.PathLike) -> tuple[RunFolder, list[Change]]:
+    """The run folder, new or not, and what of its configuration is to change.
+
+    Args:
+      config: What the run is to go on with, `resolved`.
+      run_dir: The run folder.
+
+    Raises:
+      ValueError: If something is to change that the run has to keep.
+    """
+    run = RunFolder(Path(run_dir))
+    if not run.exists():
+        return run, []
+    found = changes(TrainConfig.from_dict(run.read_config()), config)
+    refused = [change for change in found if change.refusal]
+    if refused:
+        reasons = ", ".join(f"{change} ({change.refusal})" for change in refused)
+        raise ValueError(
+            f"The run {str(run_dir)!r} cannot change {reasons}: leave this out to go on, or give "
+            "another `run_dir`."
+        )
+    return run, found
+
+
+def take_changes(
+    found: Sequence[Change], config: TrainConfig, run: RunFolder, state: TrainState
+) -> str | None:
+    """Notes in the run folder what changes from this step on; called when the state is restored.
+
+    Where the evaluation is another, the best one so far is forgotten: it compares with nothing.
+
+    Returns:
+      A sentence about it; None if nothing changes.
+    """
+    if not found:
+        return None
+    step = int(state.step)
+    time = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    values = {change.name: [change.before, change.now] for change in found}
+    run.append_change({"step": step, "time": time, **values})
+    run.write_config(config.to_dict())
+    return f"Changed at step {step}: {', '.join(map(str, found))}."
+
+
+def forget_best(run: RunFolder, state: TrainState) -> None:
+    """Forgets the best evaluation if none has been made since the evaluation changed."""
+    step = int(state.step)
+    if any(
+        line["step"] >= step and any(name in line for name in _EVALUATION)
+        for line in run.config_changes()
+    ):
+        state.best.assign(float("inf"))
+
+
+def command(run: RunFolder, **flags: object) -> str:
+    """The command line that goes on with a run, with these flags changed."""
+    words = [f"--run_dir={run.path}", *(f"--{name}={as_text(v)}" for name, v in flags.items())]
+    return " ".join(["python train/main.py", *map(shlex.quote, words)])
