@@ -15,6 +15,7 @@ from train.data import load_split
 from train.evaluator import Evaluator
 from train.flags import OneSentenceParser
 from train.plain_warnings import plain_warnings
+from train.skipped import read_skipped
 
 _DESCRIPTION = """\
 Prints the bits per dimension of a run's model on a split, of its raw and its averaged weights.
@@ -39,6 +40,8 @@ def evaluate_run(
     train_folder: str | None = None,
     test_folder: str | None = None,
     classes_from: str | None = None,
+    bad_images: str | None = None,
+    white: int | None = None,
     num_images: int | None = None,
     num_draws: int = 1,
     checkpoint: str | None = None,
@@ -57,6 +60,10 @@ def evaluate_run(
         as of the next two, unless `dataset` is another.
       test_folder: The folder of images to test on.
       classes_from: Whether subfolders are classes: "auto", "folders" or "none".
+      bad_images: What is done about image files that cannot be read, "stop" or "skip"; by default
+        as the run does.
+      white: The value of white in image files of more than 8 bits; by default the run's, unless
+        `dataset` is another.
       num_images: Evaluates only the first so many images; None: all.
       num_draws: How many draws of the noise an image is evaluated with.
       checkpoint: "best", "latest", or None: the best if there is one.
@@ -85,12 +92,17 @@ def evaluate_run(
         "train_folder": train_folder,
         "test_folder": test_folder,
         "classes_from": classes_from,
+        "bad_images": bad_images,
+        "white": white,
         "eval_split": split,
         "batch_size": batch_size,
     }
-    config = _config(run, {name: value for name, value in asked.items() if value is not None})
+    asked = {name: value for name, value in asked.items() if value is not None}
+    config = _config(run, asked)
     found = run.saved_weights(checkpoint)
-    data = load_split(config, config.eval_split)
+    # Of the run's own images those are left out that the run left out.
+    left_out = None if set(asked) - {"batch_size"} else read_skipped(run)
+    data = load_split(config, config.eval_split, left_out)
     result: dict[str, Any] = {
         "checkpoint": found["raw"].prefix,
         "step": found["raw"].step,
@@ -124,6 +136,8 @@ def main(arguments: list[str] | None = None) -> None:
             train_folder=flags.train_folder,
             test_folder=flags.test_folder,
             classes_from=flags.classes_from,
+            bad_images=flags.bad_images,
+            white=flags.white,
             num_images=flags.images,
             num_draws=flags.draws,
             checkpoint=flags.checkpoint,
@@ -146,6 +160,12 @@ def _parser() -> OneSentenceParser:
     parser.add_argument("--data_dir", metavar="DIR", help="Its folder; default: the run's.")
     for name in ("train_folder", "test_folder", "classes_from"):
         parser.add_argument(f"--{name}", metavar="NAME", help="As of training; default: the run's.")
+    parser.add_argument(
+        "--bad_images", metavar="stop|skip", help="As of training; default: the run's."
+    )
+    parser.add_argument(
+        "--white", type=int, metavar="N", help="As of training; default: the run's."
+    )
     parser.add_argument("--images", type=int, metavar="N", help="Only the first N; default: all.")
     parser.add_argument(
         "--draws", type=int, default=1, metavar="N", help="Noise draws an image; default: 1."
@@ -172,7 +192,7 @@ def _config(run: RunFolder, asked: dict[str, Any]) -> TrainConfig:
     """The run's configuration with what is asked for in place of its own."""
     values = run.read_config()
     if asked.get("dataset", values.get("dataset")) != values.get("dataset"):
-        for name in ("train_folder", "test_folder", "classes_from"):
+        for name in ("train_folder", "test_folder", "classes_from", "white"):
             values.pop(name, None)
     values |= asked
     if "dataset" not in values:

@@ -23,6 +23,7 @@ from serving.client.signatures import sampling_inputs
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.image_grid import image_grid
 from tfglow.pictures.preparation import Preparation, top_bits
+from tfglow.pictures.reading import is_animation, read_file
 
 
 def sample(client: GlowClient, flags: argparse.Namespace) -> int:
@@ -159,4 +160,8 @@ def _read(
             "factor, as training does by default.",
             file=sys.stderr,
         )
+    animations = [str(path) for path in paths if is_animation(read_file(path))]
+    if animations:
+        print(f"Of several frames or pages the first is taken: {', '.join(animations)}.",
+              file=sys.stderr)  # fmt: skip
     return images, preparation

@@ -117,7 +117,7 @@ def on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:
-    """The luma 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded: uint8 `[h, w, 1]`.
+    """The luma 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded, halves to even: `[h, w, 1]`.
 
     Args:
       pixels: uint8 `[h, w, 3]`, or grey `[h, w, 1]`, which is returned as it is.
@@ -125,7 +125,7 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[-1] == 1:
         return pixels
     red, green, blue = np.moveaxis(pixels.astype(np.int32), -1, 0)
-    luma = (299 * red + 587 * green + 114 * blue + 500) // 1000
+    luma = np.rint((299 * red + 587 * green + 114 * blue) / 1000)
     return luma.astype(np.uint8)[..., np.newaxis]
 
 

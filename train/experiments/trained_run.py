@@ -10,6 +10,7 @@ import numpy as np
 from tfglow import Glow
 from tfglow.datasets import ImageData
 from tfglow.pictures.preparation import Preparation
+from tfglow.pictures.unreadable_picture import UnreadablePicture
 from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.data import load_split
@@ -81,12 +82,21 @@ class TrainedRun:
         They are brought to it as for training; random crops are taken from the middle.
 
         Raises:
-          ValueError: If a file cannot be read as an image.
+          ValueError: If files cannot be read as images; all of them are named.
         """
         preparation = Preparation(
             self.config.model.image_shape, self.config.resize, self.config.white
         )
-        return np.stack([preparation.fit(preparation.read(path)) for path in paths])
+        images: list[np.ndarray] = []
+        errors: list[str] = []
+        for path in paths:
+            try:
+                images.append(preparation.fit(preparation.read(path)))
+            except UnreadablePicture as error:
+                errors.append(str(error))
+        if errors:
+            raise ValueError(" ".join(errors))
+        return np.stack(images)
 
 
 def images_at(data: ImageData, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:

@@ -196,6 +196,13 @@ def test_a_model_that_does_not_say_how_is_noted(run):
     assert run("encode", "small.png")[2] == ""
 
 
+def test_several_frames_are_said(run):
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
+    status, _, err = run("encode", "a.gif", "small.png")
+    assert (status, err) == (0, "Of several frames or pages the first is taken: a.gif.\n")
+
+
 def test_all_files_that_cannot_be_read_are_named(run):
     error = run("encode", "none.png", "small.png", "wrong.npz", "large.png")[2]
     assert "cannot read none.png" in error and "cannot read wrong.npz" in error
