@@ -6,6 +6,8 @@ import urllib.parse
 
 # Of two letters at least, so that a Windows drive is none; `pathlib` leaves one slash of two.
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+):/+")
+# What became of one when it was made absolute.
+_ABSOLUTE = re.compile(r"/(?=(?:gs|s3|hdfs|abfss?|az|https?|file):/)", re.IGNORECASE)
 
 
 def check_local_path(path: str | os.PathLike, what: str) -> str:
@@ -21,9 +23,9 @@ def check_local_path(path: str | os.PathLike, what: str) -> str:
     Raises:
       ValueError: If it is a URL: gs://, s3://, hdfs://, http://, file:// or any other.
     """
-    text = os.fspath(path)
-    text = os.fsdecode(text)
-    found = _URL.match(text)
+    text = os.fsdecode(path)
+    start = _ABSOLUTE.search(text)
+    found = _URL.match(text, start.end() if start else 0)
     if found is None:
         return text
     if found["scheme"].lower() == "file":

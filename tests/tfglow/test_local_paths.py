@@ -73,6 +73,8 @@ def test_what_to_do_is_said():
     )
     with pytest.raises(ValueError, match="got the URL 'gs://bucket/run'"):
         check_local_path(pathlib.Path("gs://bucket/run"), "`run_dir`")
+    with pytest.raises(ValueError, match="got the URL 'gs://bucket/run'"):
+        check_local_path(os.path.abspath("gs://bucket/run"), "`run_dir`")
     with pytest.raises(ValueError, match=r": give '/my data/run'\.$"):
         check_local_path("file:///my%20data/run", "`run_dir`")
 
@@ -88,7 +90,6 @@ def test_what_to_do_is_said():
         "a:b",
         "12:30/a",
         "~/a",
-        "a/gs://b",
         ".",
         "",
     ],
