@@ -1,10 +1,10 @@
 """Batches of images for training and evaluation."""
 
 import functools
-import numbers
 
 import tensorflow as tf
 
+from tfglow.checks import check_integer
 from tfglow.datasets import augmentation, image_fit
 from tfglow.datasets.image_fit import ImageFit
 from tfglow.datasets.randomness import Stream, stream_key, uniform_noise, uniform_table
@@ -56,8 +56,8 @@ class ImageData:
         Raises:
           ValueError: If it is 0: a batch of every shard takes more images than there are.
         """
-        _check_at_least("batch_size", batch_size, 1)
-        _check_at_least("num_shards", num_shards, 1)
+        batch_size = _at_least("batch_size", batch_size, 1)
+        num_shards = _at_least("num_shards", num_shards, 1)
         needed = batch_size * num_shards
         if not drop_remainder:
             return -(-self.num_images // needed)
@@ -111,12 +111,19 @@ class ImageData:
         Raises:
           ValueError: If an argument is out of range, or the split smaller than a batch.
         """
+        batch_size = _at_least("batch_size", batch_size, 1)
+        num_shards = _at_least("num_shards", num_shards, 1)
+        shard_index = _at_least("shard_index", shard_index, 0)
+        seed = _at_least("seed", seed, 0)
+        epoch = _at_least("epoch", epoch, 0)
+        start_batch = _at_least("start_batch", start_batch, 0)
+        shift = _at_least("shift", shift, 0)
         num_batches = self.num_batches(
             batch_size, num_shards=num_shards, drop_remainder=drop_remainder
         )
-        self._check_place(seed, epoch, start_batch, num_batches, num_shards, shard_index)
+        self._check_place(start_batch, num_batches, num_shards, shard_index)
         sides = tuple(self.image_shape[:2])
-        if not isinstance(shift, numbers.Integral) or not 0 <= shift < min(sides):
+        if shift >= min(sides):
             raise ValueError(
                 f"`shift` must be in [0, {min(sides) - 1}], less than the images' sides {sides}, "
                 f"got {shift}."
@@ -153,21 +160,17 @@ class ImageData:
 
     def _check_place(
         self,
-        seed: int,
-        epoch: int,
         start_batch: int,
         num_batches: int,
         num_shards: int,
         shard_index: int,
     ) -> None:
-        for name, value in (("seed", seed), ("epoch", epoch), ("start_batch", start_batch)):
-            _check_at_least(name, value, 0)
         if start_batch > num_batches:
             raise ValueError(
                 f"`start_batch` = {start_batch} is beyond the epoch, which has {num_batches} "
                 "batches."
             )
-        if not 0 <= shard_index < num_shards:
+        if shard_index >= num_shards:
             raise ValueError(
                 f"`shard_index` must be in [0, `num_shards` = {num_shards}), got {shard_index}."
             )
@@ -184,6 +187,5 @@ def _options() -> tf.data.Options:
     return options
 
 
-def _check_at_least(name: str, value: int, least: int) -> None:
-    if not isinstance(value, numbers.Integral) or value < least:
-        raise ValueError(f"`{name}` must be an integer of at least {least}, got {value!r}.")
+def _at_least(name: str, value: int, least: int) -> int:
+    return check_integer(name, value, least, words=f"an integer of at least {least}")

@@ -223,5 +223,18 @@ def test_bad_arguments(digits, arguments, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("of_numpy", [np.int16, np.uint64, np.array])
+def test_numpys_integers_are_pythons(digits, of_numpy):
+    numbers = {"seed": 3, "epoch": 1, "shift": 1, "num_shards": 2}
+    [expected] = digits.batches(100, **numbers).take(1)
+    given = {name: of_numpy(value) for name, value in numbers.items()}
+    [actual] = digits.batches(of_numpy(100), **given).take(1)
+    assert set(actual) == set(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(actual[name], values)
+    with pytest.raises(ValueError, match="`seed` must be an integer of at least 0, got True"):
+        digits.batches(4, seed=True)
+
+
 def test_an_epoch_may_start_at_its_end(digits):
     assert list(digits.batches(100, start_batch=2)) == []
