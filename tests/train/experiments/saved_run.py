@@ -21,7 +21,8 @@ def save_run(path: pathlib.Path, **model) -> RunFolder:
     fields = {"image_shape": (8, 8, 1), "levels": 2, "steps": 2, "width": 4, **model}
     config = dataclasses.replace(PRESETS["tiny"], model=GlowConfig(**fields))
     run = RunFolder.create(path, config.resolved().to_dict())
-    run.save_glow(random_glow(config), step=1)
+    glow = random_glow(config)
+    run.save_glow(glow, average=glow, step=1)
     return run
 
 
