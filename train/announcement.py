@@ -90,11 +90,14 @@ def _steps(config: TrainConfig, train_data: ImageData, strategy: tf.distribute.S
     init_images = min(config.init_images or 0, train_data.num_images)
     replicas = strategy.num_replicas_in_sync
     share = f", {config.batch_size // replicas} a replica" if replicas > 1 else ""
+    start = f"initialised on {init_images:,} images"
+    if config.init_from is not None:
+        start = f"started from {config.init_from}"
     return (
         f"{config.epochs * each:,} = {_count(config.epochs, 'epoch')} of {each:,}, "
         f"{config.batch_size} "
         f"images a step{share}; {config.optimizer}, learning rate {config.learning_rate:g} after "
-        f"{config.warmup_steps:,} steps; initialised on {init_images:,} images"
+        f"{config.warmup_steps:,} steps; {start}"
     )
 
 

@@ -71,6 +71,24 @@ def test_mean_age_of_an_average_is_its_share_of_the_steps():
         np.testing.assert_allclose(lag, 400 * share / (1 + share), atol=1.0)
 
 
+def test_goes_on_where_it_was_saved_to_the_last_bit(tmp_path):
+    values = np.random.default_rng(2).normal(size=12)
+
+    def take(some, start_from=None, save_to=None):
+        trained, average = model(), model()
+        ema = WeightAverage(trained, average, decay=0.9, share=0.3)
+        checkpoint = tf.train.Checkpoint(average=average, count=ema.count)
+        if start_from:
+            checkpoint.read(start_from).assert_consumed()
+        for value in some:
+            trained.weights[0].assign(tf.fill([2, 3], value))
+            ema.update()
+        return checkpoint.write(save_to) if save_to else average.weights[0].numpy()
+
+    path = take(values[:5], save_to=str(tmp_path / "average"))
+    np.testing.assert_array_equal(take(values[5:], start_from=path), take(values))
+
+
 def test_reset_copies_all_weights():
     trained, average = model(start=2.0), model(start=5.0)
     trained.weights[-1].assign([3.0, 4.0, 5.0])  # The moving variance, which is not trained.
