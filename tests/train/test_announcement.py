@@ -81,6 +81,11 @@ def test_does_not_promise_more_images_than_there_are(photographs, one_device):
     assert "initialised on 20 images" in said["Steps"]
 
 
+def test_says_where_the_weights_come_from(photographs, one_device):
+    said = lines(dataclasses.replace(photographs, init_from="runs/faces"), one_device, split(200))
+    assert said["Steps"].endswith(" steps; started from runs/faces")
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_announced_in_lines_of_some_width(name, one_device):
     said = lines(PRESETS[name], one_device, split(100_000, "train"), split(10_000, "test"))
