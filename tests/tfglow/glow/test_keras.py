@@ -299,9 +299,10 @@ def test_training_goes_on_after_a_reload_as_without(images, no_noise, tmp_path):
 
 def test_saved_on_two_replicas_and_loaded_on_one(images, two_replicas, tmp_path):
     with two_replicas.scope():
-        glow = compiled(make_glow())
-        glow.initialize(images, again=True)
-    glow.fit(images, batch_size=4, verbose=0)
+        glow = compiled(tfglow.Glow(CONFIG))
+        glow.initialize(images)
+    noise = np.full(images.shape, 0.5, np.float32)
+    glow.fit({"image": images, "noise": noise}, batch_size=4, verbose=0)
     glow.save(tmp_path / "glow.keras")
     again = keras.models.load_model(tmp_path / "glow.keras")
     assert_same_weights(again, glow)
