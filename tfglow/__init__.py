@@ -1,6 +1,7 @@
 """Glow (Kingma & Dhariwal 2018) on TensorFlow, TensorFlow Probability and Keras."""
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,3 +66,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+# Keras finds the class of what a `.keras` file holds once its module is imported. Where Keras is
+# in use already, there is no reason to wait.
+if "keras" in sys.modules:
+    for _module in ("glow", "keras_layers", "optimizers"):
+        importlib.import_module(f"tfglow.{_module}")

@@ -28,3 +28,12 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_the_import_alone_needs_no_tensorflow():
     code = "import sys, tfglow; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_keras_loads_what_is_in_a_file_without_a_name_of_tfglow_s(tmp_path):
+    config = tfglow.GlowConfig(image_shape=(4, 4, 1), levels=1, steps=1, width=4)
+    tfglow.Glow(config).save(tmp_path / "glow.keras")
+    code = "import sys, keras, tfglow; print(keras.models.load_model(sys.argv[1]).config.width)"
+    command = [sys.executable, "-c", code, str(tmp_path / "glow.keras")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == "4\n"
