@@ -96,9 +96,9 @@ class TrainConfig:
     white: int | None = field(
         None,
         help="Value of white in image files of more than 8 bits a sample that do not say it, such "
-        "as 4095; none: 65535, if the values show that, else the file is refused.",
+        "as 4095; those whose values show that it is 65535 keep that; none: others are refused.",
         low=1,
-        high=65535,
+        high=2**32 - 1,
         fixed=_LEARNED,
     )
     bad_images: str = field(

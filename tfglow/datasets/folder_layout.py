@@ -85,7 +85,8 @@ class Layout:
     - If some are splits, none may be anything else, but for masks and extra pictures.
     - If all contain splits, they are classes, or parts ("images", "part_1").
     - Otherwise they are classes, or parts, and masks are allowed only beside parts: beside classes
-      they may be one.
+      they may be one. Where two hold folders of the same name ("night/cat", "day/cat"), they may be
+      splits under names that are not known.
 
     Masks and extra pictures are passed over.
 
@@ -174,6 +175,9 @@ class Layout:
             return kinds | dict.fromkeys(main if doubtful else [], Kind.NAME)
         if len(children) == 1 and doubtful and _has_parts(children[doubtful[0]]):
             return dict.fromkeys(children, Kind.CONTAINER)  # "lung_masks/images/".
+        alike = _alike({name: children[name] for name in names})
+        if alike and split is None and self._classes_from != "none":
+            raise self._refusal(folder, f"whether {_listed(alike)} is a split or a class")
         if not (doubtful or aside or (names and parts)):
             return kinds
         if self._classes_from == "folders":
@@ -234,6 +238,20 @@ def _has_splits(folder: Folder) -> bool:
         own.certain and (own.kind in SPLITS or (own.kind not in ASIDE and _has_splits(child)))
         for own, child in zip(read.values(), folder.folders.values(), strict=True)
     )
+
+
+def _alike(folders: "dict[str, Folder]") -> list[str]:
+    """The folders that hold a folder of the same name as another does, as splits with classes do.
+
+    Parts, such as "images", say nothing.
+    """
+    held: dict[str, list[str]] = collections.defaultdict(list)
+    for name, folder in folders.items():
+        for inner in folder.folders:
+            if FolderName.read(inner).kind is Kind.NAME:
+                held[inner].append(name)
+    shared = {name for owners in held.values() if len(owners) > 1 for name in owners}
+    return [name for name in folders if name in shared]
 
 
 def _has_parts(folder: Folder) -> bool:

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import functools
 import re
+import unicodedata
 
 
 class Kind(enum.Enum):
@@ -33,15 +34,20 @@ def _words(text: str) -> frozenset[str]:
 _SPLIT_WORDS = {
     Kind.TRAIN: _words(
         "train training trainings trainval trn tr entrenamiento entrainement entraînement "
-        "apprentissage treino treinamento addestramento 训练 训练集 訓練 学習 обучение"
+        "apprentissage treino treinamento addestramento allenamento trainieren lernen "
+        "trainingsdaten trainingsbilder träning trening treningowe eğitim 训练 训练集 訓練 訓練集 "
+        "学習 学習用 学習データ 訓練データ 훈련 학습 обучение обучающая тренировочная"
     ),
     Kind.VALIDATION: _words(
         "val valid validation validate vali dev devel development cv va validacion validación "
-        "validacao validação validazione 验证 验证集 検証"
+        "validacao validação validazione convalida validierung validierungsdaten validering "
+        "walidacja doğrulama 验证 验证集 驗證 驗證集 検証 検証用 検証データ 검증 валидация "
+        "валидационная"
     ),
     Kind.TEST: _words(
         "test testing tests tst ts te eval evaluation evaluate holdout heldout holdouts prueba "
-        "pruebas teste testes 测试 测试集 テスト тест"
+        "pruebas teste testes testen testdaten testbilder prüfen prüfung pruefung essai testowe "
+        "测试 测试集 測試 測試集 テスト テスト用 テストデータ 評価 테스트 시험 тест тестовая"
     ),
 }
 _MASK_WORDS = _words(
@@ -136,7 +142,8 @@ class FolderName:
 def name_words(name: str) -> list[str]:
     """The words of a name, in lower case: "trainImages_2017" is "train", "images"."""
     words: list[str] = []
-    for run in _LETTERS.findall(name):
+    # One way to write "ü": macOS stores it as "u" and a mark.
+    for run in _LETTERS.findall(unicodedata.normalize("NFKC", name)):
         words += _segments(run.lower()) or [
             word
             for part in (_CAMEL.findall(run) if run.isascii() else [run])

@@ -21,6 +21,7 @@ from tfglow.datasets.tfds_source import TfdsSource
 from tfglow.datasets.unreadable_images import SkippedImage
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.colours import can_convert
+from tfglow.pictures.deep_samples import check_white
 
 # Splits up to this size are kept in memory, decoded. CIFAR-10 (184 MB) and LSUN's churches at
 # 64 x 64 (1.6 GB) are, ImageNet at 32 x 32 (3.9 GB) is not; a machine with 8 GiB can train on any.
@@ -95,7 +96,7 @@ def load(
         ("train_folder", train_folder, None),
         ("test_folder", test_folder, None),
         ("classes_from", classes_from, "auto"),
-        ("white", white, None),
+        ("white", check_white(white), None),
     ):
         if value is not None and value != default:
             folders[argument] = value

@@ -27,6 +27,9 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[np.ndarray, np.n
 
     Returns:
       uint8 `[h, w, 1]` (grey) or `[h, w, 3]` (sRGB), and uint8 `[h, w, 1]` or None.
+
+    Raises:
+      ValueError: If a palette is missing.
     """
     image.load()
     image = _looked_up(image)
@@ -53,6 +56,8 @@ def _looked_up(image: Image.Image) -> Image.Image:
     if image.mode in ("1", "L"):
         return image.convert("LA" if transparent else "L")
     if image.mode in ("P", "PA"):
+        if image.palette is None or not image.palette.palette:
+            raise ValueError("it has no palette, whose colours its pixels are.")
         return image.convert("RGBA" if transparent or image.mode == "PA" else "RGB")
     if image.mode == "RGB" and transparent:
         return image.convert("RGBA")

@@ -1,7 +1,9 @@
 """Samples of more than 8 bits, scaled to 8."""
 
 import io
+import operator
 import struct
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,15 +12,50 @@ from PIL.TiffImagePlugin import TiffImageFile
 from tfglow.pictures.kinds import FORMATS
 
 FULL = 65535  # White, where all 16 bits are used.
+MOST = 2**32 - 1  # The largest value of the samples that are read.
 # Values up to here fit 14 bits: more likely a scan of 10, 12 or 14 bits than a dark picture.
 _DOUBTFUL = 2**14 - 1
 
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _MAX_SAMPLE_VALUE = 258, 262, 281
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _MAX_SAMPLE_VALUE, _SAMPLE_FORMAT = 258, 262, 281, 339
+
+
+def check_white(white: Any) -> int | None:
+    """The value of white that was given, as an int of Python's; None is None.
+
+    Raises:
+      ValueError: If it is not an integer from 1 to 2**32 - 1.
+    """
+    if white is None:
+        return None
+    try:
+        number = None if isinstance(white, bool | np.bool_) else operator.index(white)
+    except TypeError:
+        number = None
+    if number is None or not 1 <= number <= MOST:
+        raise ValueError(f"`white` must be an integer from 1 to {MOST}; got {white!r}.")
+    return number
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether a picture that was opened, and not yet loaded, has more than 8 bits a sample."""
-    return image.mode.startswith(("I", "F")) or any(";16" in raw for raw in raw_modes(image))
+    """Whether a picture that was opened, and not yet loaded, has more than 8 bits a sample.
+
+    Raises:
+      ValueError: If Pillow would take its samples for others than they are.
+    """
+    deep = image.mode.startswith(("I", "F")) or any(
+        # "BGR;16" is a pixel of 16 bits, not a sample.
+        ";16" in raw and raw != "BGR;16"
+        for raw in raw_modes(image)
+    )
+    if isinstance(image, TiffImageFile) and not deep:
+        if max(_numbers(image, _BITS_PER_SAMPLE)) > 8:
+            raise ValueError(
+                "its samples of more than 8 bits lie in a plane a channel, which is read only "
+                "where they are compressed."
+            )
+        if 2 in _numbers(image, _SAMPLE_FORMAT):
+            raise ValueError("its samples are signed, of which it does not say what is white.")
+    return deep
 
 
 def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.Image:
@@ -26,7 +63,8 @@ def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.I
 
     What white is:
       - what the file says: TIFF's BitsPerSample and MaxSampleValue, PNG's sBIT, PPM's maxval;
-      - else `white`, if it is given;
+      - else `white`, if it is given, unless a value of 16 bits is more than it and needs more than
+        14 bits: such a picture is in no doubt;
       - else 65535, if some value needs more than 14 bits, or all are 0.
 
     Args:
@@ -44,11 +82,15 @@ def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.I
     said = _white_of_file(image)
     inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0
     key = image.info.get("transparency")
+    wide = False
     if image.mode == "F":
         raise ValueError("its samples are real numbers, of which it does not say what is white.")
     if image.mode.startswith("I"):
         values = np.asarray(image)[..., np.newaxis].astype(np.int64)  # [h, w, 1]
-        if image.mode == "I" and image.format == "TIFF" and said is None and white is None:
+        wide = image.mode == "I" and image.format == "TIFF"
+        if wide and _is_unsigned(image):
+            values %= 2**32  # Pillow takes the highest bit for a sign.
+        if wide and said is None and white is None:
             raise ValueError(
                 "its samples are integers of 32 bits, or signed, of which it does not say what is "
                 "white; --white=VALUE says it."
@@ -62,6 +104,8 @@ def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.I
     elif key is not None and not isinstance(key, bytes):
         alpha = FULL * (values != np.array(key)).any(axis=-1)
         mode = {"L": "LA", "RGB": "RGBA"}[mode]
+    if white is not None and not wide and _is_in_no_doubt(values, white):
+        white = None
     white = said or _white_of_png(values, content) or white or _white_of_values(values)
     if not 0 <= values.min() <= values.max() <= white:
         raise ValueError(
@@ -120,6 +164,19 @@ def _reopened(content: bytes, layouts: dict[str, str]) -> Image.Image:
     return image
 
 
+def _numbers(image: TiffImageFile, tag: int) -> tuple[int, ...]:
+    """What a TIFF says of each channel; 1 where it says nothing."""
+    found = image.tag_v2.get(tag, (1,))
+    return tuple(found) if isinstance(found, tuple) and found else (1,)
+
+
+def _is_unsigned(image: Image.Image) -> bool:
+    """Whether a TIFF of mode I holds unsigned integers of 32 bits."""
+    return isinstance(image, TiffImageFile) and (
+        set(_numbers(image, _SAMPLE_FORMAT)) == {1} and max(_numbers(image, _BITS_PER_SAMPLE)) == 32
+    )
+
+
 def _white_of_file(image: Image.Image) -> int | None:
     """The value of white, where the file's header says it."""
     if image.format == "PPM":
@@ -145,6 +202,12 @@ def _white_of_png(values: np.ndarray, content: bytes) -> int | None:
         return None
     unscaled = int(values.max(initial=0)) < 2**bits and not _is_scaled(values, bits)
     return 2**bits - 1 if unscaled else FULL
+
+
+def _is_in_no_doubt(values: np.ndarray, white: int) -> bool:
+    """Whether samples of 16 bits are not such that the user said `white` of them."""
+    largest = int(values.max(initial=0))
+    return white > FULL or largest > max(white, _DOUBTFUL)
 
 
 def _white_of_values(values: np.ndarray) -> int:

@@ -35,6 +35,26 @@ _FOREIGN = (
     (4, b"ftyp", "a film"),
     (0, b"\x00\x00\x01\x00", "an icon"),
     (0, b"\x93numpy", "a NumPy array"),
+    (0, b"\xffo\xffq", "a JPEG 2000 file"),
+    (0, b"\x76\x2f\x31\x01", "an OpenEXR file"),
+    (0, b"#?radiance", "a Radiance picture"),
+    (0, b"dds ", "a DirectDraw surface"),
+    (0, b"%!ps", "a PostScript file"),
+    (0, b"qoif", "a QOI file"),
+    (128, b"dicm", "a DICOM file"),
+)
+# How files of the kinds that are read begin: one that does and cannot be opened is damaged, or of a
+# variety that Pillow does not know.
+_READ = (
+    (0, b"\x89png\r\n\x1a\n", "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"gif8", "GIF"),
+    (0, b"bm", "BMP"),
+    (8, b"webp", "WebP"),
+    (0, b"ii*\x00", "TIFF"),
+    (0, b"mm\x00*", "TIFF"),
+    (0, b"ii+\x00", "TIFF"),
+    (0, b"mm\x00+", "TIFF"),
 )
 
 
@@ -47,7 +67,11 @@ def foreign_kind(content: bytes) -> str:
     """What a file is that is no picture, in words."""
     if not content:
         return "it is empty."
-    start = content[:64].lstrip().lower() if content[:64].isascii() else content[:64].lower()
+    start = content[:256].lower()
+    for offset, mark, kind in _READ:
+        if start[offset:].startswith(mark):
+            return f"it is a {kind} file that is damaged, or of a variety that is not read."
+    start = start.lstrip() if content[:64].isascii() else start
     for offset, mark, kind in _FOREIGN:
         if start[offset:].startswith(mark):
             return f"it is {kind}."

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfglow.pictures.deep_samples import check_white
 from tfglow.pictures.picture_fit import PictureFit
 from tfglow.pictures.reading import read_picture
 
@@ -17,7 +18,7 @@ class Preparation:
     """What training does to a picture file, so that others can do the same.
 
     Raises:
-      ValueError: If `PictureFit` refuses `image_shape` or `resize`.
+      ValueError: If `PictureFit` refuses `image_shape` or `resize`, or `white` is no such value.
     """
 
     # (H, W, C) of the model's images.
@@ -32,6 +33,7 @@ class Preparation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_shape", tuple(self.image_shape))
         PictureFit(self.image_shape, self.resize)
+        object.__setattr__(self, "white", check_white(self.white))
 
     @classmethod
     def of_run(cls, config: Mapping[str, Any]) -> "Preparation | None":

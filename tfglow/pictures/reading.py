@@ -3,13 +3,14 @@
 | what a file holds | what is read |
 |---|---|
 | 1 bit, grey (1, L) | grey; of 1 bit 0 and 255 |
-| palette (P, PA) | the palette's colours |
+| palette (P, PA) | the palette's colours; refused where it is missing |
 | RGB, RGBX | as it is |
 | grey or RGB with alpha (LA, La, PA, RGBA, RGBa), transparent colours | as on white paper |
 | CMYK, YCbCr, CIELAB | sRGB; also the inverted CMYK of Adobe's JPEGs |
 | 16 bits a sample, grey or colour | scaled by what white is; refused where nothing says that |
+| the same in a TIFF of a plane a channel | scaled where they are compressed; else refused |
 | 32-bit integers | TIFF: scaled where it says what white is; else refused |
-| real numbers | refused |
+| signed integers of 8 bits, real numbers | refused |
 | a colour profile | sRGB; of grey pictures too |
 | an orientation (EXIF, TIFF, XMP) | upright |
 | several frames or pages | the first |
@@ -68,11 +69,13 @@ def read_picture(
       path: The file.
       channels: c. 1 is grey and 3 is sRGB, both on white paper where the picture is transparent; 2
         and 4 are the same with alpha. None: 1 for a grey picture, else 3.
-      white: The value of white in samples of more than 8 bits, where the file does not say it; by
-        default 65535, if the values show that; see `deep_samples.eight_bits`.
+      white: The value of white in samples of more than 8 bits, where the file does not say it and
+        its values leave a doubt; by default 65535, if they show that; see
+        `deep_samples.eight_bits`.
 
     Raises:
       UnreadablePicture: If it cannot be read, or not with these channels.
+      ValueError: If `white` is no such value.
     """
     name = os.fsdecode(path)
     return decode_picture(read_file(path), name, channels, white)
@@ -82,6 +85,7 @@ def decode_picture(
     content: bytes, name: str, channels: int | None = None, white: int | None = None
 ) -> np.ndarray:
     """`read_picture` of a file's content; `name` is for messages."""
+    white = deep_samples.check_white(white)
     try:
         with _opened(io.BytesIO(content)) as image:
             pixels = _pixels(image, content, channels, white)

@@ -150,6 +150,13 @@ READ = {
         "Class1/Train Class2/Train", "", "Class1/Test Class2/Test", "Class1 Class2",
     ),
     "other languages": ("训练集 测试集", "训练集", "", "测试集", ""),
+    "German": (
+        "Training/Hund Training/Katze Prüfung/Hund Prüfung/Katze",
+        "Training/Hund Training/Katze", "", "Prüfung/Hund Prüfung/Katze", "Hund Katze",
+    ),
+    "letters and marks apart": ("entrai\u0302nement tests", "entrai\u0302nement", "", "tests", ""),
+    "Korean": ("훈련 검증 테스트", "훈련", "검증", "테스트", ""),
+    "wide letters": ("ｔｒａｉｎ ｔｅｓｔ", "ｔｒａｉｎ", "", "ｔｅｓｔ", ""),
     "only to test on": ("test", "", "", "test", ""),
 }  # fmt: skip
 
@@ -177,7 +184,9 @@ POOLED = {
     "named after its masks": ("lung_segmentation/images lung_segmentation/masks",
                               "lung_segmentation/images", ""),
     "system folders": ("cat dog __MACOSX/cat @eaDir/cat", "cat dog", "cat dog"),
-    "several depths": ("a/x a/y b/x", "a/x a/y b/x", ""),
+    "several depths": ("a/x a/y b/z", "a/x a/y b/z", ""),
+    "parts with the same classes": ("part1/a part1/b part2/a part2/b",
+                                    "part1/a part1/b part2/a part2/b", "a b"),
     "words that hold others": ("testament valley trained", "testament valley trained",
                                "testament trained valley"),
 }  # fmt: skip
@@ -206,6 +215,15 @@ REFUSED = {
     "train in test": ("test/train test/a", "whether 'train' is a split"),
     "test in train and back": ("test/train", "which images are tested on"),
     "train with validation": ("trainval val", "whether 'trainval' holds what is tested on"),
+    "splits in words that are not known": (
+        "opleiden/cat opleiden/dog beproeven/cat beproeven/dog",
+        "whether 'beproeven' or 'opleiden' is a split or a class",
+    ),
+    "such splits of one class": ("leren/cat proef/cat", "whether 'leren' or 'proef' is a split or"),
+    "a class is not tested on": ("a/x a/y b/x", "whether 'a' or 'b' is a split or a class"),
+    "such splits beside others": (
+        "leren/cat proef/cat rest", "whether 'leren' or 'proef' is a split or a class"
+    ),
     "classes above and below": (
         "a/train/x a/train/y a/test/x b/train/x b/test/y", "whether the folders above the splits"
     ),

@@ -260,6 +260,37 @@ def test_twelve_bits_in_sixteen_are_never_sixteen_greys():
     assert "but white is 1023" in reason(saved(grey, "PNG"), white=1023)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "colour"])
+def test_white_is_for_files_in_doubt(kind):
+    """Files of 16 bits beside scans of 12 keep 65535; what contradicts is refused."""
+
+    def content(values):
+        grey = np.array([[0, *values]], np.uint16)
+        return (
+            png(np.stack([grey] * 3, -1))
+            if kind == "colour"
+            else saved(Image.fromarray(grey), kind)
+        )
+
+    def read(values, white):
+        return decode_picture(content(values), "a", 1, white)[0, 1:, 0].tolist()
+
+    assert read([4095, 2047], white=4095) == [255, 127]
+    assert read([65535, 257], white=4095) == [255, 1]
+    assert read([16384, 0], white=4095) == [64, 0]
+    assert read([16383, 0], white=16383) == [255, 0]
+    assert read([20000, 10000], white=20000) == [255, 128]
+    assert read([65535, 257], white=2**24) == [255, 1]
+    assert "from 0 to 16383, but white is 4095" in reason(content([16383]), white=4095)
+    assert "--white=VALUE" in reason(content([4095]), white=2**24)
+
+
+@pytest.mark.parametrize("white", [0, -1, 2**32, "4095", 4095.0, True])
+def test_what_cannot_be_white(white):
+    with pytest.raises(ValueError, match="`white` must be an integer from 1 to 4294967295; got"):
+        decode_picture(b"", "a", white=white)
+
+
 def test_black_of_sixteen_bits_is_black():
     assert decode_picture(saved(Image.fromarray(0 * DEEP), "PNG"), "a").max() == 0
 
@@ -283,6 +314,58 @@ def test_integers_of_32_bits_need_a_white():
     np.testing.assert_array_equal(read[..., 0], TWELVE_SCALED)
 
 
+def tiff(samples, tags):
+    """An uncompressed TIFF of a strip, or of a strip a plane, with these numbers in its tags."""
+    height, width = samples.shape[-2:]
+    planes = [plane.tobytes() for plane in samples.reshape(-1, height, width)]
+    sizes = [len(plane) for plane in planes]
+    bits = 8 * samples.itemsize
+    entries = {256: [width], 257: [height], 258: [bits] * len(planes), 259: [1], 273: sizes}
+    entries |= {277: [len(planes)], 278: [height], 279: sizes, 284: [2], **tags}
+    start = 8 + 2 + 12 * len(entries) + 4
+    lists = sum(4 * len(numbers) for numbers in entries.values() if len(numbers) > 1)
+    entries[273] = [start + lists + sum(sizes[:i]) for i in range(len(sizes))]
+    head, body = len(entries).to_bytes(2, "little"), b""
+    for tag, numbers in sorted(entries.items()):
+        content = np.array(numbers, "<u4").tobytes()
+        place = (start + len(body)).to_bytes(4, "little") if len(numbers) > 1 else content
+        head += np.array([tag, 4], "<u2").tobytes() + len(numbers).to_bytes(4, "little") + place
+        body += content if len(numbers) > 1 else b""
+    return b"II*\0\x08\0\0\0" + head + bytes(4) + body + b"".join(planes)
+
+
+def test_planes_of_sixteen_bits_are_not_read_as_eight():
+    """Pillow takes the bytes of such samples for samples."""
+    planes = np.ascontiguousarray(np.moveaxis(RGB, -1, 0))
+    np.testing.assert_array_equal(decode_picture(tiff(planes, {262: [2]}), "a"), RGB)
+    deep = planes.astype("<u2") * 257
+    assert "in a plane a channel" in reason(tiff(deep, {262: [2]}))
+
+
+def test_signed_and_wide_samples():
+    signed = np.array([[-10, 100]], "i1")
+    assert "are signed" in reason(tiff(signed, {262: [1], 339: [2]}))
+    wide = np.array([[2**32 - 1, 2**31, 0]], "<u4")
+    content = tiff(wide, {262: [1], 339: [1]})
+    assert decode_picture(content, "a", white=2**32 - 1)[..., 0].tolist() == [[255, 128, 0]]
+
+
+def test_five_and_six_bits_of_colour_are_eight_bits():
+    """A BMP of 16 bits a pixel, not a sample."""
+    header = np.array([40, 2, 1, 1 | 16 << 16, 3, 4, 0, 0, 0, 0, 0xF800, 0x7E0, 0x1F], "<u4")
+    start = np.array([14 + header.nbytes + 4, 0, 14 + header.nbytes], "<u4")
+    content = b"BM" + start.tobytes() + header.tobytes()
+    read = decode_picture(content + np.array([0xF800, 0x07FF], "<u2").tobytes(), "a")
+    assert read.tolist() == [[[255, 0, 0], [0, 255, 255]]]
+
+
+def test_a_palette_that_is_missing():
+    content = saved(picture("P"), "PNG")
+    start = content.index(b"PLTE") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4], "big")
+    assert "no palette" in reason(content[:start] + content[end:])
+
+
 # Several frames, other kinds, damage.
 
 
@@ -303,6 +386,10 @@ def test_of_several_frames_the_first_is_read(kind):
         (b"\n<!DOCTYPE html><html></html>", "it is an HTML page."),
         (b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS, whose"),
         (b"\0\0\0\x1cftypheic\0\0\0\0", "it is a HEIC file."),
+        (b"\x89PNG\r\n\x1a\nno more", "it is a PNG file that is damaged, or of a variety that"),
+        (tiff(np.zeros((2, 2)), {262: [1], 339: [3]}), "it is a TIFF file that is damaged, or of"),
+        (bytes(128) + b"DICM", "it is a DICOM file."),
+        (b"\xff\x4f\xff\x51\0", "it is a JPEG 2000 file."),
         (b"no picture", "its content is not that of a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM file"),
     ],
 )
