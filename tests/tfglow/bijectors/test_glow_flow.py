@@ -6,7 +6,7 @@ from tests.tfglow.bijectors.contract import CASES
 from tfglow import GlowConfig
 from tfglow.bijectors import GlowFlow, multi_scale
 
-NAME = "glow_affine_reverse"  # Three levels.
+NAME = "glow_checkpointed_reverse"  # Three levels.
 
 
 @pytest.fixture(name="flow", scope="module")

@@ -207,9 +207,9 @@ def test_the_same_tensor_given_to_both_replicas_trains():
         ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
     with strategy.scope():
-        bijector = CASES["glow_affine_full"].fresh()
-    image, _ = CASES["glow_affine_full"].inputs()
-    base = tfd.Sample(tfd.Normal(0.0, 1.0), [32])
+        bijector = CASES["glow_additive_full"].fresh()
+    image, _ = CASES["glow_additive_full"].inputs()
+    base = tfd.Sample(tfd.Normal(0.0, 1.0), [8])
 
     def step():
         distribution = tfd.TransformedDistribution(base, tfb.Invert(bijector))
