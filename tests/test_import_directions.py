@@ -9,7 +9,15 @@ from tests.source_imports import ROOT, imports, modules
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
     {"distribution_recipe", "fields", "keras_backend"},
-    {"held_variables", "keras_variable", "local_paths", "ops", "pictures", "saved_format"},
+    {
+        "held_variables",
+        "keras_classes",
+        "keras_variable",
+        "local_paths",
+        "ops",
+        "pictures",
+        "saved_format",
+    },
     {"checks", "config", "flags", "named_weights", "objective_model"},
     {"networks", "optimizers", "datasets"},
     {"bijectors"},

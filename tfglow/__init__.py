@@ -68,8 +68,6 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
 
 
-# Keras finds the class of what a `.keras` file holds once its module is imported. Where Keras is
-# in use already, there is no reason to wait.
+# Keras reads files with objects of tfglow's, though nobody has asked for their classes.
 if "keras" in sys.modules:
-    for _module in ("glow", "keras_layers", "optimizers"):
-        importlib.import_module(f"tfglow.{_module}")
+    importlib.import_module("tfglow.keras_classes").register_names(sys.modules["keras"])

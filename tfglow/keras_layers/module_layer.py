@@ -62,6 +62,8 @@ class ModuleLayer(keras.layers.Layer):
         # Shows TensorFlow's checkpoints what only functions hold.
         self._in_functions = tf.Module(name="in_functions")
         self._adopt()
+        # Else Keras warns of a layer that uses the module itself, and never calls this one.
+        self.built = not has_unbuilt_network(module)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keras would save it, and a file cannot say how to make what was given as it is.

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+import tfglow
 from tests.random_glow import randomize
 from tfglow.bijectors import Invertible1x1Conv
 
@@ -218,13 +219,14 @@ def test_trained_in_a_keras_layer(conv, x):
         def __init__(self):
             super().__init__()
             self.shift = self.add_weight((CHANNELS,), initializer="zeros", name="shift")
-            self.conv = conv
+            self.conv = tfglow.BijectorLayer(conv)
 
         def call(self, inputs):
-            return distribution_of(self.conv).log_prob(inputs + self.shift)
+            return distribution_of(self.conv.bijector).log_prob(inputs + self.shift)
 
     layer = Flow()
-    variables = [layer.shift.value, *layer.conv.trainable_variables]
+    variables = [layer.shift.value, *conv.trainable_variables]
+    assert {id(v.value) for v in layer.trainable_variables} == {id(v) for v in variables}
     with tf.GradientTape() as tape:
         loss = -tf.reduce_mean(layer(x))
     assert all(gradient is not None for gradient in tape.gradient(loss, variables))
