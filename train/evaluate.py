@@ -8,7 +8,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfglow.runs import RunFolder
-from tfglow.runs.files import replace_file
+from tfglow.runs.files import check_place, replace_file
 from train import strategies
 from train.config import STRATEGIES, TrainConfig
 from train.data import load_split
@@ -128,6 +128,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     flags = _parser().parse_args(arguments)
     try:
+        if flags.json:
+            check_place(flags.json)
         result = evaluate_run(
             flags.run_dir,
             split=flags.split,

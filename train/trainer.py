@@ -299,7 +299,8 @@ def _sentence(values: dict[str, Any], epochs: int) -> str:
     ]
     if "eval_bits_per_dim" in values:
         parts.append(f"eval {values['eval_bits_per_dim']:.4f} bits/dim")
-    parts.append(f"{values['images_per_second']:.0f} images/s")
+    if np.isfinite(values["images_per_second"]):  # The first step alone, which is traced, has none.
+        parts.append(f"{values['images_per_second']:.0f} images/s")
     if not np.isfinite(values["train_bits_per_dim"]) or values["skipped_steps"]:
         parts.append(f"{values['skipped_steps']} steps skipped")
     return " · ".join(parts)

@@ -34,14 +34,15 @@ def read_images(
       uint8 [N, H, W, C].
 
     Raises:
-      ValueError: If files cannot be read (all are named), one has another size without `resize`,
-        or no image file has the model's number of channels.
+      ValueError: If files cannot be read (all are named), one is a URL or has another size without
+        `resize`, or no image file has the model's number of channels.
     """
     height, width, channels = shape
     check_channels(channels)
     preparation = preparation or Preparation((height, width, channels))
     images, errors = [], []
     for path in paths:
+        check_local_path(path, "The image file")
         try:
             image = preparation.read(path)
         except UnreadablePicture as error:
@@ -95,6 +96,9 @@ def read_latents(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     Raises:
       ValueError: If the file is neither of the two, or has no `latent`.
     """
+    check_local_path(path, "The file of latents")
+    if path.exists() and not path.is_file():  # A pipe would be waited for.
+        raise ValueError(f"cannot read {path} as .npz or .npy: it is not a file")
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)

@@ -84,6 +84,13 @@ def test_bad_input_is_one_sentence(run, tmp_path):
     assert "Unknown data set 'cifra10'" in failure(here, "--dataset=cifra10")
 
 
+def test_a_place_for_the_result_is_checked_before_the_work(tmp_path):
+    absent = f"--run_dir={tmp_path / 'absent'}"
+    assert "got the URL 'gs://b/x.json'" in failure(absent, "--json=gs://b/x.json")
+    assert "must be no folder" in failure(absent, f"--json={tmp_path}")
+    assert "does not exist" in failure(absent, f"--json={tmp_path / 'no' / 'x.json'}")
+
+
 def test_a_damaged_checkpoint_is_named(run, tmp_path):
     damaged = RunFolder.create(tmp_path / "damaged", run.read_config())
     damaged.save_glow(tfglow.Glow(run.model_config()))

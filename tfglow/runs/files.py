@@ -7,6 +7,19 @@ from pathlib import Path
 from tfglow.local_paths import check_local_path
 
 
+def check_place(path: str | os.PathLike) -> None:
+    """Refuses a place that no file can be written to, before the work whose result it is for.
+
+    Raises:
+      ValueError: If `path` is a URL or a folder, or its folder does not exist.
+    """
+    place = Path(check_local_path(path, "A file to write"))
+    if place.is_dir():
+        raise ValueError(f"A file to write must be no folder, got {str(path)!r}.")
+    if not place.parent.is_dir():
+        raise ValueError(f"The folder of {str(path)!r}, a file to write, does not exist.")
+
+
 def replace_file(path: str | os.PathLike, content: bytes | str) -> None:
     """Writes a file so that a reader, or a crash, never sees half of it.
 

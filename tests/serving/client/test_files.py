@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -100,6 +103,21 @@ def test_what_is_no_latent_file_is_refused(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(ValueError, match="cannot read"):
         read_latents(path)
+
+
+def test_places_that_cannot_be_read(tmp_path):
+    """URLs are no folders called "gs:", and a pipe is not waited for."""
+    for url in ("gs://bucket/a.npz", "file:///a.png", "S3:/b/c.png"):
+        with pytest.raises(ValueError, match="must be a local path, got the URL"):
+            read_images([Path(url)], (2, 2, 3), resize=True)
+        with pytest.raises(ValueError, match="must be a local path, got the URL"):
+            read_latents(Path(url))
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ValueError, match="it is not a file"):
+            read_latents(path)
+        with pytest.raises(ValueError, match="it is not a file"):
+            read_images([path], (2, 2, 3), resize=True)
 
 
 def test_pickles_are_not_loaded(tmp_path):
