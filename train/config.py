@@ -89,7 +89,9 @@ class TrainConfig:
         fixed=_LEARNED,
     )
     train_split: str = field("train", help="Split to train on.", fixed=_LEARNED)
-    eval_split: str = field("test", help="Split to evaluate on; never trained on.")
+    eval_split: str = field(
+        "test", help="Split to evaluate on; if it is trained on too, that is said."
+    )
     resize: str = field(
         "resize", help="How images come to the model's size.", choices=RESIZES, fixed=_LEARNED
     )

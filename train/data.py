@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import warnings
 from collections.abc import Collection, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -68,6 +69,8 @@ def load_splits(
 ) -> tuple[ImageData, ImageData]:
     """The splits to train and to evaluate on; the arguments are those of `load_split`.
 
+    Warns where they have images in common.
+
     Raises:
       ValueError: If `load_split` refuses; files that cannot be read are named of both splits.
     """
@@ -84,6 +87,14 @@ def load_splits(
             images, sum(error.total for error in unreadable), unreadable[0].folder
         )
     train_data, eval_data = loaded
+    shared = eval_data.count_shared(train_data)
+    if shared:
+        warnings.warn(
+            f"{shared} images of --eval_split={config.eval_split} are also in "
+            f"--train_split={config.train_split}: its bits per dimension do not say how well the "
+            "model does on other images.",
+            stacklevel=2,
+        )
     return train_data, eval_data
 
 

@@ -12,6 +12,7 @@ from train.data import (
     given_data,
     init_batch,
     load_split,
+    load_splits,
     own_image_shape,
     steps_per_epoch,
 )
@@ -142,6 +143,13 @@ def test_refuses_classes_that_are_not_the_datas(conditional):
         ValueError, match=r"`num_classes` = 7 does not fit .*'digits', which has 10"
     ):
         load_split(config, "train")
+
+
+@pytest.mark.parametrize(("split", "shared"), [("train", 1500), ("train[-10:]+test", 10)])
+def test_images_that_are_trained_and_evaluated_on_are_counted(tiny, split, shared):
+    config = dataclasses.replace(tiny, eval_split=split)
+    with pytest.warns(UserWarning, match=rf"^{shared} images of --eval_split=.* are also in"):
+        load_splits(config)
 
 
 def test_refuses_unknown_data(tiny):

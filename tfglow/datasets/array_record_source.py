@@ -35,6 +35,7 @@ class ArrayRecordSource(Source):
         own = TfdsSplit.open(builder, split)
         self.name = own.name
         self.split = own.split
+        self.split_sizes = own.split_sizes
         self.num_images = own.num_images
         self.image_shape = own.image_feature.shape
         self.class_names = own.class_names

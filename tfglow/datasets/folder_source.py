@@ -57,6 +57,7 @@ class FolderSource(Source):
             warnings.warn(f"In the folder {os.fspath(folder)!r} {files.unread}", stacklevel=3)
         self.name = "folder"
         self.split = resolve_split(split, list(files.names))
+        self.split_sizes = {key: len(members) for key, members in files.names.items()}
         names = select(files.names, self.split, self.name)
         self.class_names = files.class_names
         self.white = white
@@ -64,6 +65,11 @@ class FolderSource(Source):
         labels = files.labels(names)
         left_out = set(left_out)
         kept = [i for i, name in enumerate(names) if name not in left_out]
+        if not names and split == "test" and sum(self.split_sizes.values()) == 1:
+            raise ValueError(
+                f"The folder {self.folder!r} holds a single image, and none for the split "
+                f"{split!r}: it needs two."
+            )
         if not kept:
             raise empty_split(split, self.name)
         self.num_images = len(kept)

@@ -9,6 +9,7 @@ from tfglow.datasets import augmentation, image_fit
 from tfglow.datasets.image_fit import ImageFit
 from tfglow.datasets.randomness import Stream, stream_key, uniform_noise, uniform_table
 from tfglow.datasets.source import Source
+from tfglow.datasets.splits import count_shared
 from tfglow.datasets.unreadable_images import SkippedImage
 
 
@@ -45,6 +46,10 @@ class ImageData:
             f"ImageData(name={self.name!r}, split={self.split!r}, num_images={self.num_images}, "
             f"image_shape={self.image_shape}, num_classes={self.num_classes})"
         )
+
+    def count_shared(self, other: "ImageData") -> int:
+        """How many of these images are in another split of the same data set too."""
+        return count_shared(self._source.split_sizes, self.split, other.split)
 
     def num_batches(
         self, batch_size: int, *, num_shards: int = 1, drop_remainder: bool = True

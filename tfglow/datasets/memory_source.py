@@ -23,6 +23,7 @@ class MemorySource(Source):
     def __init__(self, source: Source, images: np.ndarray | tf.Tensor, labels: np.ndarray) -> None:
         self.name = source.name
         self.split = source.split
+        self.split_sizes = source.split_sizes
         self.num_images = len(labels)
         self.image_shape = tuple(images.shape[1:])
         self.class_names = source.class_names

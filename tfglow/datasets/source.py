@@ -1,7 +1,7 @@
 """Where images come from."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -22,6 +22,8 @@ class Source(abc.ABC):
     name: str
     # As it was resolved, such as "train[:90%]".
     split: str
+    # How many images each split of the data set has.
+    split_sizes: Mapping[str, int]
     num_images: int
     # (H, W, C) of every image; None for a height or width that varies.
     image_shape: tuple[int | None, int | None, int]

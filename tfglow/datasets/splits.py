@@ -70,19 +70,46 @@ def select(splits: Mapping[str, Sequence[str]], split: str, name: str) -> tuple[
     """
     if split in splits:
         return tuple(splits[split])
+    try:
+        parts = _parts({key: len(members) for key, members in splits.items()}, split)
+    except (ValueError, AssertionError):
+        raise unknown_split(split, name, list(splits)) from None
+    return tuple(member for key, start, end in parts for member in splits[key][start:end])
+
+
+def count_shared(sizes: Mapping[str, int], first: str, second: str) -> int:
+    """How many images of one split specification are in another too.
+
+    Args:
+      sizes: How many images each split of the data set has.
+      first: The one specification, such as "train[50%:]+test".
+      second: The other.
+    """
+    if first in sizes and second in sizes:
+        return sizes[first] if first == second else 0
+    others = _parts(sizes, second)
+    shared: dict[str, set[int]] = {}
+    for name, start, end in _parts(sizes, first):
+        for other, low, high in others:
+            if other == name:
+                shared.setdefault(name, set()).update(range(max(start, low), min(end, high)))
+    return sum(map(len, shared.values()))
+
+
+def _parts(sizes: Mapping[str, int], split: str) -> list[tuple[str, int, int]]:
+    """The splits' names, with the first image and the end, that a specification is made of."""
     import tensorflow_datasets as tfds  # slow to import, and rarely needed here
 
     infos = tfds.core.SplitDict(
-        tfds.core.SplitInfo(name=key, shard_lengths=[len(members)], num_bytes=0)
-        for key, members in splits.items()
+        tfds.core.SplitInfo(name=key, shard_lengths=[size], num_bytes=0)
+        for key, size in sizes.items()
     )
-    try:
-        parts = tfds.core.ReadInstruction.from_spec(split).to_absolute(infos)
-    except (ValueError, AssertionError):
-        raise unknown_split(split, name, list(splits)) from None
-    return tuple(
-        member for part in parts for member in splits[part.splitname][part.from_ : part.to]
-    )
+    parts = tfds.core.ReadInstruction.from_spec(split).to_absolute(infos)
+    # None is the start, or the end.
+    return [
+        (part.splitname, *slice(part.from_, part.to).indices(sizes[part.splitname])[:2])
+        for part in parts
+    ]
 
 
 def unknown_split(split: str, name: str, available: Sequence[str]) -> ValueError:

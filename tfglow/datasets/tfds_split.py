@@ -25,6 +25,8 @@ class TfdsSplit:
     name: str
     # As it was resolved, such as "train[:90%]".
     split: str
+    # How many images each split of the data set has.
+    split_sizes: dict[str, int]
     num_images: int
     image_key: str
     # None if there are no labels.
@@ -56,7 +58,15 @@ class TfdsSplit:
         label_key = _label_key(builder)
         class_names = tuple(builder.info.features[label_key].names) if label_key else ()
         return cls(
-            builder, name, resolved, num_images, image_key, label_key, class_names, tuple(notes)
+            builder,
+            name,
+            resolved,
+            {split: info.num_examples for split, info in splits.items()},
+            num_images,
+            image_key,
+            label_key,
+            class_names,
+            tuple(notes),
         )
 
     @property

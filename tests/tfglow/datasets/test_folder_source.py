@@ -270,7 +270,13 @@ def test_an_empty_split(tmp_path):
     write(tmp_path / "only.png", random_image(4, 4, 3))
     with pytest.raises(ValueError) as caught:
         datasets.load("folder", "test", tmp_path)
-    assert str(caught.value) == "The split 'test' of 'folder' holds no image."
+    assert str(caught.value) == (
+        f"The folder '{tmp_path}' holds a single image, and none for the split 'test': it needs "
+        "two."
+    )
+    write(tmp_path / "other.png", random_image(4, 4, 3))
+    with pytest.raises(ValueError, match=r"The split 'train\[:0\]' of 'folder' holds no image"):
+        datasets.load("folder", "train[:0]", tmp_path)
 
 
 @pytest.mark.parametrize("cache_bytes", [2**30, 0])

@@ -1,6 +1,6 @@
 import pytest
 
-from tfglow.datasets.splits import resolve_split, select
+from tfglow.datasets.splits import count_shared, resolve_split, select
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,21 @@ def test_where_there_is_no_telling_what_to_train_on(split):
         "'a[:90%]'; say what to train and to test on, such as --train_split=a[:90%] "
         "--eval_split=a[90%:]."
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("train", "test", 0),
+        ("train", "train", 100),
+        ("train[:90%]", "train[90%:]", 0),
+        ("train[:12]", "train[8:]", 4),
+        ("train[:50%]", "train[-60:]", 10),
+        ("train+test", "test", 10),
+        ("train[:5]+train[3:9]", "train[:6]+test", 6),
+    ],
+)
+def test_images_of_two_splits(first, second, shared):
+    sizes = {"train": 100, "test": 10}
+    assert count_shared(sizes, first, second) == shared
+    assert count_shared(sizes, second, first) == shared
