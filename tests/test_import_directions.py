@@ -18,7 +18,7 @@ LAYERS = (
         "pictures",
         "saved_format",
     },
-    {"checks", "config", "flags", "named_weights", "objective_model"},
+    {"checks", "config", "flags", "keras_calls", "named_weights", "objective_model"},
     {"networks", "optimizers", "datasets"},
     {"bijectors"},
     {"likelihood", "flow_distribution", "frozen_flow"},

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def check_images(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
     Raises:
       ValueError: If the dtype is not uint8, or the shape is another.
     """
-    images = tf.convert_to_tensor(images)
+    images = _to_tensor("Images", images)
     if images.dtype != tf.uint8:
         raise ValueError(
             f"Images must be uint8 in [0, 255], got {images.dtype.name}{_value_range(images)}: "
@@ -138,7 +139,7 @@ def check_continuous(x: Any, image_shape: tuple[int, int, int], dtype: str) -> t
     Raises:
       ValueError: If they are not floating-point numbers, or have another shape.
     """
-    x = tf.convert_to_tensor(x)
+    x = _to_tensor("Continuous images", x)
     if not x.dtype.is_floating:
         raise ValueError(
             f"Continuous images must be floating-point numbers in [-0.5, 0.5), got {x.dtype.name}; "
@@ -173,12 +174,15 @@ def check_labels(labels: Any, num_classes: int, batch_size: tf.Tensor) -> tf.Ten
         return None
     if labels is None:
         raise ValueError(f"The model is conditional on {num_classes} classes and needs `labels`.")
-    labels = tf.convert_to_tensor(labels)
-    if not labels.dtype.is_integer:
-        raise ValueError(f"Labels must be integers, got {labels.dtype.name}.")
+    labels = _to_tensor("Labels", labels)
     size = tf.get_static_value(batch_size)
+    how = _how_to_labels(labels.shape, num_classes)
+    if not labels.dtype.is_integer:
+        raise ValueError(f"Labels must be integers, got {labels.dtype.name}{how}.")
     if not labels.shape.is_compatible_with([size]):
-        raise ValueError(f"Labels must have the shape [{size}], got {labels.shape}.")
+        expected = "B" if size is None else size
+        raise ValueError(f"Labels must have the shape [{expected}], got {labels.shape}{how}.")
+    labels = tf.ensure_shape(labels, [size])
     values = tf.get_static_value(labels)
     if values is not None:
         wrong = values[(values < 0) | (values >= num_classes)]
@@ -202,7 +206,7 @@ def check_latents(latents: Any, num_dims: int, dtype: str) -> tf.Tensor:
     Raises:
       ValueError: If they are not floating-point numbers, or have another shape.
     """
-    latents = tf.convert_to_tensor(latents)
+    latents = _to_tensor("Latents", latents)
     if not latents.dtype.is_floating:
         raise ValueError(f"Latents must be floating-point numbers, got {latents.dtype.name}.")
     if not latents.shape.is_compatible_with([None, num_dims]):
@@ -216,7 +220,9 @@ def check_noise(noise: Any, image_shape: tf.TensorShape, dtype: str) -> tf.Tenso
     Raises:
       ValueError: If it does not broadcast, or its values, where they are known, are not in [0, 1).
     """
-    noise = tf.convert_to_tensor(noise)
+    noise = _to_tensor("`noise`", noise)
+    if not noise.dtype.is_floating and not noise.dtype.is_integer:
+        raise ValueError(f"`noise` must be numbers in [0, 1), got {noise.dtype.name}.")
     try:
         fits = tf.broadcast_static_shape(noise.shape, image_shape).is_compatible_with(image_shape)
     except ValueError:
@@ -239,6 +245,9 @@ def check_temperature(temperature: Any, num: Any, dtype: str) -> tf.Tensor:
     if not tf.is_tensor(num):
         num = check_integer("num", num, 0)
     num = tf.get_static_value(num)
+    temperature = _to_tensor("`temperature`", temperature)
+    if not temperature.dtype.is_floating and not temperature.dtype.is_integer:
+        raise ValueError(f"`temperature` must be a number, got {temperature.dtype.name}.")
     temperature = tf.cast(temperature, dtype)
     if temperature.shape.rank != 0 and not temperature.shape.is_compatible_with([num]):
         raise ValueError(
@@ -249,6 +258,25 @@ def check_temperature(temperature: Any, num: Any, dtype: str) -> tf.Tensor:
     if values is not None and not np.all(np.isfinite(values) & (values >= 0)):
         raise ValueError(f"`temperature` must be finite and >= 0, got {values}.")
     return temperature
+
+
+def check_sampling_seed(seed: Any) -> Any:
+    """The seed of a draw as an int of Python's, also a negative one, or as the tensor that it is.
+
+    Raises:
+      ValueError: If it is no integer of 64 bits.
+    """
+    if tf.is_tensor(seed):
+        if not seed.dtype.is_integer or not seed.shape.is_compatible_with([]):
+            raise ValueError(
+                f"`seed` must be None or an integer, got {seed.dtype.name} of shape {seed.shape}."
+            )
+        return tf.cast(seed, tf.int64)
+    words = "None or an integer of 64 bits"
+    number = check_integer("seed", seed, -(2**63), words=words)
+    if number >= 2**63:
+        raise ValueError(f"`seed` must be {words}, got {seed!r}.")
+    return number
 
 
 def warn_of_rows(valid: tf.Tensor, message: str) -> None:
@@ -268,13 +296,33 @@ def _warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
+def _to_tensor(name: str, value: Any) -> tf.Tensor:
+    """`value` as a tensor, of whatever dtype.
+
+    Raises:
+      ValueError: If it is none: a dictionary, None, rows of several lengths.
+    """
+    try:
+        return tf.convert_to_tensor(value)
+    except (TypeError, ValueError) as error:
+        # TensorFlow's own message holds all the numbers.
+        how = "; of a batch of `datasets` take batch['image']" if isinstance(value, Mapping) else ""
+        kind = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f"{name} must be numbers in one array, got {kind}{how}.") from error
+
+
 def _value_range(images: tf.Tensor) -> str:
-    values = tf.get_static_value(images)
-    return f" in [{values.min()}, {values.max()}]" if values is not None and values.size else ""
+    # Of one string it would be Python's bytes.
+    values = None if images.dtype == tf.string else tf.get_static_value(images)
+    if values is None or not values.size:
+        return ""
+    return f" in [{values.min()}, {values.max()}]"
 
 
 def _how_to_uint8(images: tf.Tensor) -> str:
     """What to do with images of another dtype, by their values where they are known."""
+    if images.dtype == tf.string:
+        return "read files by tfglow.datasets or tfglow.pictures"
     if images.dtype == tf.bool:
         return "take 255 * tf.cast(images, tf.uint8)"
     in_unit = "tf.cast(tf.round(images * 255), tf.uint8)"
@@ -294,6 +342,17 @@ def _how_to_uint8(images: tf.Tensor) -> str:
     elif low >= -1 and high <= 1:
         return "if they are in [-1, 1], take tf.cast(tf.round((images + 1) * 127.5), tf.uint8)"
     return "undo what scaled them, then round and cast to tf.uint8"
+
+
+def _how_to_labels(shape: tf.TensorShape, num_classes: int) -> str:
+    """What to do with labels of another form, if that can be seen; begins with a colon."""
+    if shape.rank != 2:
+        return ""
+    if shape[1] == 1:
+        return ": of a column of integers take labels[:, 0]"
+    if shape[1] == num_classes:
+        return ": of one-hot rows take tf.argmax(labels, axis=-1)"
+    return ""
 
 
 def _how_to_shape(shape: tf.TensorShape, image_shape: tuple[int, int, int]) -> str:

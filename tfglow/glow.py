@@ -18,6 +18,7 @@ from tfglow.checks import (
     check_labels,
     check_latents,
     check_noise,
+    check_sampling_seed,
     check_temperature,
     warn_of_rows,
 )
@@ -35,6 +36,7 @@ _NO_IMAGE = (
     "the flow's inverse overflows, or they are not finite themselves; `decode_with_valid` says "
     "which."
 )
+_NO_LIKELIHOOD = "Images without a finite likelihood: {}."
 
 
 @keras.saving.register_keras_serializable(package="tfglow")
@@ -146,11 +148,8 @@ class Glow(NamedWeights, ObjectiveModel):
           labels: int `[B]`, for a conditional model.
           noise: The dequantisation noise in [0, 1), of the shape of `images`; None draws it.
         """
-        images, labels = self._checked(images, labels)
-        x = self._dequantize(images, noise)
-        latent, log_det = self.flow.forward_and_log_det(x, labels=labels)
-        log_prob = self._log_prob_from_latent(latent, log_det)
-        warn_of_rows(tf.math.is_finite(log_prob), "Images without a finite likelihood: {}.")
+        log_prob = self._log_prob(images, labels, noise)
+        warn_of_rows(tf.math.is_finite(log_prob), _NO_LIKELIHOOD)
         return log_prob
 
     def log_density(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
@@ -186,7 +185,8 @@ class Glow(NamedWeights, ObjectiveModel):
         noise: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """−log_prob / (D·ln 2), `[B]`; arguments as for `log_prob`."""
-        log_prob = self.log_prob(images, labels, noise)
+        log_prob = self._log_prob(images, labels, noise)
+        warn_of_rows(tf.math.is_finite(log_prob), _NO_LIKELIHOOD)
         return likelihood.bits_per_dim(log_prob, self.config.num_dims)
 
     def objective(
@@ -289,14 +289,16 @@ class Glow(NamedWeights, ObjectiveModel):
           seed: The same seed gives the same latents; None draws new ones.
 
         Raises:
-          ValueError: If `num` is negative, or a temperature is negative or not finite.
+          ValueError: If `num` is negative, a temperature is negative or not finite, or `seed` is
+            no integer.
         """
         temperature = check_temperature(temperature, num, self.config.dtype)
         shape, dtype = [num, self.config.num_dims], self.config.dtype
         if seed is None:
             eps = tf.random.normal(shape, dtype=dtype)
         else:
-            eps = tf.random.stateless_normal(shape, [seed, 0], dtype=dtype)
+            pair = [check_sampling_seed(seed), 0]
+            eps = tf.random.stateless_normal(shape, pair, dtype=dtype)
         return tf.reshape(temperature, [-1, 1]) * eps
 
     # Keras.
@@ -347,6 +349,12 @@ class Glow(NamedWeights, ObjectiveModel):
         else:
             noise = check_noise(noise, images.shape, dtype)
         return likelihood.dequantize(images, self.config.num_bits, noise, dtype)
+
+    def _log_prob(self, images, labels, noise):
+        images, labels = self._checked(images, labels)
+        x = self._dequantize(images, noise)
+        latent, log_det = self.flow.forward_and_log_det(x, labels=labels)
+        return self._log_prob_from_latent(latent, log_det)
 
     def _log_prob_from_latent(self, latent, log_det):
         density = likelihood.standard_normal_log_prob(latent) + log_det

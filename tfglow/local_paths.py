@@ -6,6 +6,8 @@ import urllib.parse
 
 # Of two letters at least, so that a Windows drive is none; `pathlib` leaves one slash of two.
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+):/+")
+# The files that hold a checkpoint, after its name.
+_CHECKPOINT_FILE = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")
 # What became of one when it was made absolute.
 _ABSOLUTE = re.compile(r"/(?=(?:gs|s3|hdfs|abfss?|az|https?|file):/)", re.IGNORECASE)
 
@@ -35,3 +37,8 @@ def check_local_path(path: str | os.PathLike, what: str) -> str:
         text = f"{found['scheme']}://{text[found.end() :]}"  # As it was before `pathlib`.
         remedy = "copy it, or mount it, and give that place"
     raise ValueError(f"{what} must be a local path, got the URL {text!r}: {remedy}.")
+
+
+def checkpoint_prefix(path: str | os.PathLike) -> str:
+    """The name of a checkpoint of TensorFlow, of which `path` may be one of its files."""
+    return _CHECKPOINT_FILE.sub("", os.fsdecode(path))

@@ -12,6 +12,7 @@ import keras
 from tfglow import official
 from tfglow.config import GlowConfig
 from tfglow.glow import Glow
+from tfglow.local_paths import checkpoint_prefix
 from tfglow.runs.checkpoints import has_average, list_checkpoints
 from tfglow.runs.run_folder import RunFolder
 from tfglow.runs.saved_weights import SavedWeights
@@ -52,7 +53,7 @@ def load_glow(
       ValueError: If there is no such model, or it is damaged. Checkpoints of the official code do
         not say all of their configuration: `tfglow.official.load` reads them.
     """
-    path = Path(path)
+    path = Path(checkpoint_prefix(path))
     if RunFolder(path).exists():
         return RunFolder.open(path).load_glow(weights, checkpoint)
     if checkpoint is not None or (weights is not None and path.suffix == ".keras"):
@@ -86,7 +87,7 @@ def find_pretrained(
     Raises:
       ValueError: If there is no such model, it is damaged, or what it does not say is not given.
     """
-    path = Path(path)
+    path = Path(checkpoint_prefix(path))
     if path.suffix == ".keras":
         return _keras_file(path)
     run = _run_of(path)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tfglow import GlowConfig
+from tfglow.official import UndeterminedError
 from tfglow.pretrained import Pretrained, find_pretrained
 from tfglow.transfer import Transfer, differences, misfits
 from train.config import TrainConfig
@@ -22,12 +23,17 @@ def source_of(init_from: str, model: dict[str, Any]) -> Pretrained:
       ValueError: If there is no such model, it is damaged, or a field is missing.
     """
     shape = model.get("image_shape")
-    return find_pretrained(
-        init_from,
-        image_size=None if shape is None else tuple(shape[:2]),
-        num_bits=model.get("num_bits"),
-        weight_y=model.get("weight_y"),
-    )
+    try:
+        return find_pretrained(
+            init_from,
+            image_size=None if shape is None else tuple(shape[:2]),
+            num_bits=model.get("num_bits"),
+            weight_y=model.get("weight_y"),
+        )
+    except UndeterminedError as error:
+        names = ["image_shape" if name == "image_size" else name for name in error.missing]
+        flags = ", ".join(f"--{name}=…" for name in names)
+        raise UndeterminedError(error.checkpoint, names, f"give {flags}") from error
 
 
 def find_source(config: TrainConfig) -> Pretrained | None:

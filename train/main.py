@@ -112,7 +112,7 @@ def own_config(flags: argparse.Namespace) -> TrainConfig | None:
     run = RunFolder(Path(_run_dir(flags)))
     if "preset" in flags or not run.exists():
         return None
-    return TrainConfig.from_dict(run.read_config())
+    return run.parsed_config(TrainConfig.from_dict)
 
 
 @plain_warnings()
@@ -130,7 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
             begun = own_config(flags) is not None or _takes_all_of_source(flags)
             choice = None if begun else without_preset(flags, config)
             print(*([choice] if choice else []), f"Run folder: {run_dir}", sep="\n", flush=True)
-            if "init_from" in flags and RunFolder(Path(run_dir)).exists():
+            run = RunFolder(Path(run_dir))
+            if "init_from" in flags and run.exists() and config.init_from == _began_from(run):
                 print(
                     "--init_from counted when this run began, and changes nothing now.", flush=True
                 )
@@ -138,6 +139,10 @@ def main(arguments: list[str] | None = None) -> None:
     except (ValueError, TrainingDiverged) as error:
         sys.exit(f"train/main.py: {error}")
     print(_report(config, summary, run_dir), flush=True)
+
+
+def _began_from(run: RunFolder) -> str | None:
+    return run.read_config().get("init_from")
 
 
 def _run_dir(flags: argparse.Namespace) -> str:

@@ -28,7 +28,7 @@ def find_changes(config: TrainConfig, run_dir: str | os.PathLike) -> tuple[RunFo
     run = RunFolder(Path(run_dir))
     if not run.exists():
         return run, []
-    found = changes(TrainConfig.from_dict(run.read_config()), config)
+    found = changes(run.parsed_config(TrainConfig.from_dict), config)
     refused = [change for change in found if change.refusal]
     if refused:
         reasons = ", ".join(f"{change} ({change.refusal})" for change in refused)

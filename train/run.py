@@ -63,10 +63,11 @@ def train_and_evaluate(
     config = config.resolved()
     strategy = strategy or strategies.make_strategy(config.strategy)
     chief = strategies.is_chief(strategy)
-    # The data first: what is wrong with them leaves no run folder behind.
+    # What the run cannot change is said before its pictures are read, which takes long. The data
+    # before the folder: what is wrong with them leaves no run folder behind.
+    run, changed = find_changes(config, run_dir)
     left_out = read_skipped(RunFolder(Path(run_dir)))
     train_data, eval_data = load_splits(config, left_out)
-    run, changed = find_changes(config, run_dir)
     source = None if list_checkpoints(run.checkpoint_dir) else find_source(config)
     trainer = Trainer(config, run, strategy, train_data, eval_data)
     if chief:

@@ -11,7 +11,7 @@ from serving.embedded.config import ServerConfig
 from tfglow import datasets, official
 from tfglow.datasets.folder_files import FolderFiles
 from tfglow.datasets.tfds_builders import find_builder
-from tfglow.local_paths import check_local_path
+from tfglow.local_paths import check_local_path, checkpoint_prefix
 from tfglow.runs import RunFolder
 from tfglow.runs.files import replace_file
 
@@ -101,3 +101,14 @@ def test_local_paths_are_kept(path):
 def test_bytes_and_paths_are_paths():
     assert check_local_path(pathlib.Path("a/b"), "`run_dir`") == "a/b"
     assert check_local_path(b"a/\xff", "`run_dir`") == os.fsdecode(b"a/\xff")
+
+
+@pytest.mark.parametrize("ending", ["", ".index", ".data-00000-of-00001", ".data-00003-of-00128"])
+def test_a_checkpoint_is_named_by_any_of_its_files(ending):
+    assert checkpoint_prefix(f"runs/a/ckpt-3{ending}") == "runs/a/ckpt-3"
+    assert checkpoint_prefix(pathlib.Path(f"model.ckpt{ending}")) == "model.ckpt"
+
+
+def test_other_endings_are_the_checkpoint_s_name():
+    for path in ("my.index.d/glow.keras", "model.data-1-of-2", "model.ckpt-3.meta"):
+        assert checkpoint_prefix(path) == path

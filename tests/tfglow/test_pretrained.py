@@ -58,6 +58,8 @@ def test_of_a_checkpoint_in_a_run(run, raw, average):
     prefix = run.checkpoint()
     assert_same(tfglow.load_glow(prefix), average)
     assert_same(tfglow.load_glow(prefix, "raw"), raw)
+    assert_same(tfglow.load_glow(f"{prefix}.index", "raw"), raw)
+    assert_same(find_pretrained(f"{prefix}.data-00000-of-00001").load(), average)
     assert_same(find_pretrained(run.checkpoint_dir).load(), average)
     assert find_pretrained(prefix).run_config["dataset"] == "digits"
 

@@ -80,7 +80,9 @@ def test_of_an_official_checkpoint_the_rest_is_given(shared_dir, tmp_path):
     assert (model.levels, model.steps, model.width, model.num_classes) == (2, 3, 24, 10)
     assert (model.image_shape, model.num_bits, model.weight_y) == ((16, 16, 3), 4, 0.02)
     assert find_source(config).config.permutation == "shuffle"
-    with pytest.raises(ValueError, match="does not determine image_size, num_bits, weight_y"):
+    with pytest.raises(
+        ValueError, match=r"num_bits, weight_y: give --image_shape=…, --num_bits=…, --we"
+    ):
         parse(*flags)
 
 

@@ -12,6 +12,7 @@ from train import main as command
 from train.config import TrainConfig
 from train.presets import PRESETS
 from train.resuming import find_changes, forget_best
+from train.run import train_and_evaluate
 from train.state import TrainState
 
 # Other values of the fields for which none can be made of the type and the bounds.
@@ -126,6 +127,14 @@ def test_what_is_fixed_is_what_weights_and_counts_mean():
 )
 def test_some_fields_may_change_between_some_values(name, before, now, free):
     assert (fields.fields(GlowConfig)[name].keeps(before, now) == "") is free
+
+
+def test_what_cannot_change_is_said_before_the_data_are_read(started, monkeypatch):
+    folder, config = started
+    monkeypatch.setattr("train.run.load_splits", lambda *_: pytest.fail("The data are read."))
+    changed = dataclasses.replace(config, dataset="cifar10", batch_size=32)
+    with pytest.raises(ValueError, match=r"cannot change dataset digits → cifar10 .*, batch_size"):
+        train_and_evaluate(changed, folder)
 
 
 def test_all_refusals_are_in_one_sentence(started):

@@ -6,8 +6,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfglow.bijectors import keras_calls
 from tfglow.checks import check_bool, check_positive_integer
+from tfglow.keras_calls import RunByKeras
 from tfglow.ops import shapes
 
 
@@ -46,7 +46,7 @@ class _NoMemory:
         return {}
 
 
-class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
+class OnePassBijector(RunByKeras, tfb.Bijector, metaclass=abc.ABCMeta):
     """A bijector that computes value and log-det together, in each direction.
 
     To write one: call `super().__init__` with the constructor's `parameters`, create variables
@@ -84,7 +84,6 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
         if num_channels is not None or "num_channels" in parameters:
             num_channels = check_positive_integer("num_channels", num_channels, name)
         self._num_channels = num_channels
-        self._keras_was_asked = False
         super().__init__(
             forward_min_event_ndims=forward_event_ndims,
             inverse_min_event_ndims=inverse_event_ndims,
@@ -151,8 +150,7 @@ class OnePassBijector(tfb.Bijector, metaclass=abc.ABCMeta):
     # There is no control flow for AutoGraph here, and much code to go through: it is left out.
     @tf.autograph.experimental.do_not_convert
     def _in_one_pass(self, function, x, event_ndims, kwargs):
-        if not self._keras_was_asked:
-            self._keras_was_asked = keras_calls.check_seen(self)
+        self._ask_keras()
         x = self._checked(x, event_ndims)
         batch_shape = shapes.shape_list(x)[:-event_ndims]
         given = {name: value for name, value in kwargs.items() if value is not None}

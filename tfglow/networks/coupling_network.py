@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfglow.checks import check_positive_integer, check_rows, check_seed
+from tfglow.keras_calls import RunByKeras
 from tfglow.networks import scaled_conv2d
 from tfglow.networks.scaled_conv2d import ConvWeights, FoldedConv, ScaledConv2D
 from tfglow.ops import shapes
@@ -29,7 +30,7 @@ class FoldedNetwork(NamedTuple):
     conv_last: FoldedConv
 
 
-class CouplingNetwork(tf.Module):
+class CouplingNetwork(RunByKeras, tf.Module):
     """3×3 conv → ReLU → 1×1 conv → ReLU → zero-initialised 3×3 conv.
 
     `[B, H, W, in_channels] → [B, H, W, out_channels]`; it starts at zero, so that a coupling
@@ -97,6 +98,7 @@ class CouplingNetwork(tf.Module):
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """The parameters of a coupling, `[B, H, W, out_channels]`."""
+        self._ask_keras()
         x = scaled_conv2d.checked_input(self, x)
         height, width = shapes.shape_list(x)[1:3]
         folded = fold(self.weights, height, width, self.compute_dtype)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.checks import check_positive_integer, check_rows, check_seed
+from tfglow.keras_calls import RunByKeras
 from tfglow.networks.scale import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
 from tfglow.ops import pixelwise, shapes
 from tfglow.ops.edge_channel import (
@@ -41,7 +42,7 @@ class FoldedConv(NamedTuple):
     bias: tf.Tensor
 
 
-class ScaledConv2D(tf.Module):
+class ScaledConv2D(RunByKeras, tf.Module):
     """A convolution whose output channels are shifted and scaled, and an activation.
 
     y = activation((conv(x) + b) · exp(3·logs)), padding SAME,
@@ -128,6 +129,7 @@ class ScaledConv2D(tf.Module):
         return self(x)
 
     def _apply(self, x, activation):
+        self._ask_keras()
         x = checked_input(self, x)
         height, width = shapes.shape_list(x)[1:3]
         folded = fold(self.weights, height, width, x.dtype)

@@ -3,10 +3,11 @@
 import tensorflow as tf
 
 from tfglow.checks import check_positive_integer
+from tfglow.keras_calls import RunByKeras
 from tfglow.networks.scale import LOG_SCALE_FACTOR
 
 
-class ScaledDense(tf.Module):
+class ScaledDense(RunByKeras, tf.Module):
     """A zero-initialised linear map, y = (x W + b) · exp(3·logs), `[B, in_channels] → [B, units]`.
 
     Args:
@@ -40,4 +41,5 @@ class ScaledDense(tf.Module):
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """y, `[B, units]`."""
+        self._ask_keras()
         return (tf.matmul(x, self.kernel) + self.b) * tf.exp(LOG_SCALE_FACTOR * self.logs)

@@ -4,5 +4,6 @@
 """
 
 from tfglow.official.loading import has_average, infer_config, load
+from tfglow.official.undetermined_error import UndeterminedError
 
-__all__ = ["has_average", "infer_config", "load"]
+__all__ = ["UndeterminedError", "has_average", "infer_config", "load"]

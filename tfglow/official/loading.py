@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tfglow.config import GlowConfig
 from tfglow.glow import Glow
-from tfglow.local_paths import check_local_path
+from tfglow.local_paths import check_local_path, checkpoint_prefix
+from tfglow.official.undetermined_error import UndeterminedError
 from tfglow.official.variables import entries
 from tfglow.transfer import transfer_weights
 
@@ -99,10 +100,7 @@ def infer_config(
         needed["weight_y"] = weight_y
     missing = [name for name, value in needed.items() if value is None]
     if missing:
-        raise ValueError(
-            f"{checkpoint!r} does not determine {', '.join(missing)}: pass "
-            f"{', '.join(f'{name}=…' for name in missing)}."
-        )
+        raise UndeterminedError(checkpoint, missing)
     sizes = (image_size, image_size) if isinstance(image_size, int) else image_size
     if not isinstance(sizes, (tuple, list)) or len(sizes) != 2:
         raise ValueError(
@@ -184,7 +182,7 @@ def _permutation(shapes):
 
 
 def _open(checkpoint):
-    path = check_local_path(checkpoint, "The checkpoint")
+    path = checkpoint_prefix(check_local_path(checkpoint, "The checkpoint"))
     if os.path.isdir(path):
         prefixes = [name[: -len(".index")] for name in os.listdir(path) if name.endswith(".index")]
         latest = tf.train.latest_checkpoint(path)

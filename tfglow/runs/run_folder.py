@@ -4,8 +4,9 @@ import dataclasses
 import json
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
@@ -18,6 +19,8 @@ from tfglow.runs.saved_weights import SavedWeights
 from tfglow.saved_format import FORMAT, check_format
 
 BEST, LATEST = "best", "latest"
+
+Parsed = TypeVar("Parsed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +156,19 @@ class RunFolder:
 
     def model_config(self) -> GlowConfig:
         """The configuration of the run's model."""
-        return GlowConfig.from_dict(self.read_config()["model"])
+        return self.parsed_config(lambda config: GlowConfig.from_dict(config["model"]))
+
+    def parsed_config(self, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
+        """What `parse` makes of the run's configuration.
+
+        Raises:
+          ValueError: If it is refused, as after an edit by hand: the error names the file.
+        """
+        config = self.read_config()
+        try:
+            return parse(config)
+        except ValueError as error:
+            raise ValueError(f"In {str(self.config_path)!r}: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of `metrics.jsonl`; a last one that a crash cut short is left out."""

@@ -84,7 +84,11 @@ def test_images_without_a_latent():
     for method, what in (
         (glow.encode, "latent"),
         (glow.log_prob, "likelihood"),
+        (glow.bits_per_dim, "likelihood"),
         (lambda images: glow.log_density(images / np.float32(256) - 0.5), "density"),
     ):
-        with pytest.warns(RuntimeWarning, match=f"Images without a finite {what}: 4 of 4"):
+        with pytest.warns(
+            RuntimeWarning, match=f"Images without a finite {what}: 4 of 4"
+        ) as caught:
             method(images)
+        assert [warning.filename for warning in caught] == [__file__]

@@ -159,6 +159,16 @@ def test_refuses_a_damaged_configuration(run, content):
         run.read_config()
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"width": "wide"}, "`width` must be an integer"), ({"wdith": 4}, r"no field \['wdith'\]")],
+)
+def test_an_edit_by_hand_that_is_wrong_is_found_in_its_file(tmp_path, change, said):
+    run = RunFolder.create(tmp_path / "run", {"model": {**CONFIG.to_dict(), **change}})
+    with pytest.raises(ValueError, match=rf"^In '\S+config.json': .*{said}"):
+        run.model_config()
+
+
 def test_the_format_is_written_and_another_one_refused(run):
     written = json.loads(run.config_path.read_text())
     assert written == {"format": 2, "model": CONFIG.to_dict()}

@@ -1,4 +1,4 @@
-"""A bijector that a Keras layer holds as it is: said, since Keras does not see its variables."""
+"""What a Keras layer holds as it is: said, since Keras does not see its variables."""
 
 import warnings
 
@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 import tfglow
 from tests.tfglow.bijectors.contract import keras_network
 from tfglow.bijectors import ActNorm, AffineCoupling, FlowSteps, Invertible1x1Conv, Squeeze
-from tfglow.networks import CouplingNetwork
+from tfglow.networks import CouplingNetwork, ScaledConv2D, ScaledDense
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 X = np.ones([2, 4, 4, 4], np.float32)
@@ -96,3 +96,42 @@ def test_what_keras_sees_or_has_no_variables_warns_not():
     ActNorm(4).forward(X)
     glow = tfglow.Glow(tfglow.GlowConfig(image_shape=(4, 4, 1), levels=1, steps=1, width=4))
     glow(np.zeros([1, 4, 4, 1], np.uint8))
+
+
+NETWORKS = {
+    "coupling_network": lambda: CouplingNetwork(4, 6, 8),
+    "scaled_conv2d": lambda: ScaledConv2D(4, 6, 3),
+    "scaled_dense": lambda: ScaledDense(4, 6),
+}
+
+
+class Runs(keras.layers.Layer):
+    """Calls what it holds as it is."""
+
+    def __init__(self, held):
+        super().__init__(name="mine")
+        self.held = held
+
+    def call(self, x):
+        return self.held(x)
+
+
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
+def test_a_network_that_a_layer_holds_as_it_is_warns_once(make):
+    layer, x = Runs(make()), X[0, 0] if "dense" in make().name else X
+    with pytest.warns(UserWarning, match=r"'mine' runs '\w+', .*neither trains.*Keras's own"):
+        layer(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer(x)
+        make()(x)  # Nobody holds this one.
+
+
+@pytest.mark.parametrize("name", ["coupling", "steps"])
+def test_a_network_is_answered_for_by_its_bijector(name):
+    with pytest.warns(UserWarning) as caught:
+        Holds(HELD[name]())(X)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Holds(tfglow.BijectorLayer(HELD[name]()))(X)
