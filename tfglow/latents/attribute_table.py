@@ -53,7 +53,8 @@ def read_attribute_table(path: str | os.PathLike) -> AttributeTable:
     Raises:
       ValueError: If the file cannot be read, has no attribute, no image, or another number of
         images than it says; if a row has another number of cells, no file name or another value
-        (the line is named and quoted); or if its cells can be told apart in two ways.
+        (the line is named and quoted); if an image has two rows; or if
+        its cells can be told apart in two ways.
     """
     path = os.fspath(path)
     lines = [line for line in enumerate(_lines(path), 1) if line[1].strip()]
@@ -70,10 +71,17 @@ def read_attribute_table(path: str | os.PathLike) -> AttributeTable:
                 f"The header of the table {path!r} must name every attribute once, got {name!r} "
                 f"{names.count(name)} times."
             )
-    files, signs = [], []
+    files: dict[str, int] = {}  # With their lines.
+    signs = []
     for row in rows:
         _check_cells(path, row, len(names) + 1)
-        files.append(row.cells[0])
+        name = row.cells[0]
+        if name in files:
+            raise ValueError(
+                f"Lines {files[name]} and {row.line} of the table {path!r} are both of the image "
+                f"{name!r}: leave one."
+            )
+        files[name] = row.line
         signs.append(_signs(path, row))
     if count not in (None, len(files)):
         raise ValueError(

@@ -86,6 +86,7 @@ def test_between_tabs_cells_have_spaces_or_are_empty(tmp_path, text, files, name
         ("file,Hat\na.png,yes\n", "Line 2 of the table .* has the value 'yes': expected 1 or true"),
         ("1\nHat Bald\na.png 1 2\n", "Line 3 of the table .* has the value '2': expected 1 or"),
         ("file,Hat\n,1\n", "Line 2 of the table .* has no file name: ' 1'"),
+        ("2\nHat\na.png 1\na.png -1\n", r"Lines 3 and 4 of the table .* of the image 'a\.png'"),
         ("file,Hat,Hat\na.png,1,1\n", "name every attribute once, got 'Hat' 2 times"),
         ("file,Hat,\na.png,1,\n", "name every attribute once, got '' 1 times"),
         (
