@@ -70,7 +70,15 @@ class Checkpoints:
             folder = self._run.checkpoint_dir
             # The list first: what it does not name does not exist.
             if kept:
-                tf.compat.v1.train.update_checkpoint_state(str(folder), kept[-1], kept)
+                # A manager takes only those for its own that have a time.
+                tf.compat.v1.train.update_checkpoint_state(
+                    str(folder),
+                    kept[-1],
+                    kept,
+                    all_model_checkpoint_timestamps=[
+                        Path(f"{prefix}.index").stat().st_mtime for prefix in kept
+                    ],
+                )
             else:
                 (folder / "checkpoint").unlink()
             for prefix in set(prefixes) - set(kept):

@@ -93,9 +93,7 @@ def client_parser() -> argparse.ArgumentParser:
     command.add_argument("second", type=Path)
     command.add_argument("--steps", type=_positive, default=9, help="images (default 9)")
     command.add_argument("--path", choices=["linear", "spherical"], default="linear")
-    command.add_argument(
-        "--resize", action="store_true", help="fit images of other sizes, as training does"
-    )
+    _fitting(command)
     _labels(command)
     command.add_argument("--out", type=Path, default=Path("interpolated.png"), metavar="PNG")
 
@@ -142,10 +140,20 @@ def _server_flags() -> argparse.ArgumentParser:
 
 def _images(command: argparse.ArgumentParser) -> None:
     command.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    _fitting(command)
+    _labels(command)
+
+
+def _fitting(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resize", action="store_true", help="fit images of other sizes, as training does"
     )
-    _labels(command)
+    command.add_argument(
+        "--white",
+        type=_positive,
+        metavar="N",
+        help="value of white in files of more than 8 bits that do not say it; default: training's",
+    )
 
 
 def _labels(command: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """What `python serving/client.py` does for each command."""
 
 import argparse
+import dataclasses
 import secrets
 import sys
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
 def encode(client: GlowClient, flags: argparse.Namespace) -> int:
     """Writes the latents of image files, and prints their bits per dimension."""
     check_folder(flags.out)
-    images, _ = _read(client, flags.images, flags.resize)
+    images, _ = _read(client, flags.images, flags)
     encoding = client.encode(images, flags.labels)
     labels = {}
     if flags.labels is not None:
@@ -83,7 +84,7 @@ def decode(client: GlowClient, flags: argparse.Namespace) -> int:
 def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
     """Writes images above what came back of them; fails if a byte differs in the model's bits."""
     check_picture_path(flags.out)
-    images, preparation = _read(client, flags.images, flags.resize)
+    images, preparation = _read(client, flags.images, flags)
     back = client.reconstruct(images, flags.labels)
     bits = bits_of(back) if preparation is None else preparation.num_bits
     images = top_bits(images, bits)
@@ -102,7 +103,7 @@ def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
 def interpolate(client: GlowClient, flags: argparse.Namespace) -> int:
     """Writes a strip of images between two."""
     check_picture_path(flags.out)
-    (first, second), _ = _read(client, [flags.first, flags.second], flags.resize)
+    (first, second), _ = _read(client, [flags.first, flags.second], flags)
     images = client.interpolate(first, second, flags.steps, flags.labels, flags.path)
     save_picture(image_grid(images, flags.steps), flags.out)
     print(f"{flags.out}: {flags.steps} images from {flags.first} to {flags.second}")
@@ -148,13 +149,16 @@ def bits_of(images: np.ndarray) -> int:
 
 
 def _read(
-    client: GlowClient, paths: Sequence[Path], resize: bool
+    client: GlowClient, paths: Sequence[Path], flags: argparse.Namespace
 ) -> tuple[np.ndarray, Preparation | None]:
     """The images of files as training makes them, and what the model says of that."""
-    shape = client.metadata().image_shape
+    height, width, channels = client.metadata().image_shape
     preparation = client.preparation()
-    images = read_images(paths, shape, resize, preparation)
-    if preparation is None and resize:
+    made = preparation or Preparation((height, width, channels))
+    if flags.white is not None:
+        made = dataclasses.replace(made, white=flags.white)
+    images = read_images(paths, made.image_shape, flags.resize, made)
+    if preparation is None and flags.resize:
         print(
             "The model does not say how its images were fitted: each side is scaled by its own "
             "factor, as training does by default.",

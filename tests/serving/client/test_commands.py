@@ -191,6 +191,23 @@ def test_a_picture_is_made_as_the_model_says(tmp_path, monkeypatch):
     np.testing.assert_array_equal(sent[0][0], middle)
 
 
+def test_white_of_a_scan_that_does_not_say_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scan = np.linspace(0, 4095, 16).astype(np.uint16).reshape(4, 4)
+    Image.fromarray(scan).save("scan.png")
+    sent = []
+    client = FiveBits(True)
+    client.encode = lambda images, labels: (
+        sent.append(images) or Encoding(np.zeros((1, 48)), np.zeros(1), np.zeros(1))
+    )
+    parse = client_parser().parse_args
+    with pytest.raises(ValueError, match="--white=VALUE says it"):
+        commands.encode(client, parse(["encode", "scan.png"]))
+    assert commands.encode(client, parse(["encode", "scan.png", "--white=4095"])) == 0
+    grey = np.rint(scan / 4095 * 255).astype(int)
+    np.testing.assert_allclose(sent[0][0].astype(int), grey[..., np.newaxis].repeat(3, -1), atol=1)
+
+
 def test_a_model_that_does_not_say_how_is_noted(run):
     assert "does not say how its images were fitted" in run("encode", "large.png", "--resize")[2]
     assert run("encode", "small.png")[2] == ""
