@@ -7,6 +7,8 @@ import pytest
 
 from tests.source_imports import ROOT
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SNIPPETS = [source for language, source in BLOCKS if language == "python"]

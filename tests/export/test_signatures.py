@@ -11,6 +11,8 @@ from tests.export.models import random_config, random_images, random_labels
 from tests.random_glow import random_glow
 from tfglow.pictures.preparation import Preparation
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = {
     "affine": {},
     "affine_full": {"parameterization": "full"},
@@ -91,7 +93,6 @@ def test_how_pictures_are_made_is_answered_once_a_row():
 
 
 @pytest.mark.parametrize("channels, there", [(2, True), (4, True), (5, False)])
-@pytest.mark.slow
 def test_png_is_there_for_the_channels_that_it_can_hold(channels, there):
     config = random_config(image_shape=(4, 4, channels), levels=1, steps=1)
     signatures = Signatures(random_glow(config))
@@ -142,7 +143,6 @@ def test_decode_is_the_models(case):
     assert (difference > 0).mean() < 0.01
 
 
-@pytest.mark.slow
 def test_a_seed_draws_what_it_draws_in_the_library():
     glow, signatures = served("affine")
     answer = numpy(signatures.sample(**seeds_and_temperatures(3)))
@@ -174,7 +174,6 @@ def test_sample_decodes_its_latent_and_png_holds_its_image():
     np.testing.assert_array_equal(decoded, answer["image"])
 
 
-@pytest.mark.slow
 def test_networks_in_bfloat16_are_as_invertible():
     glow, exact = served("affine")
     signatures = Signatures(glow, network_dtype=tf.bfloat16)

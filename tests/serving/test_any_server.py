@@ -7,6 +7,8 @@ from PIL import Image
 from serving.client import GlowClient, InvalidRowError
 from serving.client.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def model(any_client):

@@ -9,6 +9,8 @@ from tests.random_glow import randomize
 from tfglow import bijectors as tgb
 from tfglow.networks import CouplingNetwork, ScaledConv2D
 
+pytestmark = pytest.mark.slow
+
 # oneDNN's float32 convolution answers 0 rows with as many channels as its input has.
 NETWORKS = {
     "patches": lambda: ScaledConv2D(1, 8, 3, stddev=0.1),

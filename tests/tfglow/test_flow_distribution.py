@@ -12,6 +12,8 @@ from tests.tfglow.bijectors.contract import CASES, Counting
 from tfglow import bijectors as tgb
 from tfglow.flow_distribution import FlowDistribution, forward_and_log_det, inverse_and_log_det
 
+pytestmark = pytest.mark.slow
+
 tfb = tfp.bijectors
 tfd = tfp.distributions
 

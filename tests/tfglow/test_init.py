@@ -8,6 +8,8 @@ import pytest
 
 import tfglow
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", tfglow.__all__)
 def test_every_name_is_there(name):

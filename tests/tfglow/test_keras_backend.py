@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MAKE = "import tfglow; tfglow.Glow(tfglow.GlowConfig(image_shape=(4, 4, 1), levels=1))"
 # What a client needs is no part of it.
 NO_KERAS = "import tfglow.fields, tfglow.pictures, serving.client"

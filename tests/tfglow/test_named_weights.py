@@ -11,7 +11,10 @@ from tfglow.optimizers import FusedAdam, OfficialAdamax
 CONFIG = tfglow.GlowConfig(image_shape=(4, 4, 1), levels=1, steps=1, width=4)
 IMAGES = np.random.default_rng(0).integers(256, size=[4, 4, 4, 1], dtype=np.uint8)
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 def reloaded(glow, path):

@@ -18,7 +18,10 @@ LABELS = np.array([0, 1, 2, 2, 1, 0])
 NOISE = rng.uniform(size=IMAGES.shape).astype(np.float32)
 BATCH = {"image": IMAGES, "label": LABELS, "noise": NOISE}
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 @pytest.fixture(name="glow", scope="module")

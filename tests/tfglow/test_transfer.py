@@ -7,6 +7,8 @@ import tfglow
 from tests.random_glow import random_glow
 from tfglow.transfer import misfits, transfer_weights
 
+pytestmark = pytest.mark.slow
+
 CONFIG = tfglow.GlowConfig(
     image_shape=(8, 8, 3), levels=2, steps=2, width=4, precision="float64", seed=1
 )

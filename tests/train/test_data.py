@@ -17,6 +17,8 @@ from train.data import (
     steps_per_epoch,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def take(batches, num):
     return list(itertools.islice(batches, num))

@@ -10,6 +10,8 @@ from tfglow import likelihood
 from tfglow.bijectors import AffineCoupling
 from train.diagnostics import first_not_finite, health
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def glow(deep_model):
@@ -85,7 +87,6 @@ def test_additive_and_shuffled_flows_have_health_too():
     ],
 )
 @pytest.mark.parametrize("debugging", [False, True])
-@pytest.mark.slow
 def test_names_the_first_layer_that_is_not_finite(glow, variable, expected, debugging):
     place, _, name = variable.partition("/")
     level, _, k = place.partition("_step")
@@ -113,7 +114,6 @@ def test_names_the_noise(glow):
     assert first_not_finite(glow, images(), noise) == "the dequantised images"
 
 
-@pytest.mark.slow
 def test_names_the_first_gradient_of_the_backward_pass(glow, monkeypatch):
     """Every output is finite, but the derivative of one step's coupling is not."""
     spoiled_bias = -0.125
@@ -138,7 +138,6 @@ def test_names_the_first_gradient_of_the_backward_pass(glow, monkeypatch):
     )
 
 
-@pytest.mark.slow
 def test_under_bfloat16_the_round_trip_is_that_of_encode_and_decode(deep_model):
     glow = random_glow(dataclasses.replace(deep_model, precision="mixed_bfloat16"))
     exact = random_glow(deep_model)
@@ -149,7 +148,6 @@ def test_under_bfloat16_the_round_trip_is_that_of_encode_and_decode(deep_model):
     assert error <= float(tf.reduce_max(tf.abs(rounded - x)))
 
 
-@pytest.mark.slow
 def test_a_conditional_flow_passes_its_labels_on():
     config = tfglow.GlowConfig(
         image_shape=(8, 8, 1), levels=2, steps=1, width=4, num_classes=3, weight_y=0.1

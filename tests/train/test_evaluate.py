@@ -9,6 +9,8 @@ from train import evaluate as command
 from train.evaluate import evaluate_run
 from train.presets import PRESETS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(one_epoch):
@@ -31,7 +33,6 @@ def test_agrees_with_the_run(run):
     assert result["averaged"]["accuracy"] == pytest.approx(line["eval_accuracy"], abs=1e-6)
 
 
-@pytest.mark.slow
 def test_several_draws_give_a_tighter_bound_and_standard_errors(run):
     values = evaluate_run(run.path, num_draws=4, checkpoint="latest")["averaged"]
     assert (values["num_images"], values["num_draws"]) == (297, 4)

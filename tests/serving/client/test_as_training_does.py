@@ -13,6 +13,8 @@ from tfglow.datasets.folder_files import FolderFiles
 from tfglow.pictures.preparation import Preparation
 from tfglow.pictures.unreadable_picture import UnreadablePicture
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     name: content
     for name, content in valid_files().items()

@@ -28,6 +28,8 @@ from tests.random_glow import random_glow
 from tests.serving.toy_glow import ToyGlow, toy_latent
 from tfglow.runs.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 
 class Moody(
     model_service_pb2_grpc.ModelServiceServicer,

@@ -9,6 +9,8 @@ from serving.embedded import versions
 from serving.embedded.request_checks import RequestError, invalid_argument
 from serving.embedded.versions import State, VersionManager
 
+pytestmark = pytest.mark.slow
+
 
 class FakeServable:
     """A version that knows whether it was closed, and refuses after that."""

@@ -8,6 +8,8 @@ from tfglow.datasets.memory_source import MemorySource
 from tfglow.datasets.tfds_builders import find_builder
 from train import main as command
 
+pytestmark = pytest.mark.slow
+
 
 def numbers(data, **arguments):
     """Each image's number, and its label."""

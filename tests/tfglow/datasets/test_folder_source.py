@@ -8,6 +8,8 @@ from PIL import Image
 from tfglow import datasets
 from tfglow.datasets import folder_source
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 
 

@@ -7,6 +7,8 @@ from tfglow import datasets
 from tfglow.datasets.memory_source import MemorySource
 from tfglow.datasets.tfds_source import TfdsSource
 
+pytestmark = pytest.mark.slow
+
 
 def images_of(data, **arguments):
     batches = data.batches(data.num_images, **arguments)

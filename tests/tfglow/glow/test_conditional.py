@@ -1,11 +1,14 @@
 """Models with labels and a classifier."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import tfglow
 from tests.tfglow.glow.models import CONDITIONAL, make_glow
 from tfglow import likelihood
+
+pytestmark = pytest.mark.slow
 
 
 def test_labels_change_the_likelihood(conditional, images, noise, labels):

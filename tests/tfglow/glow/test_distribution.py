@@ -7,6 +7,8 @@ import tensorflow_probability as tfp
 
 from tests.tfglow.glow.models import NUM_DIMS
 
+pytestmark = pytest.mark.slow
+
 tfb = tfp.bijectors
 tfd = tfp.distributions
 

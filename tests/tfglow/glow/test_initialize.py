@@ -11,6 +11,8 @@ import tfglow
 from tests.tfglow.glow.models import CONDITIONAL, CONFIG, make_glow
 from tfglow import likelihood
 
+pytestmark = pytest.mark.slow
+
 
 def test_initialize_normalises_every_actnorm():
     glow = tfglow.Glow(CONFIG)

@@ -16,7 +16,10 @@ from tfglow.keras_layers import BijectorLayer
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 # Keras 3.15 saves with np.array(variable), of which NumPy 2 warns.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 EACH = pytest.mark.parametrize("name", BIJECTORS)
 

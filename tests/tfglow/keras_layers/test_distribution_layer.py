@@ -13,7 +13,10 @@ from tfglow.keras_layers import DistributionLayer
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 @keras.saving.register_keras_serializable("tests")

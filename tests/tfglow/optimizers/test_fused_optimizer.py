@@ -6,6 +6,8 @@ import tensorflow as tf
 from tests.tfglow.optimizers.quadratic import CURVATURE, START, gradient, minimize
 from tfglow.optimizers import FusedAdam, OfficialAdamax
 
+pytestmark = pytest.mark.slow
+
 OPTIMIZERS = [OfficialAdamax, FusedAdam]
 
 

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfglow.optimizers import FusedAdam, OfficialAdamax
 
+pytestmark = pytest.mark.slow
+
 NUM_STEPS = 10
 RATE = 0.1
 

@@ -3,6 +3,8 @@ import pytest
 
 from tfglow.pictures.scaling import scale
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 SIZES = [
     ((9, 7), (4, 5)), ((3, 3), (7, 2)), ((5, 5), (5, 9)), ((50, 40), (17, 39)), ((2, 3), (1, 3)),

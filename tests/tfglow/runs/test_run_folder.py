@@ -10,6 +10,8 @@ from tests.random_glow import random_glow
 from tfglow.runs import CheckpointError, RunFolder
 from tfglow.runs.checkpoints import list_checkpoints, restore_checkpoint
 
+pytestmark = pytest.mark.slow
+
 CONFIG = tfglow.GlowConfig(image_shape=(8, 8, 1), levels=1, steps=1, width=4)
 
 
