@@ -44,8 +44,6 @@ def take_changes(
 ) -> str | None:
     """Notes in the run folder what changes from this step on; called when the state is restored.
 
-    Where the evaluation is another, the best one so far is forgotten: it compares with nothing.
-
     Returns:
       A sentence about it; None if nothing changes.
     """
@@ -60,7 +58,10 @@ def take_changes(
 
 
 def forget_best(run: RunFolder, state: TrainState) -> None:
-    """Forgets the best evaluation if none has been made since the evaluation changed."""
+    """Forgets the best evaluation if none was made since the evaluation changed.
+
+    It compares with nothing that comes.
+    """
     step = int(state.step)
     if any(
         line["step"] >= step and any(name in line for name in _EVALUATION)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -66,7 +65,7 @@ def train_and_evaluate(
     # What the run cannot change is said before its pictures are read, which takes long. The data
     # before the folder: what is wrong with them leaves no run folder behind.
     run, changed = find_changes(config, run_dir)
-    left_out = read_skipped(RunFolder(Path(run_dir)))
+    left_out = read_skipped(run)
     train_data, eval_data = load_splits(config, left_out)
     source = None if list_checkpoints(run.checkpoint_dir) else find_source(config)
     trainer = Trainer(config, run, strategy, train_data, eval_data)

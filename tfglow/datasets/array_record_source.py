@@ -32,15 +32,8 @@ class ArrayRecordSource(Source):
     """
 
     def __init__(self, builder: "tfds.core.DatasetBuilder", split: str) -> None:
-        own = TfdsSplit.open(builder, split)
-        self.name = own.name
-        self.split = own.split
-        self.split_sizes = own.split_sizes
-        self.num_images = own.num_images
-        self.image_shape = own.image_feature.shape
-        self.class_names = own.class_names
-        self.notes = own.notes
-        self._own = own
+        own = self._own = TfdsSplit.open(builder, split)
+        own.describe(self)
         try:
             self._records = builder.as_data_source(split=own.split, decoders=own.undecoded())
         except ImportError as error:

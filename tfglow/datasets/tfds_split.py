@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfglow.datasets.folder_names import FolderName, Kind
+from tfglow.datasets.source import Source
 from tfglow.datasets.splits import empty_split, resolve_split, unknown_split
 
 if TYPE_CHECKING:
@@ -73,6 +74,16 @@ class TfdsSplit:
     def image_feature(self) -> "tfds.features.Image":
         """The feature that decodes the images."""
         return self.builder.info.features[self.image_key]
+
+    def describe(self, source: Source) -> None:
+        """Tells a source of the split what every source says of itself."""
+        source.name = self.name
+        source.split = self.split
+        source.split_sizes = self.split_sizes
+        source.num_images = self.num_images
+        source.image_shape = self.image_feature.shape
+        source.class_names = self.class_names
+        source.notes = self.notes
 
     def undecoded(self) -> "dict[str, tfds.decode.Decoder]":
         """The decoders that leave all images of a record as they are stored."""
