@@ -9,10 +9,9 @@ import pytest
 from serving.client import GlowClient
 from serving.embedded.config import ServerConfig
 from serving.embedded.server import EmbeddedServer
+from tests.serving.raw_calls import TF_SERVING_VARIABLE
 from tests.serving.server_process import ServerProcess
 from tests.serving.toy_glow import ToyGlow
-
-TF_SERVING_VARIABLE = "TFGLOW_TF_SERVING"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,13 +1,15 @@
-"""TF Serving's configuration files against their schemas."""
+"""TF Serving's configuration and deployment files: their schemas, and what they must grant."""
 
+import copy
 import http.server
+import itertools
 import json
-import os
-import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from google.protobuf import descriptor_pb2, text_format
@@ -39,14 +41,22 @@ def test_models():
 
 def test_batching_parameters():
     config = BatchingConfig.read(FOLDER / "batching_parameters.txt")
-    assert config.max_batch_size == config.allowed_batch_sizes[-1]
     # The client never sends more rows than a batch has.
     flags = client_parser().parse_args(["status"])
     assert flags.batch_size <= config.max_batch_size
-    # What the comment promises of the padding.
-    for rows in range(1, config.max_batch_size + 1):
-        padded = next(size for size in config.allowed_batch_sizes if size >= rows)
-        assert (padded - rows) / padded <= 1 / 3
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.name)
+def test_nothing_asks_tf_serving_to_pad(path):
+    """It pads with a batch's first row, and its process ends over a batch that has none."""
+    lines = [line for line in path.read_text().splitlines() if not line.strip().startswith("#")]
+    for name in ("allowed_batch_sizes", "pad_variable_length_inputs"):
+        assert not any(name in line for line in lines)
+    if any("--enable_batching=true" in line for line in lines):
+        # Without the file TF Serving takes its own parameters, which pad nothing either, but a
+        # file of another place might.
+        given = "--batching_parameters_file=/etc/tf_serving/batching_parameters.txt"
+        assert any(given in line for line in lines)
 
 
 def test_monitoring():
@@ -105,7 +115,7 @@ def test_compose_serves_the_folder_with_all_files(compose):
     assert "tensorflow/serving" in compose["image"]
     assert compose["entrypoint"] == ["tensorflow_model_server"]
     check_flags(compose["command"])
-    assert compose["ports"] == ["127.0.0.1:8500:8500", "127.0.0.1:8501:8501"]
+    assert compose["ports"] == ["127.0.0.1:8500:8500"]
     models, *files = compose["volumes"]
     assert models.startswith("${EXPORT_DIR:?") and models.endswith(":/models/glow:ro")
     for name, volume in zip(TEXT_PROTOS, files, strict=True):
@@ -119,31 +129,119 @@ def test_weights_are_said_to_be_constant(compose, container):
     assert container["env"] == [{"name": name, "value": "1"}]
 
 
+def follows_compose(path):
+    """Whether a file is right by the Compose Specification's schema, and what is wrong."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.compose-spec"]
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
 def test_compose_follows_its_schema(tmp_path):
-    """Compose's own check, which knows the schema."""
-    if shutil.which("docker-compose"):
-        command = ["docker-compose"]
-    elif (
-        shutil.which("docker")
-        and not subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
-    ):
-        command = ["docker", "compose"]
-    else:
-        pytest.skip("neither docker-compose nor docker compose is installed")
-    check = [*command, "-f", str(FOLDER / "docker-compose.yml"), "config", "-q"]
-    environment = {**os.environ, "EXPORT_DIR": str(tmp_path)}
-    done = subprocess.run(check, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    environment.pop("EXPORT_DIR")
-    done = subprocess.run(check, env=environment, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert "the folder that export/main.py published to" in done.stderr
+    right, said = follows_compose(FOLDER / "docker-compose.yml")
+    assert right, said
+    text = (FOLDER / "docker-compose.yml").read_text()
+    assert text.count("    read_only: true") == 1
+    (tmp_path / "wrong.yml").write_text(text.replace("    read_only: true", "    readonly: true"))
+    right, said = follows_compose(tmp_path / "wrong.yml")
+    assert not right and "'readonly' was unexpected" in said
 
 
 def test_kubernetes_follows_its_schema(manifests):
-    validator = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate")
+    newest = kubernetes_validate.latest_version()
     for manifest in manifests.values():
-        validator.validate(manifest, validator.latest_version(), strict=True)
+        kubernetes_validate.validate(manifest, newest, strict=True)
+    wrong = copy.deepcopy(manifests["PodDisruptionBudget"])
+    wrong["spec"]["maxUnavailble"] = wrong["spec"].pop("maxUnavailable")
+    with pytest.raises(kubernetes_validate.ValidationError, match="maxUnavailble"):
+        kubernetes_validate.validate(wrong, newest, strict=True)
+
+
+def test_an_image_has_a_digest_or_says_why_not():
+    for name in ("docker-compose.yml", "kubernetes.yaml"):
+        lines = (FOLDER / name).read_text().splitlines()
+        images = [i for i, line in enumerate(lines) if line.strip().startswith("image:")]
+        assert images
+        for i in images:
+            comment = itertools.takewhile(
+                lambda line: line.strip().startswith("#"), reversed(lines[:i])
+            )
+            assert "@sha256:" in lines[i] or any("# No digest: " in line for line in comment)
+            assert ":latest" not in lines[i]
+
+
+def test_compose_gives_no_rights(compose):
+    user, group = map(int, compose["user"].split(":"))
+    assert user >= 1000 and group >= 1000
+    assert compose["read_only"] is True
+    assert compose["cap_drop"] == ["ALL"] and "cap_add" not in compose
+    assert compose["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "network_mode", "pid", "ipc", "devices"} & set(compose)
+    assert all(volume.endswith(":ro") for volume in compose["volumes"])
+    limits = compose["deploy"]["resources"]["limits"]
+    assert limits["memory"] == "8g" and limits["pids"] > 0
+    # What may be written is in memory and small, and the log does not grow for ever.
+    (tmpfs,) = compose["tmpfs"]
+    place, _, options = tmpfs.partition(":")
+    assert place == "/tmp" and {"size=16m", "noexec", "nosuid"} <= set(options.split(","))
+    assert {"max-size", "max-file"} <= set(compose["logging"]["options"])
+
+
+def test_kubernetes_gives_no_rights(manifests, container):
+    """The Pod Security Standard "restricted", and what it leaves open."""
+    pod = manifests["Deployment"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False and pod["enableServiceLinks"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & set(pod)
+    security = pod["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert security["runAsUser"] >= 1000 and security["runAsGroup"] >= 1000
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "privileged": False,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    for kind in ("requests", "limits"):
+        assert {"memory", "ephemeral-storage"} <= set(container["resources"][kind])
+    writable = {m["name"] for m in container["volumeMounts"] if not m.get("readOnly")}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert [volumes[name].keys() for name in writable] == [{"name", "emptyDir"}]
+    assert all("sizeLimit" in volumes[name]["emptyDir"] for name in writable)
+    assert not any("hostPath" in volume for volume in pod["volumes"])
+
+
+def test_rest_is_offered_to_nobody_but_prometheus(compose, manifests):
+    """The health check inside of the container asks it, and no client."""
+    assert not any("8501" in port for port in compose["ports"])
+    assert [port["name"] for port in manifests["Service"]["spec"]["ports"]] == ["grpc"]
+    policy = manifests["NetworkPolicy"]["spec"]
+    (scraper,) = [
+        r for r in policy["ingress"] if r["ports"] == [{"protocol": "TCP", "port": "rest"}]
+    ]
+    assert scraper["from"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    ]
+
+
+def test_the_network_is_closed_but_for_clients(manifests):
+    policy = manifests["NetworkPolicy"]["spec"]
+    assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"] and policy["egress"] == []
+    # A rule without `from` or `ports` lets everybody in, or to everything.
+    assert all(rule["from"] and rule["ports"] for rule in policy["ingress"])
+    assert all(peer for rule in policy["ingress"] for peer in rule["from"])
+
+
+def test_replicas_go_one_by_one_and_apart(manifests):
+    deployment = manifests["Deployment"]["spec"]
+    labels = deployment["selector"]["matchLabels"]
+    for kind, name in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
+        assert manifests[kind]["spec"][name] == {"matchLabels": labels}
+    budget = manifests["PodDisruptionBudget"]["spec"]
+    assert budget["maxUnavailable"] < manifests["HorizontalPodAutoscaler"]["spec"]["minReplicas"]
+    spread = deployment["template"]["spec"]["topologySpreadConstraints"]
+    keys = [constraint["topologyKey"] for constraint in spread]
+    assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert all(constraint["labelSelector"] == {"matchLabels": labels} for constraint in spread)
 
 
 def test_kubernetes_carries_the_files_word_for_word(manifests):
@@ -153,13 +251,13 @@ def test_kubernetes_carries_the_files_word_for_word(manifests):
 
 def test_kubernetes_has_what_it_takes(manifests, container):
     assert set(manifests) == {
-        "ConfigMap", "PersistentVolumeClaim", "Deployment", "Service", "HorizontalPodAutoscaler",
+        "ConfigMap", "PersistentVolumeClaim", "Deployment", "Service", "NetworkPolicy",
+        "PodDisruptionBudget", "HorizontalPodAutoscaler",
     }  # fmt: skip
     check_flags(container["args"])
-    assert container["resources"]["requests"].keys() == {"cpu", "memory"}
-    assert container["resources"]["limits"]["memory"]
+    assert container["resources"]["requests"]["cpu"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    assert mounts == {"models": "/models/glow", "config": "/etc/tf_serving"}
+    assert mounts == {"models": "/models/glow", "config": "/etc/tf_serving", "tmp": "/tmp"}
     spec = manifests["Deployment"]["spec"]
     volumes = {volume["name"]: volume for volume in spec["template"]["spec"]["volumes"]}
     claim = volumes["models"]["persistentVolumeClaim"]["claimName"]
