@@ -132,8 +132,8 @@ def _evaluation(run: RunFolder, step: int) -> dict[str, Any] | None:
 
 def _check_answers(functions: dict[str, tf.types.experimental.ConcreteFunction]) -> None:
     """Runs each signature once: a model that answers nothing is not worth publishing."""
-    for name, function in functions.items():
-        answer = function(**smallest_inputs(function))
+    for name, inputs in smallest_inputs(functions).items():
+        answer = functions[name](**inputs)
         if not bool(tf.reduce_all(answer["valid"])):
             raise ValueError(
                 f"The model's `{name}` is not finite even for an input of zeros: the training run "

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from export.picture_bytes import PNG_CHANNELS, decode_pictures
 from tfglow import likelihood
 from tfglow.frozen_flow import FrozenFlow
 from tfglow.glow import Glow
@@ -9,8 +10,6 @@ from tfglow.ops import shapes
 from tfglow.ops.valid_rows import finite_rows, zero_unless
 from tfglow.pictures.preparation import Preparation
 
-# Channels that a PNG can hold: grey, grey and alpha, RGB, RGB and alpha.
-PNG_CHANNELS = (1, 2, 3, 4)
 # TF Serving's name for the signature of a request that names none.
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -24,8 +23,10 @@ class Signatures(tf.Module):
     temperature that is negative or not finite, a latent that is not finite) or whose result is
     not finite; its other outputs are zero, or the empty string.
 
-    `sample_png` is there for images of 1 to 4 channels, which are what PNG holds. `preparation`
-    answers each row with the same record: clients see no files of an export.
+    `sample_png`, `decode_png` and `encode_bytes` are there for images of 1 to 4 channels, which are
+    what PNG holds. A row of `encode_bytes` is not `valid` if it is no PNG or JPEG of the image's
+    size, see `decode_pictures`. `preparation` answers each row with the same record: clients see no
+    files of an export.
 
     Args:
       glow: The model; its weights are copied, folded.
@@ -64,7 +65,11 @@ class Signatures(tf.Module):
         self.decode = self._function(self._decode, latent)
         self.sample = self._function(self._sample, seed, temperature)
         if self._image_shape[-1] in PNG_CHANNELS:
+            # TF Serving's REST API carries strings as base64 where their name ends in `_bytes`.
+            image_bytes = tf.TensorSpec([None], tf.string, "image_bytes")
             self.sample_png = self._function(self._sample_png, seed, temperature)
+            self.decode_png = self._function(self._decode_png, latent)
+            self.encode_bytes = self._function(self._encode_bytes, image_bytes)
         if preparation is not None:
             self._record = preparation.to_json()
             row = tf.TensorSpec([None], tf.int32, "row")
@@ -74,7 +79,10 @@ class Signatures(tf.Module):
 
     def concrete_functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Every signature by its name, as `tf.saved_model.save` takes them."""
-        names = ("encode", "decode", "sample", "sample_png", "preparation")
+        names = (
+            *("encode", "decode", "sample"),
+            *("encode_bytes", "decode_png", "sample_png", "preparation"),
+        )
         functions = {
             name: getattr(self, name).get_concrete_function()
             for name in names
@@ -100,11 +108,20 @@ class Signatures(tf.Module):
         bits_per_dim = likelihood.bits_per_dim(log_prob, self._num_dims)
         return _answer(valid, latent=latent, log_prob=log_prob, bits_per_dim=bits_per_dim)
 
+    def _encode_bytes(self, image_bytes, label=None):
+        image_bytes = tf.ensure_shape(image_bytes, [None])
+        readable, image = decode_pictures(image_bytes, self._image_shape)
+        answer = self._encode(image, label)
+        return _answer(readable & answer.pop("valid"), **answer)
+
     def _decode(self, latent, label=None):
         latent = tf.ensure_shape(latent, [None, self._num_dims])
         valid, label = self._checked_label(latent, label)
         valid, image = self._image(valid, latent, label)
         return _answer(valid, image=image)
+
+    def _decode_png(self, latent, label=None):
+        return _as_png(self._decode(latent, label))
 
     def _sample(self, seed, temperature, label=None):
         seed = tf.ensure_shape(seed, [None])
@@ -117,8 +134,7 @@ class Signatures(tf.Module):
         return _answer(valid, image=image, latent=latent)
 
     def _sample_png(self, seed, temperature, label=None):
-        answer = self._sample(seed, temperature, label)
-        return _answer(answer["valid"], image_bytes=tf.io.encode_png(answer["image"]))
+        return _as_png(self._sample(seed, temperature, label))
 
     def _preparation(self, row):
         """The record once a row, whatever the rows hold."""
@@ -174,6 +190,11 @@ def _with_rows_of(rows, tensor, name):
     )
     with tf.control_dependencies([check]):
         return tf.identity(tensor)
+
+
+def _as_png(answer):
+    """An answer with the files of its images alone."""
+    return _answer(answer["valid"], image_bytes=tf.io.encode_png(answer["image"]))
 
 
 def _answer(valid, **outputs):

@@ -10,12 +10,31 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
-def smallest_inputs(function: tf.types.experimental.ConcreteFunction) -> dict[str, tf.Tensor]:
-    """One row of zeros for each input of a signature: a request that every model answers."""
+def smallest_inputs(
+    functions: Mapping[str, tf.types.experimental.ConcreteFunction],
+) -> dict[str, dict[str, tf.Tensor]]:
+    """For each signature one row that every model answers: zeros, and for a picture a black one.
+
+    Args:
+      functions: The signatures by name, `encode` among them.
+    """
+    (image,) = [spec for spec in _inputs(functions["encode"]) if spec.name == "image"]
+
+    def smallest(spec):
+        if spec.dtype == tf.string:
+            return tf.io.encode_png(tf.zeros([1, *image.shape[1:]], image.dtype))
+        return tf.zeros([1, *spec.shape[1:]], spec.dtype)
+
+    return {
+        name: {spec.name: smallest(spec) for spec in _inputs(function)}
+        for name, function in functions.items()
+    }
+
+
+def _inputs(function: tf.types.experimental.ConcreteFunction) -> list[tf.TensorSpec]:
     arguments, _ = function.structured_input_signature
     # An unconditional model's `label` is None.
-    specs = [spec for spec in arguments if spec is not None]
-    return {spec.name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for spec in specs}
+    return [spec for spec in arguments if spec is not None]
 
 
 def write_warmup_requests(
@@ -28,11 +47,11 @@ def write_warmup_requests(
       functions: The signatures by name.
     """
     with tf.io.TFRecordWriter(os.fspath(path)) as writer:
-        for name, function in functions.items():
+        for name, inputs in smallest_inputs(functions).items():
             request = predict_pb2.PredictRequest()
             request.model_spec.name = "glow"
             request.model_spec.signature_name = name
-            for key, tensor in smallest_inputs(function).items():
+            for key, tensor in inputs.items():
                 request.inputs[key].CopyFrom(tf.make_tensor_proto(tensor))
             log = prediction_log_pb2.PredictLog(request=request)
             writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())

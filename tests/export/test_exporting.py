@@ -60,8 +60,8 @@ def test_the_command_publishes_the_raw_weights_and_says_so(run, base, capsys):
     assert (status, err) == (0, "")
     assert out == (
         f"Published {base / '1'}: the raw weights of step 12 (3.750 bits per dimension in the "
-        "run's evaluation). Signatures: encode, decode, sample, sample_png, preparation, "
-        "serving_default.\n"
+        "run's evaluation). Signatures: encode, decode, sample, encode_bytes, decode_png, "
+        "sample_png, preparation, serving_default.\n"
     )
     assert_encodes_as(base / "1", raw_glow())
 

@@ -18,7 +18,10 @@ from tests.export.conftest import CONFIG, STEP, averaged_glow
 from tests.export.models import random_images
 from tfglow.pictures.preparation import Preparation
 
-NAMES = ("encode", "decode", "sample", "sample_png", "preparation", "serving_default")
+NAMES = (
+    *("encode", "decode", "sample", "encode_bytes", "decode_png", "sample_png"),
+    *("preparation", "serving_default"),
+)
 LABEL = np.array([2, 0, 1], np.int32)
 
 
@@ -30,9 +33,14 @@ def requests():
         "label": LABEL,
     }
     latent = np.random.default_rng(0).normal(size=[3, CONFIG.num_dims]).astype(np.float32)
+    latent[2] = np.nan
+    images = random_images(CONFIG, 3).numpy()
+    files = [tf.io.encode_png(images[0]).numpy(), tf.io.encode_jpeg(images[1]).numpy(), b"none"]
     return {
-        "encode": {"image": random_images(CONFIG, 3).numpy(), "label": LABEL},
+        "encode": {"image": images, "label": LABEL},
+        "encode_bytes": {"image_bytes": np.array(files, "S"), "label": LABEL},
         "decode": {"latent": latent, "label": LABEL},
+        "decode_png": {"latent": latent, "label": LABEL},
         **dict.fromkeys(("sample", "sample_png", "serving_default"), drawn),
     }
 
@@ -104,6 +112,7 @@ WRONG_SHAPES = [
     ("sample", "seed", np.zeros([3, 1], np.int64)),
     ("sample", "temperature", np.ones([3, 1], np.float32)),
     ("sample_png", "seed", np.zeros([3, 2], np.int64)),
+    ("encode_bytes", "image_bytes", np.array([[b"a"], [b"b"], [b"c"]])),
 ]
 WRONG_ROWS = [
     ("encode", "label", LABEL[:1]),
@@ -111,6 +120,7 @@ WRONG_ROWS = [
     ("sample", "temperature", np.ones([1], np.float32)),
     ("sample", "label", LABEL[:1]),
     ("sample_png", "temperature", np.ones([4], np.float32)),
+    ("encode_bytes", "label", LABEL[:1]),
 ]
 
 

@@ -71,6 +71,14 @@ def test_names_types_and_shapes(case):
         "sample": sample,
         "serving_default": sample,
         "sample_png": (drawn, {"image_bytes": ("string", (None,)), "valid": valid}),
+        "decode_png": (
+            {"latent": latent, **label},
+            {"image_bytes": ("string", (None,)), "valid": valid},
+        ),
+        "encode_bytes": (
+            {"image_bytes": ("string", (None,)), **label},
+            {"latent": latent, "log_prob": row, "bits_per_dim": row, "valid": valid},
+        ),
     }
     functions = signatures.concrete_functions()
     assert set(functions) == set(table)
@@ -96,7 +104,8 @@ def test_how_pictures_are_made_is_answered_once_a_row():
 def test_png_is_there_for_the_channels_that_it_can_hold(channels, there):
     config = random_config(image_shape=(4, 4, channels), levels=1, steps=1)
     signatures = Signatures(random_glow(config))
-    assert ("sample_png" in signatures.concrete_functions()) == there
+    of_files = {"sample_png", "decode_png", "encode_bytes"}
+    assert of_files & set(signatures.concrete_functions()) == (of_files if there else set())
     assert signatures.sample(**seeds_and_temperatures(2))["valid"].numpy().all()
 
 
@@ -174,6 +183,22 @@ def test_sample_decodes_its_latent_and_png_holds_its_image():
     np.testing.assert_array_equal(decoded, answer["image"])
 
 
+@pytest.mark.parametrize("case", [*FIRST, "grey"])
+def test_a_latents_png_is_encoded_as_its_image(case):
+    glow, signatures = served(case)
+    labels = random_labels(glow.config)
+    image = tf.constant(random_images(glow.config))
+    latent = signatures.encode(image, **labels)["latent"]
+    decoded = signatures.decode(latent, **labels)["image"]
+    png = signatures.decode_png(latent, **labels)["image_bytes"]
+    np.testing.assert_array_equal([tf.io.decode_png(data).numpy() for data in png.numpy()], decoded)
+    answer = numpy(signatures.encode_bytes(png, **labels))
+    expected = numpy(signatures.encode(decoded, **labels))
+    assert answer.keys() == expected.keys() and answer["valid"].all()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(answer[name], values)
+
+
 def test_networks_in_bfloat16_are_as_invertible():
     glow, exact = served("affine")
     signatures = Signatures(glow, network_dtype=tf.bfloat16)
@@ -237,6 +262,8 @@ def test_no_rows_are_answered_with_no_rows(case):
     inputs = {
         "encode": {"image": random_images(glow.config, 0)},
         "decode": {"latent": tf.zeros([0, glow.config.num_dims])},
+        "encode_bytes": {"image_bytes": tf.constant([], tf.string)},
+        "decode_png": {"latent": tf.zeros([0, glow.config.num_dims])},
         "sample": seeds_and_temperatures(0),
         "sample_png": seeds_and_temperatures(0),
     }
@@ -286,14 +313,31 @@ def test_a_latent_that_is_not_finite_or_decodes_to_nothing_finite_is_not_valid(v
     assert_spoils_nothing(answer, signatures.decode(latent[[0, 2]]), [True, False, True])
 
 
+def test_a_row_that_is_no_picture_of_the_size_is_not_valid():
+    glow, signatures = served("conditional_five_bits")
+    files = [tf.io.encode_png(image) for image in random_images(glow.config, 3)]
+    files[1] = tf.io.encode_png(tf.zeros([8, 16, 3], tf.uint8))
+    files.append(tf.constant(b"no picture"))
+    label = tf.constant([0, 1, 2, 0])
+    answer = signatures.encode_bytes(tf.stack(files), label)
+    kept = signatures.encode_bytes(tf.stack([files[0], files[2]]), tf.gather(label, [0, 2]))
+    assert_spoils_nothing(answer, kept, [True, False, True, False])
+
+
 @pytest.mark.parametrize("label", [-1, 3, 2**31 - 1, -(2**31)])
-@pytest.mark.parametrize("name", ["encode", "decode", "sample", "sample_png"])
+@pytest.mark.parametrize(
+    "name", ["encode", "encode_bytes", "decode", "decode_png", "sample", "sample_png"]
+)
 def test_a_label_out_of_range_is_not_valid(name, label):
     glow, signatures = served("conditional_five_bits")
     function = getattr(signatures, name)
+    images = random_images(glow.config, 3)
+    latents = {"latent": tf.random.stateless_normal([3, glow.config.num_dims], [0, 0])}
     inputs = {
-        "encode": {"image": random_images(glow.config, 3)},
-        "decode": {"latent": tf.random.stateless_normal([3, glow.config.num_dims], [0, 0])},
+        "encode": {"image": images},
+        "encode_bytes": {"image_bytes": tf.io.encode_png(images)},
+        "decode": latents,
+        "decode_png": latents,
     }.get(name, seeds_and_temperatures(3))
     inputs = {**inputs, "label": tf.constant([0, label, 2])}
     kept = {key: tf.gather(value, [0, 2]) for key, value in inputs.items()}
