@@ -8,11 +8,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 
 # A proto may carry fewer values than elements (the last one repeats); beyond this size in bytes
 # such a tensor is refused, since no honest client asks for it.
 MAX_EXPANDED_BYTES = 64 << 20
+# TensorFlow's own limit.
+_MAX_DIMENSIONS = 254
 
 # DataType: (NumPy's type, the proto's field of single values).
 _KINDS: dict[int, tuple[np.dtype, str]] = {
@@ -47,29 +49,43 @@ def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
     Raises:
       ValueError: If the array's type is no tensor's.
     """
+    proto = tensor_pb2.TensorProto()
+    write_proto(array, proto)
+    return proto
+
+
+def write_proto(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
+    """The same into an empty proto that is there, such as a message's own.
+
+    Raises:
+      ValueError: If the array's type is no tensor's.
+    """
     array = np.asarray(array)
     strings = array.dtype.kind in "OSU"
     enum = types_pb2.DT_STRING if strings else _ENUMS.get(array.dtype)
     if enum is None:
         raise ValueError(f"an array of {array.dtype} has no tensor type here")
-    dims = [tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in array.shape]
-    proto = tensor_pb2.TensorProto(
-        dtype=enum, tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=dims)
-    )
+    proto.dtype = enum
+    proto.tensor_shape.SetInParent()
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
     if strings:
         flat = array.reshape(-1).tolist()
         proto.string_val.extend(v.encode() if isinstance(v, str) else v for v in flat)
     else:
         proto.tensor_content = array.tobytes()
-    return proto
 
 
 def declared_shape(proto: tensor_pb2.TensorProto) -> tuple[int, ...]:
     """The shape that a proto declares, before anything of that size exists.
 
     Raises:
-      MalformedTensorError: If a dimension is missing or negative.
+      MalformedTensorError: If a dimension is missing or negative, or there are too many.
     """
+    if len(proto.tensor_shape.dim) > _MAX_DIMENSIONS:
+        raise MalformedTensorError(
+            f"declares {len(proto.tensor_shape.dim)} dimensions, more than {_MAX_DIMENSIONS}"
+        )
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
         raise MalformedTensorError(f"declares the shape {list(shape)}, which is not fully defined")

@@ -31,6 +31,8 @@ class Task:
     # When the client stops waiting, in `time.monotonic()`; None for never.
     deadline: float | None
     enqueued: float = dataclasses.field(default_factory=time.monotonic)
+    # Set once nobody waits any longer: what of it has not run yet need not.
+    abandoned: bool = False
     # Outputs or a RequestError; cancelled by whoever stops waiting before the task is taken.
     result: futures.Future[dict[str, np.ndarray]] = dataclasses.field(
         default_factory=futures.Future

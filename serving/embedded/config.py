@@ -105,6 +105,18 @@ class ServerConfig:
         "memory.",
         low=1,
     )
+    max_request_bytes: int = field(
+        8 << 20,
+        help="Bytes in one request, at most, and never more than `max_request_rows` rows of the "
+        "model's largest signature need. Many clients with larger ones hold the others up.",
+        low=64 << 10,
+    )
+    max_bytes_in_flight: int = field(
+        512 << 20,
+        help="Bytes that the requests under way and their answers may hold together; further "
+        "ones are refused as UNAVAILABLE.",
+        low=1,
+    )
     max_waiting_requests: int = field(
         256,
         help="Requests that may wait or run at the same time; further ones are refused as "

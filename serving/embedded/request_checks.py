@@ -6,7 +6,8 @@ a request that the graph would refuse must not be merged with others'.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import heapq
+from collections.abc import Collection, Iterable, Mapping
 
 import grpc
 import numpy as np
@@ -16,7 +17,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving.tensors import MalformedTensorError, declared_shape, dtype_name, to_array
 
-# TF Serving's limit: status messages travel in HTTP/2 headers, which are small.
+# TF Serving's limit in bytes: status messages travel in HTTP/2 headers, which are small.
 _LONGEST_MESSAGE = 1024
 
 
@@ -24,11 +25,18 @@ class RequestError(Exception):
     """The one exception that becomes a gRPC status: its code, and a sentence."""
 
     def __init__(self, code: grpc.StatusCode, message: str):
-        if len(message) > _LONGEST_MESSAGE:
-            message = message[:_LONGEST_MESSAGE] + "...TRUNCATED"
+        message = _truncated(message)
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def _truncated(message: str) -> str:
+    """`message` as TF Serving cuts it, but between two characters."""
+    start = message[: _LONGEST_MESSAGE + 1].encode("utf-8", "replace")
+    if len(start) <= _LONGEST_MESSAGE:
+        return start.decode()
+    return start[:_LONGEST_MESSAGE].decode("utf-8", "ignore") + "...TRUNCATED"
 
 
 def invalid_argument(message: str) -> RequestError:
@@ -62,9 +70,9 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class CheckedRequest:
-    """What is left of a PredictRequest: arrays to feed, their rows, outputs to return."""
+    """What fits its signature: the inputs' shapes, their rows, and the outputs to return."""
 
-    feeds: dict[str, np.ndarray]
+    shapes: dict[str, tuple[int, ...]]
     rows: int
     outputs: list[str]
 
@@ -72,7 +80,7 @@ class CheckedRequest:
 def check_predict_request(
     request: predict_pb2.PredictRequest, signature: Signature, max_rows: int
 ) -> CheckedRequest:
-    """Checks a request; nothing that it declares is allocated before the size is known to be right.
+    """Checks all of a request but its tensors' contents, which it does not look at.
 
     Args:
       request: The request.
@@ -82,49 +90,77 @@ def check_predict_request(
     Raises:
       RequestError: INVALID_ARGUMENT, if it does not fit the signature.
     """
-    _check_names(request, signature)
-    outputs = _check_filter(request, signature)
+    check_names(request.inputs, signature)
+    outputs = check_output_names(request.output_filter, signature)
     shapes = _check_tensors(request, signature)
-    rows = _check_rows({alias: shape[0] for alias, shape in shapes.items()}, max_rows)
-    feeds = {}
-    for alias in signature.inputs:
+    rows = check_rows({alias: shape[0] for alias, shape in shapes.items()}, max_rows)
+    return CheckedRequest(shapes, rows, outputs)
+
+
+def read_inputs(
+    request: predict_pb2.PredictRequest, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
+    """The arrays of a checked request; nothing is allocated before its content is known to fit.
+
+    Raises:
+      RequestError: INVALID_ARGUMENT, if a content does not fit its shape.
+    """
+    arrays = {}
+    for alias, shape in shapes.items():
         try:
-            feeds[alias] = to_array(request.inputs[alias], shapes[alias])
+            arrays[alias] = to_array(request.inputs[alias], shape)
         except MalformedTensorError as error:
             raise invalid_argument(f"tensor parsing error: {alias} ({error})") from error
-    return CheckedRequest(feeds, rows, outputs)
+    return arrays
 
 
-def _check_names(request: predict_pb2.PredictRequest, signature: Signature) -> None:
-    sent, wanted = sorted(request.inputs), sorted(signature.inputs)
+def check_names(sent: Collection[str], signature: Signature) -> None:
+    """Compares the names of a request's inputs with the signature's.
+
+    Raises:
+      RequestError: INVALID_ARGUMENT, if they are not the same.
+    """
+    wanted = signature.inputs
     if len(sent) != len(wanted):
-        extra, missing = sorted(set(sent) - set(wanted)), sorted(set(wanted) - set(sent))
+        extra = [name for name in sent if name not in wanted]
+        missing = [name for name in wanted if name not in sent]
         raise invalid_argument(
             f"input size does not match signature: {len(sent)}!={len(wanted)} "
-            f"len({{{','.join(sent)}}}) != len({{{','.join(wanted)}}}). "
-            f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+            f"len({_listed(sent)}) != len({_listed(wanted)}). "
+            f"Sent extra: {_listed(extra)}. Missing but required: {_listed(missing)}."
         )
-    for alias in wanted:
-        if alias not in request.inputs:
+    for alias in sorted(wanted):
+        if alias not in sent:
             raise invalid_argument(
-                f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not "
+                f"Signature input alias: {alias}(feed name: {wanted[alias].name}) not "
                 "found in request and no default value provided. Inputs expected to be in the "
-                f"set {{{','.join(wanted)}}}."
+                f"set {_listed(wanted)}."
             )
 
 
-def _check_filter(request: predict_pb2.PredictRequest, signature: Signature) -> list[str]:
-    seen = set()
-    for alias in request.output_filter:
+def check_output_names(asked: Iterable[str], signature: Signature) -> list[str]:
+    """The outputs to answer: those that are asked for, or all if none is.
+
+    Raises:
+      RequestError: INVALID_ARGUMENT, if the signature lacks one, or it is asked for twice. One of
+        both is found after as many names as there are outputs.
+    """
+    outputs: dict[str, None] = {}
+    for alias in asked:
         if alias not in signature.outputs:
             raise invalid_argument(
                 f"output tensor alias not found in signature: {alias} Outputs expected to be in "
-                f"the set {{{','.join(sorted(signature.outputs))}}}."
+                f"the set {_listed(signature.outputs)}."
             )
-        if alias in seen:
+        if alias in outputs:
             raise invalid_argument(f"duplicate output tensor alias: {alias}")
-        seen.add(alias)
-    return list(request.output_filter) or list(signature.outputs)
+        outputs[alias] = None
+    return list(outputs or signature.outputs)
+
+
+def _listed(names: Collection[str]) -> str:
+    """A set as TF Serving writes it; of many names, those that a message has room for."""
+    return f"{{{','.join(heapq.nsmallest(_LONGEST_MESSAGE, names))}}}"
 
 
 def _check_tensors(
@@ -169,8 +205,16 @@ def _check_shape(
     return shape
 
 
-def _check_rows(rows: dict[str, int], max_rows: int) -> int:
-    """The number of rows that all inputs have."""
+def check_rows(rows: Mapping[str, int], max_rows: int) -> int:
+    """The number of rows that all inputs have.
+
+    Args:
+      rows: The rows of each input.
+      max_rows: The most rows that a request may have.
+
+    Raises:
+      RequestError: INVALID_ARGUMENT, if they differ, or are more.
+    """
     if len(set(rows.values())) > 1:
         sizes = ", ".join(f"{alias} has {count}" for alias, count in rows.items())
         raise invalid_argument(

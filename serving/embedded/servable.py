@@ -16,6 +16,7 @@ from serving.embedded.request_checks import (
     Signature,
     check_predict_request,
     deadline_exceeded,
+    read_inputs,
 )
 
 # Where TF Serving looks in a version's folder, and how many it takes
@@ -77,6 +78,14 @@ class Servable:
                 f"{{{tf.saved_model.PREDICT_METHOD_NAME}}}. Was: {definition.method_name}",
             )
         return Signature(name, dict(definition.inputs), dict(definition.outputs))
+
+    def signatures(self) -> list[Signature]:
+        """All signatures that requests may ask for."""
+        return [
+            self.signature(name)
+            for name, definition in self.signature_defs.items()
+            if definition.method_name == tf.saved_model.PREDICT_METHOD_NAME
+        ]
 
     def run(
         self, signature: Signature, feeds: Mapping[str, np.ndarray], seconds: float | None
@@ -142,7 +151,7 @@ def warm_up(servable: Servable, version_folder: Path, max_rows: int) -> int:
         try:
             signature = servable.signature(request.model_spec.signature_name)
             checked = check_predict_request(request, signature, max_rows)
-            servable.run(signature, checked.feeds, None)
+            servable.run(signature, read_inputs(request, checked.shapes), None)
         except RequestError as error:
             raise ValueError(f"warm-up request {count} failed: {error.message}") from error
     return count

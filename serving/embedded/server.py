@@ -5,6 +5,7 @@ import contextlib
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,10 +23,16 @@ from tensorflow_serving.apis import (
 
 from serving.embedded.batching import Scheduler
 from serving.embedded.config import ServerConfig
+from serving.embedded.limits import BytesInFlight, RequestLimits
 from serving.embedded.metrics import Metrics
+from serving.embedded.off_loop import OffLoop
+from serving.embedded.predictor import Predictor
+from serving.embedded.request_checks import RequestError
+from serving.embedded.request_gate import RequestGate
 from serving.embedded.servable import Servable, warm_up
 from serving.embedded.service import ModelService, PredictionService
 from serving.embedded.text_protos import server_credentials
+from serving.embedded.traffic import Traffic
 from serving.embedded.versions import VersionManager
 
 _T = TypeVar("_T")
@@ -35,9 +42,8 @@ _SERVICES = [
     for file in (prediction_service_pb2, model_service_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 ]
-# A request of 1,024 rows of 128 x 128 x 3 bytes fits; 2 GiB, TF Serving's limit, would let a few
-# strangers fill a small machine. `--grpc_channel_arguments` changes it.
-_MAX_REQUEST_BYTES = 64 << 20
+_PREDICT = "/tensorflow.serving.PredictionService/Predict"
+_ANY_BYTES = 2**62
 # Calls that gRPC holds at the same time, most of them not yet read.
 _MAX_CALLS = 2048
 
@@ -60,6 +66,13 @@ class EmbeddedServer:
         self.metrics = Metrics()
         self._scheduler = Scheduler(
             config.batching, config.max_waiting_requests, self.metrics.observe_batch
+        )
+        self._in_flight = BytesInFlight(config.max_bytes_in_flight)
+        self._predictor = Predictor(self._scheduler, self._in_flight, config.max_request_rows)
+        self._off_loop = OffLoop()
+        self._traffic = Traffic()
+        self._model_limits: weakref.WeakKeyDictionary[Servable, RequestLimits] = (
+            weakref.WeakKeyDictionary()
         )
         self._versions = VersionManager(
             config.model_name,
@@ -104,6 +117,7 @@ class EmbeddedServer:
         done = self._scheduler.stop(max(0.0, end - time.monotonic()))
         done &= self._versions.stop(max(0.0, end - time.monotonic()))
         self.metrics.stop()
+        self._off_loop.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._loop_thread.join()
         if done:
@@ -117,18 +131,23 @@ class EmbeddedServer:
         config = self._config
         self._health = health.aio.HealthServicer()
         await self._set_health(None)
+        gate = RequestGate(
+            self._limits, self._in_flight, self._off_loop, self._traffic, self.metrics
+        )
         self._grpc = server = grpc.aio.server(
+            interceptors=[gate],
             maximum_concurrent_rpcs=_MAX_CALLS,
             options=[
                 # Otherwise a second server binds the same port, and each gets half the requests.
                 ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES),
+                # Every method's, and before the message is read: the gate knows smaller ones.
+                ("grpc.max_receive_message_length", config.max_request_bytes),
                 ("grpc.max_send_message_length", -1),
                 *config.grpc_channel_arguments,
             ],
         )
         predictions = PredictionService(
-            self._versions, self._scheduler, self.metrics, config.max_request_rows
+            self._versions, self._predictor, self._off_loop, self.metrics
         )
         models = ModelService(config.model_name, self._versions, self.metrics)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
@@ -160,7 +179,39 @@ class EmbeddedServer:
                 servable.close()
                 raise
             _log.info("version %d is warm after %d recorded requests", version, count)
+        self._model_limits[servable] = self._limits_of(servable)
         return servable
+
+    def _limits_of(self, servable: Servable) -> RequestLimits:
+        config, signatures = self._config, servable.signatures()
+        limits = RequestLimits.of_model(
+            signatures, self._predictor.max_rows, config.max_request_bytes
+        )
+        one_row = RequestLimits.of_model(signatures, 1, _ANY_BYTES).max_bytes
+        if one_row > limits.max_bytes:
+            _log.warning(
+                "one row of version %d may take %d bytes, and a request only %d: raise "
+                "--max_request_bytes",
+                servable.version,
+                one_row,
+                limits.max_bytes,
+            )
+        else:
+            _log.info(
+                "version %d takes requests of up to %d bytes", servable.version, limits.max_bytes
+            )
+        return limits
+
+    def _limits(self, method: str) -> RequestLimits:
+        """The limits of a method's messages: the model's for predictions, small ones for others."""
+        config = self._config
+        if method != _PREDICT:
+            return RequestLimits.small()
+        try:
+            with self._versions.lease(config.model_name, None) as servable:
+                return self._model_limits[servable]
+        except RequestError:  # Without a model, the answer is that there is none.
+            return RequestLimits.of_model((), config.max_request_rows, config.max_request_bytes)
 
     def _on_change(self, states: dict[int, int], current: int | None) -> None:
         self.metrics.observe_versions(states, current)

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import grpc
 import numpy as np
@@ -18,66 +18,75 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.embedded.batching import Scheduler, Task
+from serving.embedded.limits import array_row_bytes
 from serving.embedded.metrics import Metrics
+from serving.embedded.off_loop import OffLoop
+from serving.embedded.predictor import Predictor
 from serving.embedded.request_checks import (
     RequestError,
     check_predict_request,
-    deadline_exceeded,
     invalid_argument,
     not_found,
+    read_inputs,
 )
 from serving.embedded.servable import Servable
+from serving.embedded.sparse_log import SparseLog
 from serving.embedded.versions import VersionManager
-from serving.tensors import to_proto
+from serving.tensors import write_proto
 
-_log = logging.getLogger(__name__)
+_sparse_log = SparseLog(logging.getLogger(__name__))
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Answers Predict through the scheduler, and GetModelMetadata from the loaded version."""
+    """Answers Predict through the predictor, and GetModelMetadata from the loaded version."""
 
     def __init__(
-        self, versions: VersionManager, scheduler: Scheduler, metrics: Metrics, max_rows: int
+        self, versions: VersionManager, predictor: Predictor, off_loop: OffLoop, metrics: Metrics
     ):
         """Answers for what the other parts hold.
 
         Args:
           versions: The versions to answer from.
-          scheduler: Runs the requests.
-          metrics: Counts them.
-          max_rows: The most rows in one request, if the scheduler allows as many.
+          predictor: Runs the requests.
+          off_loop: Where large tensors are copied.
+          metrics: Counts the requests.
         """
         self._versions = versions
-        self._scheduler = scheduler
+        self._predictor = predictor
+        self._off_loop = off_loop
         self._metrics = metrics
-        self._max_rows = min(max_rows, scheduler.max_rows or max_rows)
 
     async def Predict(
         self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
-    ) -> predict_pb2.PredictResponse:
-        """Runs one signature on the request's rows; a bad one is answered with `valid` false."""
+    ) -> bytes | None:
+        """Runs one signature on the request's rows; a bad one is answered with `valid` false.
+
+        The PredictResponse is returned as it is sent, since writing it may take long.
+        """
         started = time.monotonic()
         left = context.time_remaining()
         deadline = None if left is None else started + left
         async with _counted_call(context, self._metrics, started) as call:
             spec = _checked_spec(request)
-            with contextlib.ExitStack() as stack:
-                servable = stack.enter_context(self._versions.lease(spec.name, _version(spec)))
+            with self._versions.lease(spec.name, _version(spec)) as servable:
                 signature = servable.signature(spec.signature_name)
                 call.signature = signature.name
-                checked = check_predict_request(request, signature, self._max_rows)
-                task = Task(servable, signature, checked.feeds, checked.rows, deadline)
-                self._scheduler.submit(task)
-                # The graph may run on when the client has left: the version is kept until then.
-                release = stack.pop_all().close
-            task.result.add_done_callback(lambda _: release())
-            outputs = await _outputs(task)
-            response = predict_pb2.PredictResponse(model_spec=_answered_spec(spec, servable))
-            response.model_spec.signature_name = signature.name
-            for alias in checked.outputs:
-                response.outputs[alias].CopyFrom(to_proto(outputs[alias]))
-            return response
+                checked = check_predict_request(request, signature, self._predictor.max_rows)
+                inputs = await self._off_loop.run(
+                    checked.rows * array_row_bytes(signature.inputs),
+                    read_inputs,
+                    request,
+                    checked.shapes,
+                )
+                response = predict_pb2.PredictResponse(model_spec=_answered_spec(spec, servable))
+                response.model_spec.signature_name = signature.name
+                del request, spec  # Which the arrays have copied.
+                outputs = await self._predictor.run(
+                    servable, signature, inputs, checked.rows, deadline
+                )
+                asked = {alias: outputs[alias] for alias in checked.outputs}
+                return await self._off_loop.run(_size(asked), _written, response, asked)
+        return None
 
     async def GetModelMetadata(
         self,
@@ -162,19 +171,25 @@ async def _counted_call(
         metrics.observe_request(call.signature, "CANCELLED", time.monotonic() - started)
         raise
     except Exception as error:
-        _log.exception("a request failed")
+        _sparse_log.warning("failed", "a request failed", error)
         code, message = grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the server"
     metrics.observe_request(call.signature, code.name, time.monotonic() - started)
     if code is not grpc.StatusCode.OK:
         await context.abort(code, message)
 
 
-async def _outputs(task: Task) -> dict[str, np.ndarray]:
-    try:
-        # A client that leaves cancels this coroutine, and with it a task that still waits.
-        return await asyncio.wait_for(asyncio.wrap_future(task.result), task.seconds_left())
-    except TimeoutError:
-        raise deadline_exceeded("the deadline passed during the computation") from None
+def _size(outputs: Mapping[str, np.ndarray]) -> int:
+    """Bytes of all outputs; of strings, the sum of their lengths."""
+    return sum(
+        sum(map(len, value.flat)) if value.dtype.hasobject else value.nbytes
+        for value in outputs.values()
+    )
+
+
+def _written(response: predict_pb2.PredictResponse, outputs: Mapping[str, np.ndarray]) -> bytes:
+    for alias, value in outputs.items():
+        write_proto(value, response.outputs[alias])
+    return response.SerializeToString()
 
 
 def _model_spec(

@@ -78,7 +78,7 @@ FLOAT, INT64, UINT8 = types_pb2.DT_FLOAT, types_pb2.DT_INT64, types_pb2.DT_UINT8
             "Task size 1073741824 is larger than maximum input batch size",
         ),
         (predict_request("encode", image=declared(UINT8, -1, 4, 4, 3)), "tensor parsing error"),
-        (predict_request("encode", image=declared(UINT8, *[1] * 300)), "not compatible"),
+        (predict_request("encode", image=declared(UINT8, *[1] * 300)), "300 dimensions"),
         (predict_request("encode", image=declared(UINT8)), "at least one dimension"),
         (predict_request("encode", image=np.zeros((2, 48), np.uint8)), "[2,48] is not compatible"),
         (predict_request("encode", image=np.zeros((2, 4, 4, 1), np.uint8)), "[?,4,4,3]"),
@@ -122,7 +122,7 @@ def test_the_loaders_own_signature_is_not_for_clients(stubs):
 
 def test_too_many_inputs_and_names_of_any_kind(stubs):
     request = sample_request()
-    for number in range(5000):
+    for number in range(1000):
         request.inputs[f"{number}\n\x00é"].dtype = FLOAT
     code, details = refusal(stubs.predict, request)
     assert code is INVALID and details.endswith("...TRUNCATED")
@@ -163,13 +163,13 @@ def test_random_bytes_as_messages(server, stubs):
         try:
             predict_pb2.PredictRequest.FromString(message)
         except DecodeError:
-            # grpcio's own answer, before any line of ours has run; TF Serving's is INTERNAL.
-            assert code is grpc.StatusCode.UNKNOWN and "DecodeError" in details, (code, details)
+            assert code is grpc.StatusCode.INTERNAL, (code, details)
+            assert details == "the message is no tensorflow.serving.PredictRequest"
         else:
             assert code in ANSWERS, (code, details)
         seen[code] += 1
     # Changed in a seed alone, a message is still a good one.
-    assert seen.keys() >= {grpc.StatusCode.OK, INVALID, grpc.StatusCode.UNKNOWN}, seen
+    assert seen.keys() >= {grpc.StatusCode.OK, INVALID, grpc.StatusCode.INTERNAL}, seen
     assert_answers_on(stubs)
 
 
@@ -376,7 +376,7 @@ def test_memory_does_not_grow_with_bad_requests(server, stubs):
 
     def spoil(times):
         for _ in range(times):
-            assert refusal(stubs.predict, huge)[0] is INVALID
+            assert refusal(stubs.predict, huge)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
 
     spoil(20)
     before = resident()
