@@ -10,6 +10,7 @@ from tests.source_imports import ROOT, imports, modules
 LAYERS = (
     {"distribution_recipe", "fields", "keras_backend"},
     {
+        "array_files",
         "held_variables",
         "keras_classes",
         "keras_variable",

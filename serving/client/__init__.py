@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from serving.client.answers import InvalidRowError
     from serving.client.connection import ServingError, TlsConfig
-    from serving.client.glow_client import Encoding, GlowClient, VersionState
+    from serving.client.glow_client import Encoding, GlowClient
+    from serving.client.model_calls import VersionState
 
 __all__ = ["Encoding", "GlowClient", "InvalidRowError", "ServingError", "TlsConfig", "VersionState"]
 
@@ -28,7 +29,7 @@ _PARTS = {
     "TlsConfig": "connection",
     "Encoding": "glow_client",
     "GlowClient": "glow_client",
-    "VersionState": "glow_client",
+    "VersionState": "model_calls",
 }
 
 

@@ -6,6 +6,8 @@ import grpc
 import numpy as np
 
 from serving.client.connection import ServingError
+from serving.client.signatures import TensorDescription
+from serving.printable import LONGEST, printable
 from serving.tensors import to_array
 
 
@@ -16,20 +18,24 @@ class InvalidRowError(ServingError, ValueError):
     """
 
     def __init__(self, row: int, reason: str):
-        super().__init__(f"row {row}: {reason}", grpc.StatusCode.INVALID_ARGUMENT)
+        # Its names of inputs are the server's.
+        self.reason = printable(reason, LONGEST)
         self.row = row
-        self.reason = reason
+        super().__init__(f"row {row}: {self.reason}", grpc.StatusCode.INVALID_ARGUMENT)
 
 
 def read_answer(
-    future: grpc.Future, part: Mapping[str, np.ndarray], first_row: int
+    future: grpc.Future,
+    part: Mapping[str, np.ndarray],
+    first_row: int,
+    wanted: Mapping[str, TensorDescription],
 ) -> dict[str, np.ndarray]:
     """The outputs of `read_rows` without `valid`, which is checked.
 
     Raises:
       InvalidRowError: If a row is not valid; it is named by its number in the whole request.
     """
-    outputs = read_rows(future, part, first_row)
+    outputs = read_rows(future, part, first_row, wanted)
     check_row(outputs.pop("valid"), part, first_row)
     return outputs
 
@@ -46,7 +52,10 @@ def check_row(valid: np.ndarray, inputs: Mapping[str, np.ndarray], first_row: in
 
 
 def read_rows(
-    future: grpc.Future, part: Mapping[str, np.ndarray], first_row: int
+    future: grpc.Future,
+    part: Mapping[str, np.ndarray],
+    first_row: int,
+    wanted: Mapping[str, TensorDescription],
 ) -> dict[str, np.ndarray]:
     """The outputs that a call was answered with, `valid` among them.
 
@@ -54,9 +63,11 @@ def read_rows(
       future: The call, under way or done.
       part: The inputs that it sent.
       first_row: The number of the part's first row in the whole request.
+      wanted: The outputs that the model's signature lists.
 
     Raises:
-      ServingError: If an output has not as many rows as were sent.
+      ServingError: If an output has not as many rows as were sent, is missing, or has another type
+        or shape than the signature says.
       MalformedTensorError: If an output is not a whole tensor.
       grpc.RpcError: If the call failed.
     """
@@ -66,6 +77,14 @@ def read_rows(
     if "valid" not in outputs or set(sizes.values()) != {(rows,)}:
         message = f"{rows} rows were answered with {sizes}; every output, and `valid`, has as many"
         raise ServingError(message, grpc.StatusCode.INTERNAL)
+    if outputs.keys() != wanted.keys():
+        message = f"{', '.join(outputs)} were answered, of {', '.join(wanted)}"
+        raise ServingError(message, grpc.StatusCode.INTERNAL)
+    for name, value in outputs.items():
+        if value.dtype != wanted[name].numpy or not wanted[name].fits(value.shape):
+            got = f"{value.dtype} {list(value.shape)}"
+            message = f"`{name}` was answered as {got}, the model's is {wanted[name]}"
+            raise ServingError(message, grpc.StatusCode.INTERNAL)
     return outputs
 
 
@@ -93,6 +112,8 @@ def describe(inputs: Mapping[str, np.ndarray], row: int) -> str:
         causes.append(f"{', '.join(scalars)}, whose image is not finite")
     elif "latent" in suspects:
         causes.append("`latent`, so far from those of images that its image is not finite")
+    elif "image_bytes" in suspects:
+        causes.append("`image_bytes`, which is no picture that the model takes")
     elif "image" in suspects:
         causes.append("`image`, whose latent or likelihood is not finite")
     return ", or ".join(causes) or "a value that the model does not accept"

@@ -4,7 +4,9 @@ Importing this imports no TensorFlow, so that `--help` and a wrong flag are answ
 """
 
 import argparse
+import os
 import sys
+import warnings
 from pathlib import Path
 
 from serving.client import (
@@ -14,6 +16,7 @@ from serving.client import (
     DEFAULT_TIMEOUT,
     MAX_RETRIES,
 )
+from serving.printable import say
 from serving.quiet import quiet_imports
 
 _EPILOG = """\
@@ -28,9 +31,15 @@ examples:
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     flags = client_parser().parse_args(argv)
+    # gRPC's own log repeats what a server said of a connection, as it came.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # The protocol buffers bring all of TensorFlow, 3 seconds: after the flags were understood.
     with quiet_imports():
+        from PIL.Image import DecompressionBombWarning
+
         from serving.client import GlowClient, ServingError, TlsConfig, commands
+    # Pillow warns of pictures that are refused in a sentence.
+    warnings.simplefilter("ignore", DecompressionBombWarning)
     files = (flags.ca_certificate, flags.client_certificate, flags.client_key, flags.server_name)
     try:
         tls = TlsConfig(*files) if flags.tls or any(files) else None
@@ -47,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         ) as client:
             return getattr(commands, flags.command)(client, flags)
     except (ValueError, ServingError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -120,7 +129,7 @@ def _server_flags() -> argparse.ArgumentParser:
         "--retries",
         type=int,
         default=MAX_RETRIES,
-        help=f"while UNAVAILABLE (default {MAX_RETRIES}, the most that gRPC allows)",
+        help=f"while UNAVAILABLE or CANCELLED (default {MAX_RETRIES}, the most that gRPC allows)",
     )
     group.add_argument(
         "--batch_size",

@@ -13,6 +13,7 @@ from serving.client.files import (
     check_channels,
     check_folder,
     check_picture_path,
+    make_folder,
     read_images,
     read_latents,
     save_latents,
@@ -21,6 +22,7 @@ from serving.client.files import (
 )
 from serving.client.glow_client import GlowClient
 from serving.client.signatures import sampling_inputs
+from serving.printable import LONGEST, printable, say
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.image_grid import image_grid
 from tfglow.pictures.preparation import Preparation, top_bits
@@ -43,10 +45,10 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
         check_local_path(where, "`--out_dir`")
         pngs = client.sample_png(flags.num, flags.temperature, flags.labels, seed)
         valid = np.ones(flags.num, bool)
-        where.mkdir(parents=True, exist_ok=True)
+        make_folder(where)
         for number, png in enumerate(pngs):
             write_bytes(where / f"seed_{seed + number}.png", png)
-    print(
+    say(
         f"{where}: {flags.num} samples, seeds {seed} to {seed + flags.num - 1}, "
         f"temperature {flags.temperature:g}"
     )
@@ -63,8 +65,8 @@ def encode(client: GlowClient, flags: argparse.Namespace) -> int:
         labels["label"] = np.broadcast_to(np.int32(flags.labels), (len(images),))
     save_latents(flags.out, **encoding._asdict(), **labels)
     for path, bits in zip(flags.images, encoding.bits_per_dim, strict=True):
-        print(f"{path}: {bits:.4f} bits/dim")
-    print(f"{flags.out}: {len(images)} latents of {encoding.latent.shape[1]} dimensions")
+        say(f"{path}: {bits:.4f} bits/dim")
+    say(f"{flags.out}: {len(images)} latents of {encoding.latent.shape[1]} dimensions")
     return 0
 
 
@@ -77,7 +79,7 @@ def decode(client: GlowClient, flags: argparse.Namespace) -> int:
     answer = client.predict_with_valid("decode", {"latent": latents}, labels)
     images, valid = answer["image"], answer["valid"]
     save_picture(image_grid(images, flags.columns, enlarge=1, valid=valid), flags.out)
-    print(f"{flags.out}: {len(images)} images")
+    say(f"{flags.out}: {len(images)} images")
     return _report_missing(valid, "the latents are not finite, or the model has no such class")
 
 
@@ -92,7 +94,7 @@ def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
     save_picture(image_grid(both, len(images), enlarge=1), flags.out)
     differences = np.abs(images.astype(int) - back).reshape(len(images), -1).max(1)
     exact = int((differences == 0).sum())
-    print(
+    say(
         f"{flags.out}: {exact} of {len(images)} images came back exactly"
         f"{'' if bits == 8 else f' in the {bits} bits that the model has'}, "
         f"the largest difference is {differences.max()} of 255"
@@ -106,7 +108,7 @@ def interpolate(client: GlowClient, flags: argparse.Namespace) -> int:
     (first, second), _ = _read(client, [flags.first, flags.second], flags)
     images = client.interpolate(first, second, flags.steps, flags.labels, flags.path)
     save_picture(image_grid(images, flags.steps), flags.out)
-    print(f"{flags.out}: {flags.steps} images from {flags.first} to {flags.second}")
+    say(f"{flags.out}: {flags.steps} images from {flags.first} to {flags.second}")
     return 0
 
 
@@ -114,19 +116,20 @@ def status(client: GlowClient, flags: argparse.Namespace) -> int:
     """Prints the versions' states; fails if none is available."""
     versions = client.status()
     for version, state, error in versions:
-        print(f"version {version}: {state}{': ' if error else ''}{error}")
+        error = printable(error, LONGEST)
+        say(f"version {version}: {state}{': ' if error else ''}{error}")
     return 0 if any(v.state == "AVAILABLE" for v in versions) else 1
 
 
 def metadata(client: GlowClient, flags: argparse.Namespace) -> int:
     """Prints the version that answers and its signatures."""
     model = client.metadata()
-    print(f"{model.name}, version {model.version}")
+    say(f"{model.name}, version {model.version}")
     for name, signature in model.signatures.items():
-        print(f"{name}")
+        say(f"{name}")
         for arrow, tensors in (("<-", signature.inputs), ("->", signature.outputs)):
             for tensor, description in tensors.items():
-                print(f"  {arrow} {tensor}: {description}")
+                say(f"  {arrow} {tensor}: {description}")
     return 0
 
 
@@ -135,7 +138,7 @@ def _report_missing(valid: np.ndarray, other_causes: str) -> int:
     missing = np.flatnonzero(~valid)
     if not missing.size:
         return 0
-    print(
+    say(
         f"{missing.size} of {valid.size} images are crossed out, the first is number {missing[0]}: "
         f"the flow's inverse overflows so far from the latents of images, {other_causes}"
     )
@@ -159,13 +162,12 @@ def _read(
         made = dataclasses.replace(made, white=flags.white)
     images = read_images(paths, made.image_shape, flags.resize, made)
     if preparation is None and flags.resize:
-        print(
+        say(
             "The model does not say how its images were fitted: each side is scaled by its own "
             "factor, as training does by default.",
-            file=sys.stderr,
+            sys.stderr,
         )
     animations = [str(path) for path in paths if is_animation(read_file(path))]
     if animations:
-        print(f"Of several frames or pages the first is taken: {', '.join(animations)}.",
-              file=sys.stderr)  # fmt: skip
+        say(f"Of several frames or pages the first is taken: {', '.join(animations)}.", sys.stderr)
     return images, preparation

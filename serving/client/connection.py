@@ -6,12 +6,17 @@ from pathlib import Path
 
 import grpc
 
+from serving.printable import LONGEST, printable
+
+# Codes of calls that are repeated. gRPC repeats none that the client itself has cancelled.
+_REPEATED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
 
 class ServingError(Exception):
-    """A call that failed: gRPC's status code, and a sentence."""
+    """A call that failed: gRPC's status code, and a sentence that is `printable`."""
 
     def __init__(self, message: str, code: grpc.StatusCode):
-        super().__init__(message)
+        super().__init__(printable(message, LONGEST))
         self.code = code
 
 
@@ -48,7 +53,8 @@ class TlsConfig:
 def open_channel(address: str, tls: TlsConfig | None, retries: int) -> grpc.Channel:
     """Opens a channel to `address` (host:port); nothing is sent before the first call.
 
-    gRPC's own retries repeat a call that was UNAVAILABLE, and no other: the server did not run it.
+    gRPC's own retries repeat a call that was UNAVAILABLE or CANCELLED, as those are that a server
+    drops when it stops, and no other. Every call is pure: answered twice, it is answered alike.
     They wait 0.5, 1.25, 3.1 and 7.8 seconds, give or take a fifth: long enough for a server that
     was started just before.
     """
@@ -69,7 +75,7 @@ def open_channel(address: str, tls: TlsConfig | None, retries: int) -> grpc.Chan
             "initialBackoff": "0.5s",
             "maxBackoff": "8s",
             "backoffMultiplier": 2.5,
-            "retryableStatusCodes": ["UNAVAILABLE"],
+            "retryableStatusCodes": [code.name for code in _REPEATED],
         }
         config = {"methodConfig": [{"name": [{}], "retryPolicy": policy}]}
         options.append(("grpc.service_config", json.dumps(config)))
@@ -83,9 +89,10 @@ def open_channel(address: str, tls: TlsConfig | None, retries: int) -> grpc.Chan
 def explain(error: grpc.RpcError, address: str, retries: int) -> ServingError:
     """The sentence for a failed call."""
     code, details = error.code(), error.details() or "no details"
-    if code is grpc.StatusCode.UNAVAILABLE:
+    if code in _REPEATED:
         tries = f"{retries + 1} tries" if retries else "one try"
-        return ServingError(f"{address} is unavailable after {tries}: {details}", code)
+        what = "is unavailable" if code is grpc.StatusCode.UNAVAILABLE else "cancelled the call"
+        return ServingError(f"{address} {what} after {tries}: {details}", code)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return ServingError(f"{address} did not answer within the deadline: {details}", code)
     return ServingError(f"{address} answered {code.name}: {details}", code)

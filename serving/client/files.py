@@ -1,7 +1,6 @@
 """Image files and latent files, read and written; what is written is whole or not there."""
 
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -9,8 +8,10 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
+from tfglow.array_files import read_arrays
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.preparation import Preparation
+from tfglow.pictures.reading import picture_shape
 from tfglow.pictures.unreadable_picture import UnreadablePicture
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -22,7 +23,7 @@ def read_images(
     resize: bool,
     preparation: Preparation | None = None,
 ) -> np.ndarray:
-    """Reads image files as training does.
+    """Reads image files as training does; without `resize`, one of another size by its header only.
 
     Args:
       paths: N files.
@@ -44,17 +45,21 @@ def read_images(
     for path in paths:
         check_local_path(path, "The image file")
         try:
-            image = preparation.read(path)
+            found = picture_shape(path)[:2]
+            # Turned by a note that stands after the pixels, it may fit yet.
+            if resize or sorted(found) == sorted((height, width)):
+                image = preparation.read(path)
+                found = image.shape[:2]
         except UnreadablePicture as error:
             errors.append(f"cannot read {path} as an image: {error.reason.rstrip('.')}")
             continue
-        if image.shape[:2] != (height, width) and not resize:
+        if resize or found == (height, width):
+            images.append(preparation.fit(image))
+        else:
             errors.append(
-                f"{path} is {image.shape[1]}x{image.shape[0]}, the model's images are "
-                f"{width}x{height}; `--resize` fits it"
+                f"{path} is {found[1]}x{found[0]}, the model's images are {width}x{height}; "
+                "`--resize` fits it"
             )
-            continue
-        images.append(preparation.fit(image))
     if errors:
         raise ValueError("; ".join(errors))
     return np.stack(images)
@@ -70,6 +75,18 @@ def check_picture_path(path: Path) -> None:
 def check_channels(channels: int) -> None:
     """Refuses images that no image file holds."""
     _mode(channels)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it, where they are not there.
+
+    Raises:
+      ValueError: If that cannot be done.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {path}: {error.strerror}") from error
 
 
 def check_folder(path: Path) -> None:
@@ -94,21 +111,15 @@ def read_latents(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
       The latents, and the labels or None.
 
     Raises:
-      ValueError: If the file is neither of the two, or has no `latent`.
+      ValueError: If the file is neither of the two, is damaged or too large, or has no `latent`.
     """
     check_local_path(path, "The file of latents")
-    if path.exists() and not path.is_file():  # A pipe would be waited for.
-        raise ValueError(f"cannot read {path} as .npz or .npy: it is not a file")
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded, None
-            return loaded["latent"], loaded.get("label")
-    except KeyError as error:
-        raise ValueError(f"{path} has no array `latent`") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"cannot read {path} as .npz or .npy: {error}") from error
+    loaded = read_arrays(path, ("latent", "label"))
+    if isinstance(loaded, np.ndarray):
+        return loaded, None
+    if "latent" not in loaded:
+        raise ValueError(f"{path} has no array `latent`")
+    return loaded["latent"], loaded.get("label")
 
 
 def save_latents(path: Path, **arrays: np.ndarray) -> None:

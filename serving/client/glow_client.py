@@ -1,20 +1,13 @@
 """A Glow behind a server, called like one in the same process."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import grpc
 import numpy as np
 from numpy.typing import ArrayLike
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
-from tqdm import tqdm
+from tensorflow_serving.apis import model_pb2
 
 from serving.client import (
     DEFAULT_ADDRESS,
@@ -24,12 +17,14 @@ from serving.client import (
     MAX_RETRIES,
 )
 from serving.client.answers import check_row, read_answer, read_rows
-from serving.client.connection import ServingError, TlsConfig, explain, open_channel
-from serving.client.pieces import PiecewiseCall
-from serving.client.signatures import PREPARATION, ModelDescription, check_inputs, sampling_inputs
-from serving.tensors import MalformedTensorError, to_proto
+from serving.client.connection import ServingError, TlsConfig
+from serving.client.model_calls import Answer, ModelCalls, VersionState
+from serving.client.signatures import PREPARATION, ModelDescription, sampling_inputs
 from tfglow.latents.interpolation import interpolate
 from tfglow.pictures.preparation import Preparation
+
+# In seconds; from 10¹⁰ on gRPC's clock overflows, and the deadline has passed at once.
+_LONGEST_TIMEOUT = 10**9
 
 
 class Encoding(NamedTuple):
@@ -41,16 +36,6 @@ class Encoding(NamedTuple):
     log_prob: np.ndarray
     # [N].
     bits_per_dim: np.ndarray
-
-
-class VersionState(NamedTuple):
-    """A version of the model, as the server reports it."""
-
-    version: int
-    # `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
-    state: str
-    # Empty if there is none.
-    error: str
 
 
 class GlowClient:
@@ -84,7 +69,7 @@ class GlowClient:
           version: The version to ask; None asks the latest, or the one with the label.
           version_label: The label of the version to ask, in place of its number.
           timeout: The deadline of each call in seconds, retries included.
-          retries: How often a call that was UNAVAILABLE is repeated, 0 to 4.
+          retries: How often a call that was UNAVAILABLE or CANCELLED is repeated, 0 to 4.
           tls: Certificates; None connects without TLS.
           batch_size: The most rows in one request; more are sent in several.
           max_request_bytes: The most bytes in one request, likewise.
@@ -101,24 +86,21 @@ class GlowClient:
             )
         if not 0 <= retries <= MAX_RETRIES:
             raise ValueError(f"`retries` must be between 0 and {MAX_RETRIES}, got {retries}")
+        if version is not None and not 0 <= version < 2**63:
+            raise ValueError(f"`version` must be an integer from 0 to 2⁶³ − 1, got {version}")
         checked = {"timeout": timeout, "batch_size": batch_size, "window": window}
         for name, value in {**checked, "max_request_bytes": max_request_bytes}.items():
             if not value > 0:
                 raise ValueError(f"`{name}` must be more than 0, got {value}")
-        self._address = address
-        self._timeout = timeout
-        self._retries = retries
-        self._progress = progress
-        self._spec = model_pb2.ModelSpec(name=model_name)
+        if timeout > _LONGEST_TIMEOUT:
+            raise ValueError(f"`timeout` must be at most {_LONGEST_TIMEOUT}, got {timeout}")
+        spec = model_pb2.ModelSpec(name=model_name)
         if version is not None:
-            self._spec.version.value = version
+            spec.version.value = version
         if version_label is not None:
-            self._spec.version_label = version_label
-        self._channel = open_channel(address, tls, retries)
-        self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
-        self._piece_limits = (batch_size, max_request_bytes, window)
-        self._description: ModelDescription | None = None
+            spec.version_label = version_label
+        limits = (batch_size, max_request_bytes, window)
+        self._calls = ModelCalls(address, spec, tls, timeout, retries, limits, progress)
 
     def __enter__(self) -> "GlowClient":
         return self
@@ -128,35 +110,19 @@ class GlowClient:
 
     def close(self) -> None:
         """Closes the connection."""
-        self._channel.close()
+        self._calls.close()
 
     def status(self) -> list[VersionState]:
         """The model's versions and their states, as the server lists them."""
-        # A request's label chooses what answers; the status of all versions has none.
-        spec = model_pb2.ModelSpec(name=self._spec.name)
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
-        response = self._call(self._models.GetModelStatus, request)
-        name = get_model_status_pb2.ModelVersionStatus.State.Name
-        return [
-            VersionState(v.version, name(v.state), v.status.error_message)
-            for v in response.model_version_status
-        ]
+        return self._calls.status()
 
     def metadata(self) -> ModelDescription:
         """The version that answers and its signatures."""
-        request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self._spec, metadata_field=["signature_def"]
-        )
-        response = self._call(self._predictions.GetModelMetadata, request)
-        try:
-            self._description = ModelDescription.from_response(response)
-        except ValueError as error:
-            raise ServingError(str(error), grpc.StatusCode.FAILED_PRECONDITION) from error
-        return self._description
+        return self._calls.metadata()
 
     def preparation(self) -> Preparation | None:
         """How training made the model's images of files; None if the model does not say it."""
-        if PREPARATION not in self._known_model().signatures:
+        if PREPARATION not in self._calls.known_model(PREPARATION).signatures:
             return None
         record = self.predict(PREPARATION, {"row": np.zeros(1, np.int32)})["record"][0]
         try:
@@ -202,7 +168,7 @@ class GlowClient:
         Raises:
           ValueError: If the model has no `sample_png`, since no PNG holds its images.
         """
-        model = self._known_model()
+        model = self._calls.known_model("sample_png")
         if "sample_png" not in model.signatures:
             raise ValueError(
                 f"the model {model.name!r} has no `sample_png`: a PNG holds 1 to 4 channels, "
@@ -213,7 +179,9 @@ class GlowClient:
 
     def reconstruct(self, images: ArrayLike, labels: ArrayLike | None = None) -> np.ndarray:
         """decode(encode(images)): the same bytes again, as far as the flow is invertible."""
-        return self.decode(self.encode(images, labels).latent, labels)
+        return self._calls.of_one_version(lambda: self._reconstruct(images, labels)).outputs[
+            "image"
+        ]
 
     def interpolate(
         self,
@@ -236,9 +204,18 @@ class GlowClient:
           uint8 [steps, H, W, C].
         """
         ends = None if labels is None else np.broadcast_to(np.asarray(labels), (2,))
-        start, end = self.encode(np.stack([first, second]), ends).latent
         between = None if ends is None else np.where(np.arange(steps) < steps / 2, *ends)
-        return self.decode(interpolate(start, end, steps, path), between)
+        images = np.stack([first, second])
+
+        def ask() -> Answer:
+            encoded = self._calls.ask("encode", {"image": images}, ends, read_answer)
+            start, end = encoded.outputs["latent"]
+            latents = interpolate(start, end, steps, path)
+            return encoded.then(
+                self._calls.ask("decode", {"latent": latents}, between, read_answer)
+            )
+
+        return self._calls.of_one_version(ask).outputs["image"]
 
     def predict(
         self,
@@ -256,8 +233,8 @@ class GlowClient:
         Returns:
           The outputs by name, but for `valid`: every row of them is.
         """
-        arrays = check_inputs(self._known_model(), signature, inputs, labels)
-        return self._run(signature, arrays, read_answer)
+        ask = functools.partial(self._calls.ask, signature, inputs, labels, read_answer)
+        return self._calls.of_one_version(ask).outputs
 
     def predict_with_valid(
         self,
@@ -270,46 +247,13 @@ class GlowClient:
         Raises:
           InvalidRowError: If no row is valid.
         """
-        arrays = check_inputs(self._known_model(), signature, inputs, labels)
-        outputs = self._run(signature, arrays, read_rows)
-        if not outputs["valid"].any():
-            check_row(outputs["valid"], arrays)
-        return outputs
+        ask = functools.partial(self._calls.ask, signature, inputs, labels, read_rows)
+        answer = self._calls.of_one_version(ask)
+        if not answer.outputs["valid"].any():
+            check_row(answer.outputs["valid"], answer.inputs)
+        return answer.outputs
 
-    def _run(
-        self,
-        signature: str,
-        arrays: Mapping[str, np.ndarray],
-        receive: Callable[[grpc.Future, Mapping[str, np.ndarray], int], dict[str, np.ndarray]],
-    ) -> dict[str, np.ndarray]:
-        rows = len(next(iter(arrays.values())))
-        # No `output_filter`: TF Serving's batching knows the whole signature only, and runs a
-        # filtered request by itself, on a graph that it must first optimize.
-        request = predict_pb2.PredictRequest(model_spec=self._spec)
-        request.model_spec.signature_name = signature
-
-        def send(part: Mapping[str, np.ndarray]) -> grpc.Future:
-            message = predict_pb2.PredictRequest()
-            message.CopyFrom(request)
-            for name, value in part.items():
-                message.inputs[name].CopyFrom(to_proto(value))
-            return self._predictions.Predict.future(message, timeout=self._timeout)
-
-        with tqdm(total=rows, desc=signature, unit="row", disable=not self._progress) as bar:
-            try:
-                return PiecewiseCall(send, receive, *self._piece_limits).run(arrays, bar.update)
-            except grpc.RpcError as error:
-                raise explain(error, self._address, self._retries) from error
-            except MalformedTensorError as error:
-                message = f"{self._address} answered a tensor that {error}"
-                raise ServingError(message, grpc.StatusCode.INTERNAL) from error
-
-    def _known_model(self) -> ModelDescription:
-        """What the server said of the model the first time it was asked."""
-        return self._description or self.metadata()
-
-    def _call(self, method: Callable[..., Any], request: Any) -> Any:
-        try:
-            return method(request, timeout=self._timeout)
-        except grpc.RpcError as error:
-            raise explain(error, self._address, self._retries) from error
+    def _reconstruct(self, images: ArrayLike, labels: ArrayLike | None) -> Answer:
+        encoded = self._calls.ask("encode", {"image": images}, labels, read_answer)
+        latents = {"latent": encoded.outputs["latent"]}
+        return encoded.then(self._calls.ask("decode", latents, labels, read_answer))

@@ -38,7 +38,7 @@ class PiecewiseCall:
     def run(self, inputs: Arrays, progress: Callable[[int], object]) -> dict[str, np.ndarray]:
         """The outputs of all rows, in their order; `progress` hears how many rows have arrived."""
         total = len(next(iter(inputs.values())))
-        row_bytes = sum(value.nbytes for value in inputs.values()) / total
+        row_bytes = sum(map(_bytes, inputs.values())) / total
         rows = max(1, min(self._max_rows, int(self._max_bytes / max(1, row_bytes))))
         waiting = collections.deque(
             (start, min(start + rows, total)) for start in range(0, total, rows)
@@ -66,6 +66,11 @@ class PiecewiseCall:
                 future.cancel()
         parts = [answers[start] for start in sorted(answers)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _bytes(value: np.ndarray) -> int:
+    """The bytes that an array, of numbers or of `bytes`, takes in a message."""
+    return sum(map(len, value.flat)) if value.dtype.hasobject else value.nbytes
 
 
 def _is_too_large(error: grpc.RpcError) -> bool:

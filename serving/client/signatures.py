@@ -1,32 +1,66 @@
 """The model's signatures, and a caller's arguments as the arrays that they take."""
 
 import dataclasses
+import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from serving.printable import LONGEST, printable
 from serving.tensors import dtype_name
 
-_NUMPY = {"uint8": np.uint8, "int32": np.int32, "int64": np.int64, "float": np.float32}
-# `sample_png` is not among them: a model whose images no PNG can hold has none.
+_NUMPY: dict[str, np.dtype] = {
+    name: np.dtype(kind)
+    for name, kind in {
+        "uint8": np.uint8,
+        "int32": np.int32,
+        "int64": np.int64,
+        "float": np.float32,
+        "bool": np.bool_,
+        "string": object,
+    }.items()
+}
 PREPARATION = "preparation"  # Exports of older versions have none.
-_REQUIRED = ("encode", "decode", "sample")
+# What every Glow has: by signature the ranks of inputs, and the names of outputs. `sample_png` is
+# not among them: a model whose images no PNG can hold has none.
+_REQUIRED: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
+    "encode": ({"image": 4}, ("latent", "log_prob", "bits_per_dim", "valid")),
+    "decode": ({"latent": 2}, ("image", "valid")),
+    "sample": ({"seed": 1, "temperature": 1}, ("image", "valid")),
+}
+# An image of more values is none; a client must not make room for what a stranger declares.
+_MOST_VALUES = 2**28
 
 
 @dataclasses.dataclass(frozen=True)
 class TensorDescription:
-    """A tensor's type and shape; None is a dimension that a request chooses."""
+    """A tensor's type and shape; None is a dimension that a request chooses, or an unknown rank."""
 
     dtype: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
 
     def __str__(self) -> str:
+        if self.shape is None:
+            return f"{self.dtype} of any shape"
         sizes = ", ".join("N" if size is None else str(size) for size in self.shape)
         return f"{self.dtype} [{sizes}]"
+
+    @property
+    def numpy(self) -> np.dtype | None:
+        """NumPy's type; None if this client does not know one."""
+        return _NUMPY.get(self.dtype)
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of this shape is one."""
+        return self.shape is None or (
+            len(self.shape) == len(shape)
+            and all(size in (None, got) for size, got in zip(self.shape, shape, strict=True))
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +105,10 @@ class ModelDescription:
           ValueError: If the model has not the signatures of a Glow.
         """
         signatures = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata["signature_def"].Unpack(signatures)
+        try:
+            response.metadata["signature_def"].Unpack(signatures)
+        except DecodeError as error:
+            raise ValueError("the answer's `signature_def` is no map of signatures") from error
         described = {
             name: SignatureDescription(_describe(s.inputs), _describe(s.outputs))
             for name, s in sorted(signatures.signature_def.items())
@@ -79,9 +116,10 @@ class ModelDescription:
             if s.method_name
         }
         spec = response.model_spec
-        for name in _REQUIRED:
+        for name, (inputs, outputs) in _REQUIRED.items():
             if name not in described:
                 raise ValueError(f"the model {spec.name!r} has no signature {name!r}")
+            _check_required(spec.name, name, described[name], inputs, outputs)
         return cls(spec.name, spec.version.value, described)
 
 
@@ -131,7 +169,7 @@ def check_inputs(
       ValueError: If something does not fit; the message quotes it.
     """
     if signature not in model.signatures:
-        known = ", ".join(model.signatures)
+        known = printable(", ".join(model.signatures), LONGEST)
         raise ValueError(f"`signature` must be one of {known}, got {signature!r}")
     wanted = model.signatures[signature].inputs
     if "label" in wanted and labels is None and "label" not in inputs:
@@ -141,9 +179,8 @@ def check_inputs(
     extra = {} if labels is None else {"label": _one_a_row(labels, inputs)}
     inputs = {**inputs, **extra}
     if set(inputs) != set(wanted):
-        raise ValueError(
-            f"the inputs of {signature!r} must be {', '.join(wanted)}, got {', '.join(inputs)}"
-        )
+        names = printable(", ".join(wanted), LONGEST)
+        raise ValueError(f"the inputs of {signature!r} must be {names}, got {', '.join(inputs)}")
     arrays = {name: _cast(name, value, wanted[name]) for name, value in inputs.items()}
     sizes = {name: len(value) for name, value in arrays.items()}
     if len(set(sizes.values())) > 1 or 0 in sizes.values():
@@ -152,13 +189,39 @@ def check_inputs(
     return arrays
 
 
+def _check_required(
+    model: str,
+    signature: str,
+    described: SignatureDescription,
+    inputs: Mapping[str, int],
+    outputs: Collection[str],
+) -> None:
+    for name, rank in inputs.items():
+        found = described.inputs.get(name)
+        sizes = () if found is None or found.shape is None else found.shape[1:]
+        if found is None or len(sizes) != rank - 1 or not all(sizes):
+            raise ValueError(
+                f"the signature {signature!r} of the model {model!r} has no input {name!r} of rank "
+                f"{rank} with fixed sizes"
+            )
+        if math.prod(size or 0 for size in sizes) > _MOST_VALUES:
+            raise ValueError(f"`{name}` of the model {model!r} is {found}, which is far too large")
+    for name in outputs:
+        if name not in described.outputs:
+            raise ValueError(
+                f"the signature {signature!r} of the model {model!r} has no output {name!r}"
+            )
+
+
 def _describe(
     tensors: Mapping[str, meta_graph_pb2.TensorInfo],
 ) -> dict[str, TensorDescription]:
     return {
         name: TensorDescription(
             dtype_name(info.dtype),
-            tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim),
+            None
+            if info.tensor_shape.unknown_rank
+            else tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim),
         )
         for name, info in sorted(tensors.items())
     }
@@ -166,7 +229,7 @@ def _describe(
 
 def _fixed_sizes(tensor: TensorDescription) -> tuple[int, ...]:
     """All sizes but the number of rows."""
-    return tuple(size for size in tensor.shape if size is not None)
+    return tuple(size for size in tensor.shape or () if size is not None)
 
 
 def _one_a_row(labels: ArrayLike, inputs: Mapping[str, ArrayLike]) -> np.ndarray:
@@ -180,19 +243,25 @@ def _one_a_row(labels: ArrayLike, inputs: Mapping[str, ArrayLike]) -> np.ndarray
 
 
 def _cast(name: str, value: ArrayLike, wanted: TensorDescription) -> np.ndarray:
-    array = np.asarray(value)
-    target: np.dtype = np.dtype(_NUMPY[wanted.dtype])
-    fits = len(array.shape) == len(wanted.shape) and all(
-        size in (None, got) for size, got in zip(wanted.shape, array.shape, strict=True)
-    )
-    if not fits or array.dtype.kind not in ("iuf" if target.kind == "f" else "iu"):
+    target = wanted.numpy
+    name = printable(name, LONGEST)
+    if target is None:
+        raise ValueError(f"`{name}` is {wanted}, a type that this client does not send")
+    if target.hasobject:  # Told so: NumPy's own strings drop zeros at the end.
+        array = np.asarray(value, object)
+        fits = all(isinstance(element, bytes) for element in array.flat)
+    else:
+        array = np.asarray(value)
+        fits = array.dtype.kind in ("iuf" if target.kind == "f" else "iu")
+    if not fits or not wanted.fits(array.shape):
         got = f"{array.dtype} {list(array.shape)}"
         raise ValueError(f"`{name}` must be {wanted}, got {got}")
-    if target.kind != "f" and array.size:
+    if target.kind in "iu" and array.size:
         limits = np.iinfo(target)
         if array.min() < limits.min or array.max() > limits.max:
             raise ValueError(
                 f"`{name}` must be between {limits.min} and {limits.max}, "
                 f"got values from {array.min()} to {array.max()}"
             )
-    return array.astype(target)
+    with np.errstate(over="ignore"):  # What float32 cannot hold is not finite: the row is named.
+        return array.astype(target)

@@ -38,6 +38,7 @@ finally:
 """
 CLIENTS_PART_OF_TFGLOW = [
     "tfglow",
+    "tfglow.array_files",
     "tfglow.keras_classes",  # TensorFlow, which the messages import, has imported Keras.
     "tfglow.latents",
     "tfglow.local_paths",

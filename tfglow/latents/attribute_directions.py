@@ -3,11 +3,11 @@
 import dataclasses
 import io
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from tfglow.array_files import read_arrays
 from tfglow.latents.celeba import CELEBA_ATTRIBUTES
 from tfglow.runs.files import replace_file
 
@@ -132,16 +132,16 @@ class AttributeDirections:
         Raises:
           ValueError: If the file is neither.
         """
-        path = os.fspath(path)
+        loaded = read_arrays(path, ("names", "vectors"))
+        name = os.fsdecode(path)
+        if isinstance(loaded, np.ndarray):
+            loaded = {"names": np.array(CELEBA_ATTRIBUTES), "vectors": loaded}
+        for array in ("names", "vectors"):
+            if array not in loaded:
+                raise ValueError(
+                    f"{name!r} has no array {array!r}: it holds no attribute directions."
+                )
         try:
-            loaded = np.load(path, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return cls(CELEBA_ATTRIBUTES, loaded)
-            with loaded:
-                return cls(tuple(loaded["names"]), loaded["vectors"])
-        except KeyError as error:
-            raise ValueError(
-                f"{path!r} has no array {error.args[0]!r}: it holds no attribute directions."
-            ) from error
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"Cannot read attribute directions from {path!r}: {error}") from error
+            return cls(tuple(np.atleast_1d(loaded["names"]).tolist()), loaded["vectors"])
+        except ValueError as error:
+            raise ValueError(f"Cannot read attribute directions from {name!r}: {error}") from error

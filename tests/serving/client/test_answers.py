@@ -5,6 +5,7 @@ import pytest
 from tensorflow_serving.apis import predict_pb2
 
 from serving.client.answers import InvalidRowError, describe, read_answer
+from serving.client.signatures import TensorDescription
 from serving.tensors import to_proto
 
 SEEDS = np.arange(3)
@@ -22,20 +23,24 @@ class Answered:
         return self.response
 
 
+WANTED = {
+    "valid": TensorDescription("bool", (None,)),
+    "latent": TensorDescription("float", (None, 2)),
+}
 PART = {"seed": SEEDS, "temperature": np.array([1, -1, -2], np.float32)}
 
 
 def test_valid_rows_are_the_outputs():
-    future = Answered(valid=[True] * 3, latent=np.arange(6.0).reshape(3, 2))
-    answer = read_answer(future, PART, 0)
+    future = Answered(valid=[True] * 3, latent=np.arange(6, dtype=np.float32).reshape(3, 2))
+    answer = read_answer(future, PART, 0, WANTED)
     assert answer.keys() == {"latent"}
     np.testing.assert_array_equal(answer["latent"], np.arange(6.0).reshape(3, 2))
 
 
 def test_the_first_bad_row_is_named_by_its_number_in_the_whole_request():
-    future = Answered(valid=[True, False, False], latent=np.zeros((3, 2)))
+    future = Answered(valid=[True, False, False], latent=np.zeros((3, 2), np.float32))
     with pytest.raises(InvalidRowError, match=r"^row 65: `temperature` = -1\.0, ") as caught:
-        read_answer(future, PART, 64)
+        read_answer(future, PART, 64, WANTED)
     assert caught.value.row == 65
 
 

@@ -72,8 +72,12 @@ def test_the_package_gives_what_it_lists_and_is_no_script():
         client_package.Painter  # noqa: B018
 
 
-def test_unavailable_is_repeated(moody):
-    moody.code, moody.refusals = grpc.StatusCode.UNAVAILABLE, 2
+UNAVAILABLE, CANCELLED = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED
+
+
+@pytest.mark.parametrize("code", [UNAVAILABLE, CANCELLED])
+def test_what_a_stopping_server_drops_is_repeated(moody, code):
+    moody.code, moody.refusals = code, 2
     with GlowClient(moody.address) as client:
         started = time.monotonic()
         assert client.status()[0].state == "AVAILABLE"
@@ -91,18 +95,21 @@ def test_a_server_that_comes_late_is_found(serve, toy_base):
         assert early.result(20).shape == (1, 4, 4, 3)
 
 
-def test_not_for_ever(moody):
-    moody.code, moody.refusals = grpc.StatusCode.UNAVAILABLE, 100
+@pytest.mark.parametrize(
+    ("code", "words"), [(UNAVAILABLE, "is unavailable"), (CANCELLED, "cancelled the call")]
+)
+def test_not_for_ever(moody, code, words):
+    moody.code, moody.refusals = code, 100
     with (
         GlowClient(moody.address, retries=1) as client,
-        pytest.raises(ServingError, match=r"is unavailable after 2 tries: in a mood") as caught,
+        pytest.raises(ServingError, match=rf"{words} after 2 tries: in a mood") as caught,
     ):
         client.status()
-    assert moody.calls == 2 and caught.value.code is grpc.StatusCode.UNAVAILABLE
+    assert moody.calls == 2 and caught.value.code is code
 
 
 def test_not_at_all(moody):
-    moody.code, moody.refusals = grpc.StatusCode.UNAVAILABLE, 1
+    moody.code, moody.refusals = UNAVAILABLE, 1
     with (
         GlowClient(moody.address, retries=0) as client,
         pytest.raises(ServingError, match="after one try"),
