@@ -110,9 +110,8 @@ class Scheduler:
         with self._changed:
             if self._stopping:
                 raise unavailable("the server is shutting down")
-            queue = self._queues.setdefault(
-                (id(task.servable), task.signature.name), collections.deque()
-            )
+            key = (id(task.servable), task.signature.name)
+            queue = self._queues.get(key, collections.deque())
             waiting = sum(t.rows for t in queue)
             limit = self._config.max_enqueued_batches * self._config.max_batch_size
             if self._tasks >= self._max_tasks or (self._merge and waiting + task.rows > limit):
@@ -120,7 +119,8 @@ class Scheduler:
                     "The batch scheduling queue to which this task was submitted is full"
                 )
             self._tasks += 1
-            queue.append(task)
+            # Only now: a task that was refused must not leave an empty queue behind.
+            self._queues.setdefault(key, queue).append(task)
             self._changed.notify()
 
     def stop(self, seconds: float) -> bool:

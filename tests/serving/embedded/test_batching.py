@@ -167,6 +167,22 @@ def test_waiting_and_running_tasks_are_bounded(make, servable):
     wait_until(lambda: submit(scheduler, task(servable, [9])))
 
 
+def test_a_refused_task_leaves_no_queue_behind(make, servable):
+    """An empty queue would end the threads that look for the task that waits longest."""
+    scheduler = make(max_tasks=1)
+    servable.gate.clear()
+    (held,) = submit(scheduler, task(servable, [1]))
+    wait_until(lambda: servable.batches)
+    for signature in (DOUBLE, OTHER):
+        with pytest.raises(RequestError, match=r"queue .* is full"):
+            scheduler.submit(task(servable, [2], signature))
+    servable.gate.set()
+    assert held.result.result(5)["y"].tolist() == [2]
+    wait_until(lambda: scheduler._tasks == 0)
+    (after,) = submit(scheduler, task(servable, [3], OTHER))
+    assert after.result.result(5)["y"].tolist() == [6]
+
+
 def test_a_deadline_that_passed_is_not_computed(make, servable):
     servable.gate.clear()
     scheduler = make(one_thread(batch_timeout_micros=0))
