@@ -26,10 +26,14 @@ def quiet_standard_error() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def quiet_imports() -> Iterator[None]:
-    """The same for imports; one that is missing ends the program with a sentence."""
+def quiet_imports(extra: str = "serving") -> Iterator[None]:
+    """The same for imports; one that is missing ends the program with a sentence.
+
+    Args:
+      extra: The extra of setup.cfg that brings what may be missing.
+    """
     try:
         with quiet_standard_error():
             yield
     except ModuleNotFoundError as error:
-        sys.exit(f"error: {error.name} is not installed; pip install -e .[serving] brings it")
+        sys.exit(f"error: {error.name} is not installed; pip install -e .[{extra}] brings it")

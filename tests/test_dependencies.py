@@ -15,7 +15,7 @@ EXTRAS = {
     "tfglow": (),
     "train": ("train",),
     "export": ("serving",),
-    "serving": ("serving",),
+    "serving": ("serving", "demo"),
     "benchmarks": ("train", "serving", "bench"),
 }
 FOLDERS = [folder for folder in EXTRAS if (ROOT / folder).is_dir()]

@@ -72,6 +72,7 @@ def test_wheel_carries_version_and_licences(wheel):
     assert set(metadata.get_all("Provides-Extra")) == {
         "train",
         "serving",
+        "demo",
         "bench",
         "cuda",
         "test",

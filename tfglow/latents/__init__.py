@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfglow.latents.attribute_directions import AttributeDirections
     from tfglow.latents.attribute_table import read_attribute_table
-    from tfglow.latents.interpolation import interpolate
+    from tfglow.latents.interpolation import between, interpolate
 
-__all__ = ["AttributeDirections", "interpolate", "read_attribute_table"]
+__all__ = ["AttributeDirections", "between", "interpolate", "read_attribute_table"]
 
 _MODULES = {
     "AttributeDirections": "attribute_directions",
+    "between": "interpolation",
     "interpolate": "interpolation",
     "read_attribute_table": "attribute_table",
 }

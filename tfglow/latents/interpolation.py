@@ -1,6 +1,7 @@
 """Paths between two latents."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 PATHS = ("linear", "spherical")
 
@@ -31,25 +32,48 @@ def interpolate(
     Raises:
       ValueError: If the latents are not two of one length, or an argument is out of range.
     """
+    if steps < 2:
+        raise ValueError(f"`steps` must be at least 2, the two ends, got {steps}.")
+    return between(first, second, np.linspace(0.0, 1.0, steps), path)
+
+
+def between(
+    first: np.ndarray, second: np.ndarray, positions: ArrayLike, path: str = "linear"
+) -> np.ndarray:
+    """The latents of `interpolate` at any positions.
+
+    Args:
+      first: z₁, `[D]`.
+      second: z₂, `[D]`.
+      positions: The t, `[P]`, each from 0 to 1.
+      path: "linear" or "spherical", as in `interpolate`.
+
+    Returns:
+      `[P, D]`, of the dtype of `first`; at 0 and 1 `first` and `second` exactly.
+
+    Raises:
+      ValueError: If the latents are not two of one length, or an argument is out of range.
+    """
     first, second = np.asarray(first), np.asarray(second)
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(
             "A path needs two latents of one length, [D], got the shapes "
             f"{list(first.shape)} and {list(second.shape)}."
         )
-    if steps < 2:
-        raise ValueError(f"`steps` must be at least 2, the two ends, got {steps}.")
     if path not in PATHS:
         raise ValueError(f"`path` must be one of {', '.join(PATHS)}; got {path!r}.")
+    t = np.asarray(positions, np.float64)
+    if t.ndim != 1 or not np.all((t >= 0.0) & (t <= 1.0)):
+        raise ValueError(f"`positions` must be a row of numbers from 0 to 1, got {positions!r}.")
+    t = t[:, None]  # [P, 1]
     a, b = first.astype(np.float64), second.astype(np.float64)
-    t = np.linspace(0.0, 1.0, steps)[:, None]  # [steps, 1]
     weight_a, weight_b = 1.0 - t, t
     angle = _angle(a, b) if path == "spherical" else 0.0
     if np.sin(angle) > 1e-6:
         weight_a = np.sin((1.0 - t) * angle) / np.sin(angle)
         weight_b = np.sin(t * angle) / np.sin(angle)
-    latents = (weight_a * a + weight_b * b).astype(first.dtype)  # [steps, D]
-    latents[0], latents[-1] = first, second
+    latents = (weight_a * a + weight_b * b).astype(first.dtype)  # [P, D]
+    latents[t[:, 0] == 0.0], latents[t[:, 0] == 1.0] = first, second
     return latents
 
 

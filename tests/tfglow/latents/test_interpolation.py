@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfglow.latents import interpolate
+from tfglow.latents import between, interpolate
 
 
 def _latents(dtype=np.float32, dims=300):
@@ -59,3 +59,17 @@ def test_without_an_arc_the_spherical_path_is_the_line(factor):
 def test_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         interpolate(*arguments)
+
+
+@pytest.mark.parametrize("path", ["linear", "spherical"])
+def test_between_is_the_path_at_any_positions(path):
+    a, b = _latents()
+    got = between(a, b, [0.25, 0.0, 1.0, 0.5], path)
+    np.testing.assert_array_equal(got, interpolate(a, b, 5, path)[[1, 0, 4, 2]])
+    assert between(a, b, [], path).shape == (0, 300)
+
+
+@pytest.mark.parametrize("positions", [0.5, [-0.1], [1.1], [np.nan], [[0.5]]])
+def test_between_refuses_positions_off_the_path(positions):
+    with pytest.raises(ValueError, match="`positions` must be a row of numbers from 0 to 1, got"):
+        between(*_latents(), positions)

@@ -1,0 +1,56 @@
+// The tab Look: what the model says of a picture.
+
+import { call } from "./api.js";
+import { byId, make, say, showPicture } from "./dom.js";
+import { Latest } from "./latest.js";
+import { Slot, withFiles } from "./slot.js";
+
+export class LookTab {
+  constructor() {
+    this.slot = new Slot(byId("look-slot"), "Picture to look at", 1, () => this.looks.ask(null));
+    this.looks = new Latest(
+      () => this.draw(),
+      (message) => {
+        if (message) this.clear();
+        say(byId("look-error"), message);
+      },
+    );
+  }
+
+  renew() {
+    this.slot.renew();
+  }
+
+  show() {}
+
+  clear() {
+    byId("facts").replaceChildren();
+    byId("look-picture").hidden = true;
+  }
+
+  async draw() {
+    const look = await withFiles([this.slot], () => call("look", { source: this.slot.source }));
+    await showPicture(byId("look-picture"), look.reconstruction, "the reconstruction");
+    const bytes = Math.ceil((look.bits_per_dim * look.dimensions) / 8);
+    byId("facts").replaceChildren(
+      ...fact("Bits per dimension", number(look.bits_per_dim, 3),
+              `The less, the likelier; values without any pattern have ${look.num_bits}.`),
+      ...Object.entries(look.scores).flatMap(([name, value]) =>
+        fact(`Detector: ${name}`, number(value, 3), "What the export's detector answers.")),
+      ...fact("Reconstruction", look.difference === 0 ? "exact" : `±${look.difference}`,
+              look.difference === 0
+                ? `Every value comes back, in the ${look.num_bits} bits that the model has.`
+                : "The largest difference of a value, of 255."),
+      ...fact("As a code", `${number(bytes, 0)} bytes`,
+              `What a perfect code by this model takes for ${number(look.dimensions, 0)} values.`),
+      ...fact("Log-likelihood", `${number(look.log_prob, 1).replace("-", "−")} nats`, "Of the picture, all values together."),
+    );
+  }
+}
+
+const number = (value, digits) =>
+  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+const fact = (name, value, words) => [
+  make("div", { class: "fact" }, make("dt", {}, name), make("dd", {}, value), make("dd", { class: "hint" }, words)),
+];
