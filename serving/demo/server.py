@@ -45,7 +45,7 @@ class DemoServer:
 
     def stop(self) -> None:
         """Stops, once what is under way has been answered, or after a few seconds."""
-        self._wait_for(self._runner.cleanup())
+        self._wait_for(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -55,6 +55,13 @@ class DemoServer:
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
+
+    async def _stop(self) -> None:
+        await self._runner.cleanup()
+        # Connections that were cut end a moment later.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=1.0)
 
     def _wait_for(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

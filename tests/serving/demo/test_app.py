@@ -193,7 +193,7 @@ def test_a_body_that_is_no_call_is_a_sentence(page, content, sentence):
         (b"", 400, "the file is empty"),
         (b"no picture", 400, "the file cannot be read as a picture"),
         (
-            write_png(np.arange(243, dtype=np.uint8).reshape(9, 9, 3))[:80],
+            write_png(NOISE)[:200],
             400,
             "cannot be read as a picture",
         ),
@@ -205,6 +205,7 @@ def test_a_body_that_is_no_call_is_a_sentence(page, content, sentence):
             "the picture has 1000 x 1001 pixels, at most 1 million are taken",
         ),
     ],
+    ids=["empty", "text", "cut", "pdf", "large", "many-pixels"],
 )
 def test_a_bad_file_is_a_sentence(page, content, status, sentence):
     got, answer = page.upload(content)
