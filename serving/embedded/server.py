@@ -23,6 +23,7 @@ from tensorflow_serving.apis import (
 
 from serving.embedded.batching import Scheduler
 from serving.embedded.config import ServerConfig
+from serving.embedded.lasting_server import LastingServer
 from serving.embedded.limits import BytesInFlight, RequestLimits
 from serving.embedded.metrics import Metrics
 from serving.embedded.off_loop import OffLoop
@@ -44,6 +45,10 @@ _SERVICES = [
 ]
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _ANY_BYTES = 2**62
+# When the server stops: how long calls are answered that still come, and how long none must have
+# come before gRPC stops.
+_OPEN_SECONDS = 1.0
+_QUIET_SECONDS = 0.05
 # Calls that gRPC holds at the same time, most of them not yet read.
 _MAX_CALLS = 2048
 
@@ -82,6 +87,8 @@ class EmbeddedServer:
             config.load_retry_interval_micros / 1e6,
             self._on_change,
         )
+        self._health = health.aio.HealthServicer()
+        self._grpc = LastingServer(self._make_grpc_server)
         self._loop = asyncio.new_event_loop()
         self._loop_thread = threading.Thread(
             target=self._loop.run_forever, name="grpc", daemon=True
@@ -90,7 +97,7 @@ class EmbeddedServer:
         self.metrics_port: int | None = None
         with contextlib.ExitStack() as stack:
             stack.callback(self.stop, 0.0)
-            self.port = self._await(self._build())
+            self.port = self._await(self._bind())
             if config.metrics_port is not None:
                 self.metrics_port = self.metrics.serve(config.host, config.metrics_port)
             stack.pop_all()
@@ -111,9 +118,8 @@ class EmbeddedServer:
             return True
         self._stopped = True
         end = time.monotonic() + seconds
-        if hasattr(self, "_grpc"):
-            self._await(self._health.enter_graceful_shutdown())
-            self._await(self._grpc.stop(seconds))
+        self._await(self._drain(seconds))
+        self._await(self._grpc.stop(max(0.0, end - time.monotonic())))
         done = self._scheduler.stop(max(0.0, end - time.monotonic()))
         done &= self._versions.stop(max(0.0, end - time.monotonic()))
         self.metrics.stop()
@@ -127,14 +133,16 @@ class EmbeddedServer:
     def _await(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
-    async def _build(self) -> int:
-        config = self._config
-        self._health = health.aio.HealthServicer()
+    async def _bind(self) -> int:
         await self._set_health(None)
+        return await self._grpc.bind(self._config.port)
+
+    def _make_grpc_server(self, port: int) -> tuple[grpc.aio.Server, int]:
+        config = self._config
         gate = RequestGate(
             self._limits, self._in_flight, self._off_loop, self._traffic, self.metrics
         )
-        self._grpc = server = grpc.aio.server(
+        server = grpc.aio.server(
             interceptors=[gate],
             maximum_concurrent_rpcs=_MAX_CALLS,
             options=[
@@ -156,13 +164,35 @@ class EmbeddedServer:
         reflection.enable_server_reflection(
             [*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server
         )
-        address = _join(config.host, config.port)
+        address = _join(config.host, port)
         try:
             if config.ssl_config_file is None:
-                return server.add_insecure_port(address)
-            return server.add_secure_port(address, server_credentials(config.ssl_config_file))
+                return server, server.add_insecure_port(address)
+            credentials = server_credentials(config.ssl_config_file)
+            return server, server.add_secure_port(address, credentials)
         except RuntimeError as error:
             raise ValueError(f"cannot listen on {address}; is the port taken?") from error
+
+    async def _drain(self, seconds: float) -> None:
+        """Answers what has arrived, and turns away what comes later.
+
+        gRPC cancels the calls that it has taken and not yet handed on when it is stopped: it is
+        stopped once there are none. Calls that come at first are answered too, since who sent them
+        could not know.
+        """
+        await self._health.enter_graceful_shutdown()
+        now = time.monotonic()
+        end = now + seconds
+        open_until = min(end, now + _OPEN_SECONDS)
+        while time.monotonic() < open_until and self._traffic.quiet_seconds < _QUIET_SECONDS:
+            await asyncio.sleep(_QUIET_SECONDS / 5)
+        self._traffic.close()
+        while time.monotonic() < end and self._traffic.under_way:
+            await asyncio.sleep(_QUIET_SECONDS / 5)
+        # Clients that were turned away may come back at once: not for ever.
+        end = min(end, time.monotonic() + _OPEN_SECONDS)
+        while time.monotonic() < end and self._traffic.quiet_seconds < _QUIET_SECONDS:
+            await asyncio.sleep(_QUIET_SECONDS / 5)
 
     def _load(self, version: int, folder: Path) -> Servable:
         config = self._config
