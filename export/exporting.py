@@ -1,4 +1,4 @@
-"""From a run folder to a published SavedModel."""
+"""From a run folder to a published version."""
 
 import dataclasses
 import json
@@ -9,9 +9,11 @@ from typing import Any
 import tensorflow as tf
 
 import tfglow
+from export.file_formats import FILE_FORMATS
 from export.publishing import check_base, publish
+from export.saved_model import Functions
 from export.signatures import Signatures
-from export.warmup import WARMUP_FILE, smallest_inputs, write_warmup_requests
+from export.warmup import smallest_inputs
 from tfglow.pictures.preparation import Preparation
 from tfglow.runs import RunFolder
 from tfglow.saved_format import FORMAT
@@ -28,9 +30,9 @@ class Export:
     path: Path
     # The names of the model's signatures.
     signatures: tuple[str, ...]
-    # `assets.extra/source.json`: which weights these are.
+    # `source.json`: which weights these are.
     source: dict[str, Any]
-    # `assets.extra/evaluation.json`: the run's last evaluation up to them; None if there was none.
+    # `evaluation.json`: the run's last evaluation up to them; None if there was none.
     evaluation: dict[str, Any] | None
 
     @property
@@ -53,6 +55,7 @@ def export_run(
     checkpoint: str | None = None,
     version: int | None = None,
     precision: str = "float32",
+    file_format: str = "saved_model",
 ) -> Export:
     """Publishes a run's model as `export_dir/<version>/`, complete or not at all.
 
@@ -65,17 +68,28 @@ def export_run(
       version: The version's number; None takes the one after the highest that is there.
       precision: "float32", or "mixed_bfloat16" for coupling networks in bfloat16. How the model
         was trained does not matter.
+      file_format: "saved_model", or what other runtimes read, with `encode` and `decode` alone:
+        "onnx" or "litert".
 
     Raises:
       ValueError: If `run_dir` is no run folder, holds no such checkpoint or weights, or a model
-        that cannot be inverted; or if nothing can be published in `export_dir`.
+        that cannot be inverted; if the format cannot hold the model, or its converter is not
+        installed; or if nothing can be published in `export_dir`.
     """
     if precision not in NETWORK_DTYPES:
         raise ValueError(
             f"`precision` must be one of {', '.join(NETWORK_DTYPES)}; got {precision!r}."
         )
+    if file_format not in FILE_FORMATS:
+        raise ValueError(
+            f"`file_format` must be one of {', '.join(FILE_FORMATS)}; got {file_format!r}."
+        )
+    kind = FILE_FORMATS[file_format]
+    kind.check_precision(precision)
+    kind.check_converter()
     run = RunFolder.open(run_dir)
     check_base(export_dir, version)
+    kind.check_base(Path(export_dir))
     found = run.saved_weights(checkpoint)
     weights = found.get("raw" if raw_weights else "averaged")
     if weights is None:
@@ -99,23 +113,19 @@ def export_run(
     evaluation = _evaluation(run, source["step"])
     preparation = Preparation.of_run(run.read_config())
     signatures = Signatures(glow, NETWORK_DTYPES[precision], preparation)
-    functions = signatures.concrete_functions()
+    functions = signatures.concrete_functions(kind.signatures)
+    kind.check_size(functions)
     _check_answers(functions)
+    records = {"config": run.read_config(), "source": source}
+    if preparation is not None:
+        records["pictures"] = dataclasses.asdict(preparation)
+    if evaluation is not None:
+        records["evaluation"] = evaluation
 
     def write(folder: Path) -> None:
-        try:
-            tf.saved_model.save(signatures, str(folder), signatures=functions)
-        except tf.errors.OpError as error:  # Such as a full disk.
-            raise OSError(0, error.message.splitlines()[0]) from error
-        extra = folder / "assets.extra"
-        extra.mkdir()
-        write_warmup_requests(folder / WARMUP_FILE, functions)
-        _write_json(extra / "config.json", run.read_config())
-        _write_json(extra / "source.json", source)
-        if preparation is not None:
-            _write_json(extra / "pictures.json", dataclasses.asdict(preparation))
-        if evaluation is not None:
-            _write_json(extra / "evaluation.json", evaluation)
+        kind.write(folder, signatures, functions, records)
+        for name, record in records.items():
+            _write_json(folder / kind.records / f"{name}.json", record)
 
     return Export(publish(write, export_dir, version), tuple(functions), source, evaluation)
 
@@ -130,7 +140,7 @@ def _evaluation(run: RunFolder, step: int) -> dict[str, Any] | None:
     return lines[-1] if lines else None
 
 
-def _check_answers(functions: dict[str, tf.types.experimental.ConcreteFunction]) -> None:
+def _check_answers(functions: Functions) -> None:
     """Runs each signature once: a model that answers nothing is not worth publishing."""
     for name, inputs in smallest_inputs(functions).items():
         answer = functions[name](**inputs)

@@ -1,4 +1,4 @@
-"""`python export/main.py --run_dir=RUN --export_dir=BASE`: publishes a run for TF Serving."""
+"""`python export/main.py --run_dir=RUN --export_dir=BASE`: publishes a run's model."""
 
 import argparse
 import os
@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 _DESCRIPTION = """\
-Publishes a run's model as BASE/<version>/, a SavedModel that TF Serving serves as it is.
+Publishes a run's model as BASE/<version>/, a SavedModel that TF Serving serves as it is, or files
+for other runtimes.
 """
 _EPILOG = "example: python export/main.py --run_dir=runs/digits --export_dir=exports/digits"
 
@@ -68,6 +69,14 @@ def _parser() -> argparse.ArgumentParser:
         choices=("float32", "mixed_bfloat16"),
         default="float32",
         help="mixed_bfloat16: convolutions of the coupling networks in bfloat16 (default float32)",
+    )
+    parser.add_argument(
+        "--format",
+        dest="file_format",
+        choices=("saved_model", "onnx", "litert"),
+        default="saved_model",
+        help="onnx, litert: encode and decode for other runtimes, which draw the noise themselves "
+        "(default saved_model)",
     )
     return parser
 

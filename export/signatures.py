@@ -1,5 +1,7 @@
 """What a served Glow answers."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from export.picture_bytes import PNG_CHANNELS, decode_pictures
@@ -77,17 +79,17 @@ class Signatures(tf.Module):
                 self._preparation, input_signature=[row], autograph=False
             )
 
-    def concrete_functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Every signature by its name, as `tf.saved_model.save` takes them."""
-        names = (
+    def concrete_functions(
+        self, names: Sequence[str] = ()
+    ) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """The signatures of these names, or every one, as `tf.saved_model.save` takes them."""
+        if names:
+            return {name: getattr(self, name).get_concrete_function() for name in names}
+        known = (
             *("encode", "decode", "sample"),
             *("encode_bytes", "decode_png", "sample_png", "preparation"),
         )
-        functions = {
-            name: getattr(self, name).get_concrete_function()
-            for name in names
-            if hasattr(self, name)
-        }
+        functions = self.concrete_functions([name for name in known if hasattr(self, name)])
         return {**functions, DEFAULT_SIGNATURE: functions["sample"]}
 
     def _function(self, python_function, *specs):
@@ -189,7 +191,8 @@ def _with_rows_of(rows, tensor, name):
         tf.shape(tensor)[0], tf.shape(rows)[0], f"`{name}` has another number of rows."
     )
     with tf.control_dependencies([check]):
-        return tf.identity(tensor)
+        # Also where a converter leaves checks out, one row is not taken for all.
+        return tf.reshape(tensor, tf.shape(rows)[:1])
 
 
 def _as_png(answer):

@@ -14,7 +14,7 @@ from tests.source_imports import ROOT, imports, modules
 EXTRAS = {
     "tfglow": (),
     "train": ("train",),
-    "export": ("serving",),
+    "export": ("serving", "onnx"),
     "serving": ("serving", "demo"),
     "benchmarks": ("train", "serving", "bench"),
 }

@@ -24,7 +24,8 @@ def dequantize(
     Returns:
       Values in [−0.5, 0.5), of the shape of `images`.
     """
-    levels = tf.cast(images // 2 ** (8 - num_bits), dtype)
+    # Exact in every dtype; LiteRT has no integer division of bytes.
+    levels = tf.floor(tf.cast(images, dtype) / 2 ** (8 - num_bits))
     return (levels + tf.cast(noise, dtype)) / 2**num_bits - 0.5
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import exporting, main
+from export import main, saved_model
 from export.exporting import export_run
 from tests.export.conftest import CONFIG, averaged_glow, make_run, raw_glow
 from tests.export.models import random_images
@@ -134,7 +134,7 @@ def test_an_export_that_is_stopped_publishes_nothing(run, base, capsys, monkeypa
         assert list(base.glob("*/saved_model.pb"))
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(exporting, "write_warmup_requests", stopped)
+    monkeypatch.setattr(saved_model, "write_warmup_requests", stopped)
     handler = signal.getsignal(signal.SIGTERM)
     status, out, err = command(capsys, f"--run_dir={run.path}", f"--export_dir={base}")
     assert (status, out, err) == (130, "", "error: interrupted; nothing was published\n")

@@ -1,4 +1,4 @@
-"""Ways through the latent space: between images, and along attributes (section 6)."""
+"""Latents: drawn, between images, and along attributes (section 6)."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfglow.latents.attribute_directions import AttributeDirections
     from tfglow.latents.attribute_table import read_attribute_table
+    from tfglow.latents.drawing import draw_latents
     from tfglow.latents.interpolation import between, interpolate
 
-__all__ = ["AttributeDirections", "between", "interpolate", "read_attribute_table"]
+__all__ = [
+    "AttributeDirections",
+    "between",
+    "draw_latents",
+    "interpolate",
+    "read_attribute_table",
+]
 
 _MODULES = {
     "AttributeDirections": "attribute_directions",
     "between": "interpolation",
+    "draw_latents": "drawing",
     "interpolate": "interpolation",
     "read_attribute_table": "attribute_table",
 }

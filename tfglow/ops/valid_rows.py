@@ -11,4 +11,7 @@ def finite_rows(tensor: tf.Tensor) -> tf.Tensor:
 def zero_unless(valid: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
     """`tensor`, `[B, ...]`, with zeros, or empty strings, in the rows that are not `valid`."""
     mask = tf.reshape(valid, [-1] + [1] * (tensor.shape.rank - 1))
+    if tensor.dtype == tf.uint8:
+        # LiteRT selects among numbers of other types, not among bytes.
+        return tf.cast(zero_unless(valid, tf.cast(tensor, tf.int32)), tf.uint8)
     return tf.where(mask, tensor, tf.zeros_like(tensor))

@@ -1,0 +1,34 @@
+"""A model as a SavedModel, which TF Serving serves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from export.signatures import Signatures
+from export.warmup import WARMUP_FILE, write_warmup_requests
+
+Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
+
+
+def save(model: tf.Module, functions: Functions, folder: Path) -> None:
+    """Writes `saved_model.pb`, with `functions` for signatures, and the variables of `model`.
+
+    Raises:
+      OSError: If they cannot be written, such as on a full disk.
+    """
+    try:
+        tf.saved_model.save(model, str(folder), signatures=dict(functions))
+    except tf.errors.OpError as error:
+        raise OSError(0, error.message.splitlines()[0]) from error
+
+
+def write_saved_model(
+    folder: Path, signatures: Signatures, functions: Functions, records: Mapping[str, Any]
+) -> None:
+    """Writes the SavedModel and its warm-up requests; `records` are only beside it."""
+    save(signatures, functions, folder)
+    warmup = folder / WARMUP_FILE
+    warmup.parent.mkdir()
+    write_warmup_requests(warmup, functions)
