@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import SupportsIndex
@@ -11,9 +10,7 @@ from typing import SupportsIndex
 from export.unfinished import remove_abandoned, unfinished_folder
 from tfglow.fields import converted
 from tfglow.local_paths import check_local_path
-
-# Servers keep a version in an int64, and do not see a folder whose number is higher.
-HIGHEST_VERSION = 2**63 - 1
+from tfglow.version_folders import HIGHEST_VERSION, version_number
 
 
 def publish(
@@ -87,18 +84,14 @@ def check_base(base: str | os.PathLike, version: SupportsIndex | None = None) ->
 
 
 def versions(base: str | os.PathLike) -> list[int]:
-    """The version numbers under `base` from 0, ascending, as a server reads them.
-
-    TF Serving takes a name for a number as C++ does: zeros in front, spaces around it and a plus
-    count for nothing. Digits of other scripts are none, and above 2⁶³ − 1 there is no version.
-    """
+    """The version numbers under `base` from 0, ascending, as a server reads them."""
     return [number for number in _numbers(Path(base)) if number <= HIGHEST_VERSION]
 
 
 def _numbers(base: Path) -> list[int]:
     names = os.listdir(base) if base.is_dir() else []
-    found = (re.fullmatch(r"[ \t-\r]*\+?([0-9]+)[ \t-\r]*", name) for name in names)
-    return sorted(int(match[1]) for match in found if match)
+    found = (version_number(name) for name in names)
+    return sorted(number for number in found if number is not None)
 
 
 def _checked_version(version: SupportsIndex | None) -> int | None:

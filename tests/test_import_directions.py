@@ -18,6 +18,7 @@ LAYERS = (
         "ops",
         "pictures",
         "saved_format",
+        "version_folders",
     },
     {"checks", "config", "flags", "keras_calls", "named_weights", "objective_model"},
     {"networks", "optimizers", "datasets"},

@@ -141,6 +141,12 @@ class ServerConfig:
     load_retry_interval_micros: int = field(
         60_000_000, help="Microseconds between those tries.", low=0
     )
+    load_timeout_seconds: float = field(
+        600.0,
+        help="How long a version may take to load and to warm up; then it has failed, and the "
+        "next one is tried.",
+        above=0,
+    )
     enable_model_warmup: bool = field(
         True,
         help="Replays `assets.extra/tf_serving_warmup_requests` before a version is available.",

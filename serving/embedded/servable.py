@@ -11,6 +11,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from serving.embedded.load_failures import check_files, explain
 from serving.embedded.request_checks import (
     RequestError,
     Signature,
@@ -40,8 +41,9 @@ class Servable:
         """Loads the SavedModel in the folder `path`.
 
         Raises:
-          OSError or tf.errors.OpError: If there is none, or it is damaged.
+          RequestError: If there is none, or it is damaged.
         """
+        check_files(path)
         self.version = version
         self._users = 0
         self._unused = threading.Condition()
@@ -52,9 +54,9 @@ class Servable:
                 meta_graph = tf.compat.v1.saved_model.load(
                     self._session, [tf.saved_model.SERVING], str(path)
                 )
-        except BaseException:
+        except Exception as error:
             self._session.close()
-            raise
+            raise explain(path, error, bool(graph.get_operations())) from error
         graph.finalize()
         self.signature_defs = dict(meta_graph.signature_def)
 

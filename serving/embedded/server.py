@@ -85,6 +85,7 @@ class EmbeddedServer:
             self._load,
             config.max_num_load_retries,
             config.load_retry_interval_micros / 1e6,
+            config.load_timeout_seconds,
             self._on_change,
         )
         self._health = health.aio.HealthServicer()
@@ -110,7 +111,13 @@ class EmbeddedServer:
     def start(self) -> None:
         """Loads the newest version, then answers; early clients wait in the meantime."""
         self._versions.start(self._config.file_system_poll_wait_seconds)
-        self._await(self._grpc.start())
+        if self._stopped:
+            return
+        try:
+            self._await(self._grpc.start())
+        except Exception:
+            if not self._stopped:  # Then it is the end of all, not of this alone.
+                raise
 
     def stop(self, seconds: float) -> bool:
         """Stops accepting, finishes what it has; returns whether all of it ended in time."""

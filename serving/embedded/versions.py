@@ -4,17 +4,22 @@ import contextlib
 import dataclasses
 import gc
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from pathlib import Path
 
 import grpc
-import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2
 
+from serving.embedded.load_failures import failure_code, reason
+from serving.embedded.loading import Loading
 from serving.embedded.request_checks import RequestError, not_found
 from serving.embedded.servable import Servable
+from serving.printable import printable
+from tfglow.version_folders import HIGHEST_VERSION, version_number
 
 _log = logging.getLogger(__name__)
 # Versions that have ended and are still reported.
@@ -33,13 +38,18 @@ class VersionStatus:
     error_message: str = ""
     failures: int = 0
     try_again_at: float = 0.0
+    # The inode of the version's folder, which tells one that was replaced.
+    inode: int = 0
+    # The load that was left behind, of a version that took too long.
+    loading: Loading | None = None
 
 
 class VersionManager:
     """Serves the largest version in a folder that loads, looking for new ones as it serves.
 
-    As in TF Serving: children that are no integers are ignored, a new version is loaded before the
-    old one is drained, and one that fails to load leaves the old one serving and is tried again.
+    As in TF Serving: children that are no 64-bit integers are ignored, a new version is loaded
+    before the old one is drained, and one that fails to load leaves the old one serving and is
+    tried again. Unlike there, a load that takes too long is a failed one, and the next is tried.
     """
 
     def __init__(
@@ -49,6 +59,7 @@ class VersionManager:
         load: Callable[[int, Path], Servable],
         max_retries: int,
         retry_seconds: float,
+        load_seconds: float,
         on_change: Callable[[dict[int, int], int | None], None] = lambda states, current: None,
     ):
         """Looks at nothing before `start`.
@@ -59,6 +70,7 @@ class VersionManager:
           load: Loads a version from its folder, or raises.
           max_retries: How often a version that failed to load is tried again.
           retry_seconds: The time between those tries.
+          load_seconds: How long a load may take.
           on_change: Is told the state of every version, and which one answers.
         """
         self._name = name
@@ -66,13 +78,16 @@ class VersionManager:
         self._load = load
         self._max_retries = max_retries
         self._retry_seconds = retry_seconds
+        self._load_seconds = load_seconds
         self._on_change = on_change
         self._lock = threading.Lock()
         self._current: Servable | None = None
         self._statuses: dict[int, VersionStatus] = {}
         self._stopping = threading.Event()
         self._poller: threading.Thread | None = None
-        self._warned = ""
+        self._loading: Loading | None = None
+        # What the last look at the folder warned of.
+        self._warned: set[str] = set()
 
     def start(self, poll_seconds: float) -> None:
         """Looks at the folder once, then every `poll_seconds` (0: never again)."""
@@ -84,15 +99,22 @@ class VersionManager:
             self._poller.start()
 
     def stop(self, seconds: float) -> bool:
-        """Stops looking and closes the version; returns whether that was done in time."""
-        self._stopping.set()
+        """Stops looking and closes the version; returns whether that was done in time.
+
+        It is not while a load goes on that took too long.
+        """
         end = time.monotonic() + seconds
+        with self._lock:
+            self._stopping.set()
+            if self._loading:
+                self._loading.leave()
         if self._poller:
             self._poller.join(seconds)
             if self._poller.is_alive():
                 return False
         self._replace_current(None, end - time.monotonic())
-        return True
+        loads = [self._loading, *(status.loading for status in self._statuses.values())]
+        return not any(loading and loading.is_under_way for loading in loads)
 
     @contextlib.contextmanager
     def lease(self, name: str, version: int | None) -> Iterator[Servable]:
@@ -129,11 +151,12 @@ class VersionManager:
         with self._lock:
             current = self._current.version if self._current else None
             # A version that went away and comes back is a new one.
-            for version in [v for v in self._statuses if v not in folders and v != current]:
-                if self._statuses[version].error_code:
+            for version in [v for v in self._statuses if v != current]:
+                status, folder = self._statuses[version], folders.get(version)
+                if status.error_code and (folder is None or folder.inode() != status.inode):
                     del self._statuses[version]
         for version, folder in sorted(folders.items(), reverse=True):
-            if version == current:
+            if version == current or self._stopping.is_set():
                 return
             if self._may_load(version) and self._try_to_load(version, folder):
                 return
@@ -141,47 +164,80 @@ class VersionManager:
             _log.warning("version %d was removed from %s", current, self._base_path)
             self._replace_current(None)
 
-    def _folders(self) -> dict[int, Path] | None:
+    def _folders(self) -> dict[int, os.DirEntry[str]] | None:
+        """The versions' folders; None if they cannot be read."""
+        folders: dict[int, os.DirEntry[str]] = {}
+        warnings = []
         try:
-            children = [child for child in self._base_path.iterdir() if _is_version(child.name)]
+            with os.scandir(self._base_path) as children:
+                entries = sorted(children, key=lambda child: child.name)
         except OSError as error:
-            self._warn_once(f"cannot read {self._base_path}: {error}; serving on")
+            self._warn([f"cannot read {self._base_path}: {error}; serving on"])
             return None
-        if children:
-            self._warned = ""
-        else:
-            self._warn_once(
+        for child in entries:
+            version = version_number(child.name)
+            if version is None:
+                continue
+            if version > HIGHEST_VERSION:
+                warnings.append(
+                    f"{child.path} is ignored: versions go up to 2⁶³ − 1 = {HIGHEST_VERSION}"
+                )
+                continue
+            if version in folders:  # As in TF Serving, which takes the last by name.
+                warnings.append(
+                    f"version {version} is loaded from {child.path}; {folders[version].path} is "
+                    "ignored"
+                )
+            folders[version] = child
+        if not folders:
+            warnings.append(
                 f"no version of {self._name} in {self._base_path} yet (a version is a folder "
                 "named by a number); waiting for one"
             )
-        return {int(child.name): child for child in sorted(children)}
+        self._warn(warnings)
+        return folders
 
     def _may_load(self, version: int) -> bool:
         status = self._statuses.get(version)
-        return (
-            status is None
-            or not status.failures
-            or (status.failures <= self._max_retries and time.monotonic() >= status.try_again_at)
-        )
+        if status is None or not status.failures:
+            return True
+        if status.loading and status.loading.is_under_way:
+            return False
+        return status.failures <= self._max_retries and time.monotonic() >= status.try_again_at
 
-    def _try_to_load(self, version: int, folder: Path) -> bool:
+    def _try_to_load(self, version: int, folder: os.DirEntry[str]) -> bool:
         failures = self._statuses[version].failures if version in self._statuses else 0
         self._set(version, VersionStatus(State.LOADING, failures=failures))
-        _log.info("loading version %d from %s", version, folder)
+        _log.info("loading version %d from %s", version, folder.path)
         started = time.monotonic()
+        with self._lock:
+            if self._stopping.is_set():
+                return False
+            self._loading = loading = Loading(self._load, version, Path(folder.path))
         try:
-            servable = self._load(version, folder)
+            servable = loading.wait(self._load_seconds)
+        except futures.CancelledError:
+            _log.info("version %d is not waited for: the server stops", version)
+            return False
         except Exception as error:
             code, message = _explain_failure(error)
-            message = f"version {version} in {folder} cannot be loaded: {message}"
-            _log.error("%s", message)
-            status = VersionStatus(State.END, code, message, failures + 1)
-            status.try_again_at = time.monotonic() + self._retry_seconds
-            self._set(version, status)
-            return False
-        _log.info("loaded version %d in %.1f s", version, time.monotonic() - started)
-        self._replace_current(servable)
-        return True
+        else:
+            if servable:
+                _log.info("loaded version %d in %.1f s", version, time.monotonic() - started)
+                self._replace_current(servable)
+                return True
+            code = grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
+            message = (
+                f"it did not load within {self._load_seconds:g} s (--load_timeout_seconds); its "
+                "load is left behind"
+            )
+        message = printable(f"version {version} in {folder.path} cannot be loaded: {message}")
+        _log.error("%s", message)
+        status = VersionStatus(State.END, code, message, failures + 1, inode=folder.inode())
+        status.try_again_at = time.monotonic() + self._retry_seconds
+        status.loading = loading
+        self._set(version, status)
+        return False
 
     def _replace_current(self, servable: Servable | None, seconds: float | None = None) -> None:
         """Publishes `servable`, then drains and closes the version before it."""
@@ -219,24 +275,16 @@ class VersionManager:
             except Exception:
                 _log.exception("looking for new versions failed; trying again")
 
-    def _warn_once(self, message: str) -> None:
-        if message != self._warned:
-            _log.warning("%s", message)
-        self._warned = message
-
-
-def _is_version(name: str) -> bool:
-    return name.isascii() and name.isdigit() and int(name) < 2**63
+    def _warn(self, messages: list[str]) -> None:
+        """Logs what the look before this one did not find too."""
+        for message in messages:
+            if message not in self._warned:
+                _log.warning("%s", printable(message))
+        self._warned = set(messages)
 
 
 def _explain_failure(error: Exception) -> tuple[int, str]:
     """A load's failure as a status code and one line."""
     if isinstance(error, RequestError):
         return error.code.value[0], error.message
-    if isinstance(error, tf.errors.OpError):
-        code, message = error.error_code, str(error.message)
-    elif isinstance(error, OSError):
-        code, message = grpc.StatusCode.NOT_FOUND.value[0], str(error)
-    else:
-        code, message = grpc.StatusCode.UNKNOWN.value[0], f"{type(error).__name__}: {error}"
-    return code, message.strip().splitlines()[0]
+    return failure_code(error).value[0], reason(error)

@@ -1,6 +1,7 @@
 """The server as a user starts and stops it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.random_glow import random_glow
 from tests.serving.raw_calls import RawStubs, sample_request
 from tests.serving.server_process import ROOT, ServerProcess
 from tests.serving.toy_glow import ToyGlow
+from tests.serving.warmup_file import write_warmup
 from tests.source_imports import imports, modules
 from tfglow.runs.run_folder import RunFolder
 
@@ -198,21 +200,38 @@ def test_what_is_under_way_is_finished_within_the_grace_period(tmp_path):
 
 
 @pytest.mark.slow
-def test_sigterm_while_it_loads(tmp_path):
-    ToyGlow().save(tmp_path, 1)
-    warmup = tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests"
-    warmup.parent.mkdir()
-    os.mkfifo(warmup)  # Reading it never ends.
-    process = ServerProcess(tmp_path, "--shutdown_grace_seconds=0.5")
-    try:
-        while "loading version 1" not in (line := process.process.stderr.readline()):
-            assert line, process.process.wait()
+def test_loads_without_end(tmp_path):
+    """After their time the old version serves on; SIGTERM does not wait for them."""
+    base = tmp_path / "base"
+    ToyGlow().save(base, 1)
+    # Hours of work before they are warm.
+    endless = ToyGlow(work=10**6).save(tmp_path, 2)
+    write_warmup(endless, sample_request())
+    flags = ("--load_timeout_seconds=1", "--file_system_poll_wait_seconds=0.05")
+    with ServerProcess(base, *flags) as server, GlowClient(server.address) as client:
+
+        def publish(version):
+            shutil.copytree(endless, tmp_path / "copy")
+            os.rename(tmp_path / "copy", base / str(version))
+
+        def state(version):
+            return next((v for v in client.status() if v.version == version), None)
+
+        def wait_for(version, name):
+            while state(version) is None or state(version).state != name:
+                time.sleep(0.05)
+
+        publish(2)
+        wait_for(2, "END")
+        assert "version 2 in " in state(2).error and "did not load within 1 s" in state(2).error
+        assert state(1).state == "AVAILABLE" and client.sample(1).shape == (1, 4, 4, 3)
+        publish(3)
+        wait_for(3, "LOADING")
         started = time.monotonic()
-        status, errors = process.stop(signal.SIGTERM)
+        status, errors = server.stop(signal.SIGTERM)
         assert status == 0 and "Traceback" not in errors, errors
+        assert "version 2 in " in errors and "what was still under way was dropped" in errors
         assert time.monotonic() - started < 5
-    finally:
-        process.process.kill()
 
 
 @pytest.fixture

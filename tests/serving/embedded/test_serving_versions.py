@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.client import GlowClient, ServingError
 from serving.embedded.config import BatchingConfig, ServerConfig
@@ -17,6 +15,7 @@ from serving.embedded.servable import RECORDED_REQUESTS
 from serving.embedded.server import EmbeddedServer
 from tests.serving.raw_calls import RawStubs, predict_request, sample_request
 from tests.serving.toy_glow import ToyGlow, toy_latent
+from tests.serving.warmup_file import write_warmup
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
 
@@ -151,16 +150,6 @@ def test_waits_for_a_first_version(serve, tmp_path):
         ToyGlow().save(tmp_path, 1)
         wait_until(lambda: server.metrics.registry.get_sample_value("glow_serving_version") == 1)
         assert client.metadata().version == 1
-
-
-def write_warmup(folder, *requests):
-    path = folder / RECORDED_REQUESTS
-    path.parent.mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for request in requests:
-            log = prediction_log_pb2.PredictionLog()
-            log.predict_log.request.CopyFrom(request)
-            writer.write(log.SerializeToString())
 
 
 def publish(base, version, *warmup):

@@ -39,15 +39,18 @@ def base(tmp_path):
 
 
 class Loader:
-    """Loads FakeServables; versions in `broken` fail."""
+    """Loads FakeServables; versions in `broken` fail, those in `hanging` wait for an event."""
 
     def __init__(self):
         self.broken = {}
+        self.hanging = {}
         self.loaded = {}
         self.tries = []
 
     def __call__(self, version, folder):
         self.tries.append(version)
+        if version in self.hanging:
+            assert self.hanging[version].wait(20)
         if version in self.broken:
             raise self.broken[version]
         self.loaded[version] = FakeServable(version)
@@ -67,10 +70,12 @@ def changes():
 @pytest.fixture
 def manager(base, load, changes):
     manager = VersionManager(
-        "glow", base, load, 2, 0.05, lambda states, current: changes.append((states, current))
+        "glow", base, load, 2, 0.05, 0.2, lambda states, current: changes.append((states, current))
     )
     yield manager
-    assert manager.stop(5)
+    for event in load.hanging.values():
+        event.set()
+    manager.stop(5)
 
 
 def add(base, *versions):
@@ -84,9 +89,10 @@ def current(manager):
 
 
 def test_the_largest_integer_is_served_and_all_else_ignored(manager, base, load):
-    add(base, 2, 10, "000000009", "unfinished-11", "12x", "-13", "1.5", "٣", 2**63, "tmp")
+    add(base, 2, " +010 ", "000000009", "unfinished-11", "12x", "-13", "1.5", "٣", 2**63, "tmp")
     manager.poll()
     assert current(manager) == 10
+    assert load.loaded[10].version == 10
     assert load.tries == [10]
     for name, version in (("glow", 2), ("other", 10)):
         sentence = rf"Servable not found for request: Specific\({name}, {version}\)"
@@ -196,6 +202,97 @@ def test_an_emptied_folder_serves_nothing_a_missing_one_serves_on(manager, base,
     assert load.loaded[1].closed.is_set()
     with pytest.raises(RequestError), manager.lease("glow", None):
         pass
+
+
+def test_what_looks_like_a_version_and_is_ignored_is_said_once(manager, base, load, caplog):
+    add(base, 2**63, 10**30, "007", 7)
+    manager.poll()
+    manager.poll()
+    assert load.tries == [7] and manager.statuses().keys() == {7}
+    said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert said == [
+        f"{base}/{10**30} is ignored: versions go up to 2⁶³ − 1 = {2**63 - 1}",
+        f"version 7 is loaded from {base}/7; {base}/007 is ignored",
+        f"{base}/{2**63} is ignored: versions go up to 2⁶³ − 1 = {2**63 - 1}",
+    ]
+    add(base, 2**63 - 1)
+    manager.poll()
+    assert current(manager) == 2**63 - 1
+
+
+def test_a_load_that_hangs_is_left_behind_and_the_next_is_tried(manager, base, load, caplog):
+    load.hanging[3] = threading.Event()
+    add(base, 2, 3)
+    started = time.monotonic()
+    manager.poll()
+    assert current(manager) == 2 and time.monotonic() - started < 5
+    status = manager.statuses()[3]
+    assert status.state == State.END
+    assert status.error_code == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
+    sentence = f"version 3 in {base}/3 cannot be loaded: it did not load within 0.2 s"
+    assert status.error_message.startswith(sentence)
+    assert sentence in caplog.text
+    # A newer one is served, and the one that hangs is not tried beside itself.
+    time.sleep(0.06)
+    manager.poll()
+    add(base, 4)
+    manager.poll()
+    assert current(manager) == 4 and load.tries == [3, 2, 4]
+    assert not manager.stop(5)
+
+
+def test_what_loads_too_late_is_closed_and_tried_again(manager, base, load):
+    load.hanging[3] = threading.Event()
+    add(base, 3)
+    manager.poll()
+    assert load.tries == [3]
+    load.hanging[3].set()
+    end = time.monotonic() + 5
+    while not (3 in load.loaded and load.loaded[3].closed.is_set()):
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    while 3 not in [s.version for s in [manager._current] if s]:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+        manager.poll()
+    assert load.tries == [3, 3] and not load.loaded[3].closed.is_set()
+    assert manager.stop(5)
+
+
+def test_a_folder_that_replaces_one_that_hangs_is_a_new_version(manager, base, load):
+    load.hanging[3] = threading.Event()
+    add(base, 3)
+    manager.poll()
+    (base / "new").mkdir()
+    (base / "3").rename(base / "old")
+    (base / "new").rename(base / "3")
+    del load.hanging[3]
+    manager.poll()
+    assert current(manager) == 3
+
+
+def test_a_time_out_of_the_disk_is_a_failure_like_any_other(manager, base, load):
+    load.broken[3] = TimeoutError(110, "Connection timed out")
+    add(base, 3)
+    manager.poll()
+    assert "[Errno 110] Connection timed out" in manager.statuses()[3].error_message
+
+
+def test_stopping_does_not_wait_for_a_load_that_hangs(base, load):
+    load.hanging[3] = threading.Event()
+    manager = VersionManager("glow", base, load, 2, 0.05, 600.0)
+    add(base, 2, 3)
+    starter = threading.Thread(target=manager.start, args=(0.01,))
+    starter.start()
+    end = time.monotonic() + 5
+    while not load.tries:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    assert not manager.stop(5)  # The load's thread is there yet.
+    starter.join(5)
+    assert not starter.is_alive() and load.tries == [3]
+    load.hanging[3].set()
+    assert load.loaded.get(3) is None or load.loaded[3].closed.wait(5)
 
 
 def test_the_history_is_bounded(manager, base, monkeypatch):
