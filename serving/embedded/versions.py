@@ -15,7 +15,7 @@ import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
 from serving.embedded.load_failures import failure_code, reason
-from serving.embedded.loading import Loading
+from serving.embedded.loading import Loader, Loading
 from serving.embedded.request_checks import RequestError, not_found
 from serving.embedded.servable import Servable
 from serving.printable import printable
@@ -75,7 +75,7 @@ class VersionManager:
         """
         self._name = name
         self._base_path = base_path
-        self._load = load
+        self._loader = Loader(load)
         self._max_retries = max_retries
         self._retry_seconds = retry_seconds
         self._load_seconds = load_seconds
@@ -85,7 +85,6 @@ class VersionManager:
         self._statuses: dict[int, VersionStatus] = {}
         self._stopping = threading.Event()
         self._poller: threading.Thread | None = None
-        self._loading: Loading | None = None
         # What the last look at the folder warned of.
         self._warned: set[str] = set()
 
@@ -106,15 +105,13 @@ class VersionManager:
         end = time.monotonic() + seconds
         with self._lock:
             self._stopping.set()
-            if self._loading:
-                self._loading.leave()
+            loads_ended = self._loader.stop()
         if self._poller:
             self._poller.join(seconds)
             if self._poller.is_alive():
                 return False
         self._replace_current(None, end - time.monotonic())
-        loads = [self._loading, *(status.loading for status in self._statuses.values())]
-        return not any(loading and loading.is_under_way for loading in loads)
+        return loads_ended
 
     @contextlib.contextmanager
     def lease(self, name: str, version: int | None) -> Iterator[Servable]:
@@ -213,7 +210,7 @@ class VersionManager:
         with self._lock:
             if self._stopping.is_set():
                 return False
-            self._loading = loading = Loading(self._load, version, Path(folder.path))
+            loading = self._loader.begin(version, Path(folder.path))
         try:
             servable = loading.wait(self._load_seconds)
         except futures.CancelledError:
