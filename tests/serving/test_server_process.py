@@ -172,7 +172,7 @@ def test_a_new_version_is_computed_with_its_own_weights(tmp_path):
     assert np.abs(expected[0] - expected[1]).max() > 0.1
     # The server finds what export/ recorded, by a path that each of them states.
     for version in (1, 2):
-        assert f"version {version} is warm after 5 recorded requests" in log
+        assert f"version {version} is warm after 7 recorded requests" in log
 
 
 @pytest.mark.slow
