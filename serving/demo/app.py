@@ -19,6 +19,7 @@ model's server's.
 import asyncio
 import base64
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +50,9 @@ MAX_STRENGTH = 10.0
 # A call's JSON: 40 attributes with their strengths are 1 KB.
 _MAX_BODY = 64 << 10
 _THREADS = 4
+# Files that may arrive at the same time, and how long one may take.
+_UPLOADS = 4
+_UPLOAD_SECONDS = 60.0
 _log = logging.getLogger("serving")
 
 
@@ -66,7 +70,8 @@ class DemoApp:
         # The model is asked, and pictures are read, off the event loop.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="demo")
         # A large picture takes hundreds of megabytes while it is read: one at a time.
-        self._uploading = asyncio.Semaphore(1)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="demo-pictures")
+        self._uploading = asyncio.Semaphore(_UPLOADS)
 
     def application(self, allowed_hosts: Iterable[str] = ()) -> web.Application:
         """The application; `allowed_hosts` as in `guard`."""
@@ -128,7 +133,11 @@ class DemoApp:
     async def uploads(self, request: web.Request) -> web.Response:
         """Takes a picture file."""
         async with self._uploading:
-            content = await _read(request, self._max_upload_bytes, "the file")
+            try:
+                async with asyncio.timeout(_UPLOAD_SECONDS):
+                    content = await _read(request, self._max_upload_bytes, "the file")
+            except TimeoutError:
+                raise BadRequest("the file did not arrive in time", 408) from None
 
             def run() -> dict[str, Any]:
                 name, fitted = self._model.upload(content)
@@ -141,7 +150,7 @@ class DemoApp:
                     "first_of_several": fitted.is_animation,
                 }
 
-            return web.json_response(await self._run(run))
+            return web.json_response(await self._run(run, self._reader))
 
     async def picture(self, request: web.Request) -> web.Response:
         """The picture of a source."""
@@ -177,10 +186,10 @@ class DemoApp:
                 "reconstruction": _png(look.reconstruction),
                 "num_bits": look.num_bits,
                 "difference": look.difference,
-                "bits_per_dim": look.bits_per_dim,
-                "log_prob": look.log_prob,
+                "bits_per_dim": _finite(look.bits_per_dim),
+                "log_prob": _finite(look.log_prob),
                 "dimensions": look.image.size,
-                "scores": look.scores,
+                "scores": {name: _finite(score) for name, score in look.scores.items()},
             }
 
         return web.json_response(await self._run(run))
@@ -188,11 +197,13 @@ class DemoApp:
     async def _picture(self, make: Callable[[], np.ndarray]) -> web.Response:
         return web.json_response({"png": await self._run(lambda: _png(make()))})
 
-    async def _run(self, call: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+    async def _run(self, call: Callable[[], Any], threads: ThreadPoolExecutor | None = None) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(threads or self._threads, call)
 
     async def _close(self, _: web.Application) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._reader):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 @web.middleware
@@ -244,6 +255,11 @@ def _file(content: bytes, content_type: str) -> Callable[[web.Request], Awaitabl
         return web.Response(body=content, content_type=content_type, charset="utf-8")
 
     return answer
+
+
+def _finite(number: float) -> float | None:
+    """None for what JSON has no word for."""
+    return number if math.isfinite(number) else None
 
 
 def _png(image: np.ndarray) -> str:

@@ -11,6 +11,7 @@ import threading
 import webbrowser
 
 from serving.demo.config import DemoConfig
+from serving.printable import say
 from serving.quiet import quiet_imports
 from tfglow.flags import add_flags, given
 
@@ -57,11 +58,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Whoever reaches {config.host}:{config.port} can use it: it asks for no password")
     try:
         description = model.refresh().description
-        print(f"It shows {description.name}, version {description.version}, at {config.server}")
+        say(f"It shows {description.name}, version {description.version}, at {config.server}")
         if misfit := model.misfit():
             print(f"There are no attribute sliders: {misfit}")
     except ServingError as error:
-        print(f"It waits for the model: {error}")
+        say(f"It waits for the model: {error}")
     sys.stdout.flush()
     stopping.wait()
     server.stop()

@@ -66,6 +66,9 @@ export class BetweenTab {
 
   async drawStrip(isOld) {
     for (let step = 0; step < STEPS && !isOld(); step++) {
+      // The slider comes first.
+      await this.pictures.rest;
+      if (isOld()) return;
       const position = step / (STEPS - 1);
       const { png } = await this.at(position);
       const tile = make(

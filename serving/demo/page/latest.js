@@ -12,12 +12,14 @@ export class Latest {
     this.waiting = null;
     this.busy = false;
     this.wake = () => {};
+    // Is fulfilled once nothing is computed.
+    this.rest = Promise.resolve();
   }
 
   ask(request) {
     this.waiting = { request };
     this.wake();
-    if (!this.busy) this.run();
+    if (!this.busy) this.rest = this.run();
   }
 
   async run() {

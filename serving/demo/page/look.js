@@ -31,7 +31,8 @@ export class LookTab {
   async draw() {
     const look = await withFiles([this.slot], () => call("look", { source: this.slot.source }));
     await showPicture(byId("look-picture"), look.reconstruction, "the reconstruction");
-    const bytes = Math.ceil((look.bits_per_dim * look.dimensions) / 8);
+    const bits = look.bits_per_dim;
+    const bytes = bits === null ? null : Math.ceil((bits * look.dimensions) / 8);
     byId("facts").replaceChildren(
       ...fact("Bits per dimension", number(look.bits_per_dim, 3),
               `The less, the likelier; values without any pattern have ${look.num_bits}.`),
@@ -48,8 +49,11 @@ export class LookTab {
   }
 }
 
+// What is not finite arrives as null.
 const number = (value, digits) =>
-  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  value === null
+    ? "not a number"
+    : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 const fact = (name, value, words) => [
   make("div", { class: "fact" }, make("dt", {}, name), make("dd", {}, value), make("dd", { class: "hint" }, words)),

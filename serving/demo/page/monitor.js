@@ -4,6 +4,7 @@ import { askModel } from "./api.js";
 
 const WHILE_THERE = 2000;
 const WHILE_AWAY = 1000;
+const LONG = 10_000;
 
 // `found(model)` hears of a version that is new to the page, `tell(message)` why there is none, or
 // null. Whoever waits for the server hears the event `back`.
@@ -13,6 +14,10 @@ export async function monitor(found, tell) {
   for (;;) {
     let delay = WHILE_THERE;
     if (!document.hidden) {
+      const late = setTimeout(
+        () => tell(`The model's server has not answered for ${LONG / 1000} seconds.`),
+        LONG,
+      );
       try {
         const model = await askModel();
         tell(null);
@@ -26,6 +31,8 @@ export async function monitor(found, tell) {
         tell(error.message);
         away = true;
         delay = WHILE_AWAY;
+      } finally {
+        clearTimeout(late);
       }
     }
     await new Promise((resolve) => setTimeout(resolve, delay));

@@ -1,5 +1,6 @@
 """The page's calls over HTTP: their numbers, their errors, and whom they refuse."""
 
+import contextlib
 import json
 import socket
 import time
@@ -110,6 +111,16 @@ def test_an_upload_of_another_size_is_fitted(page):
     assert status == 200
     assert (answer["height"], answer["width"]) == (100, 60)
     assert read_png(answer["png"]).shape == IMAGE_SHAPE
+
+
+def test_a_file_that_does_not_arrive_holds_up_no_other(page):
+    host, port = page.host.split(":")
+    head = f"POST /api/uploads HTTP/1.1\r\nHost: {page.host}\r\nContent-Length: 9\r\n\r\n12"
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            waiting = stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            waiting.sendall(head.encode())
+        assert page.upload(write_png(np.zeros(IMAGE_SHAPE, np.uint8)))[0] == 200
 
 
 def test_classes(conditional_page):

@@ -41,7 +41,11 @@ class FakeClient:
     def predict(self, signature, inputs, labels=None):
         self.asked.append(signature)
         if signature == "score":
-            return {"score": np.array([2.5], np.float32), "map": np.zeros([1, 4], np.float32)}
+            return {
+                "score": np.array([2.5], np.float32),
+                "many": np.array([[1.0]]),
+                "map": np.zeros([1, 4], np.float32),
+            }
         return {"image": IMAGE + np.uint8(self.version), "latent": np.zeros([1, 4], np.float32)}
 
     def predict_with_valid(self, signature, inputs, labels):
