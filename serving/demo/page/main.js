@@ -34,7 +34,8 @@ function open(name, focus = false) {
     tab.tabIndex = id === current ? 0 : -1;
     if (focus && id === current) tab.focus();
   }
-  history.replaceState(null, "", `#${current}`);
+  // With a slash: an id alone would be scrolled to.
+  history.replaceState(null, "", `#/${current}`);
   renew();
 }
 
@@ -95,13 +96,13 @@ byId("tabs").addEventListener("keydown", (event) => {
     open(names[to], true);
   }
 });
-window.addEventListener("hashchange", () => open(location.hash.slice(1)));
+window.addEventListener("hashchange", () => open(location.hash.slice(2)));
 // A file that misses its place must not replace the page.
 for (const name of ["dragover", "drop"]) {
   window.addEventListener(name, (event) => event.preventDefault());
 }
 
-open(location.hash.slice(1));
+open(location.hash.slice(2));
 monitor(found, (message) => {
   say(byId("notice"), message && `${message} The page goes on by itself once it is back.`);
   document.body.classList.toggle("away", Boolean(message));
