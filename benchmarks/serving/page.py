@@ -7,7 +7,7 @@ model.
     python -m benchmarks.serving.page --model_base_path=exports/digits
     python -m benchmarks.serving.page --size=paper        # CIFAR-10's size, with random weights
 
-Prints medians and 95th percentiles, in milliseconds.
+Prints medians and 95th percentiles, in milliseconds, and the processor time of a decoding.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
         base = args.model_base_path or save_random_model(Path(folder), size_from(args))
         server = Server(base)
         try:
-            measure(server.address, args.repeats)
+            measure(server, args.repeats)
         finally:
             server.stop()
 
@@ -62,9 +62,9 @@ def save_random_model(base: Path, size: Size) -> Path:
     return base
 
 
-def measure(address: str, repeats: int) -> None:
+def measure(server: Server, repeats: int) -> None:
     """Prints how long each slider takes."""
-    command = [sys.executable, "serving/demo.py", f"--server={address}", "--port=0"]
+    command = [sys.executable, "serving/demo.py", f"--server={server.address}", "--port=0"]
     page = subprocess.Popen(
         [*command, "--open_browser=false"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -72,14 +72,14 @@ def measure(address: str, repeats: int) -> None:
         if page.stdout is None:
             raise RuntimeError("The page's standard output is no pipe.")
         url = page.stdout.readline().split()[4]
-        with GlowClient(address) as client:
-            _measure(client, url.removeprefix("http://").rstrip("/"), repeats)
+        with GlowClient(server.address) as client:
+            _measure(client, url.removeprefix("http://").rstrip("/"), repeats, server)
     finally:
         page.send_signal(signal.SIGTERM)
         page.wait(60)
 
 
-def _measure(client: GlowClient, host: str, repeats: int) -> None:
+def _measure(client: GlowClient, host: str, repeats: int, server: Server) -> None:
     connection = http.client.HTTPConnection(host)
     rng = np.random.default_rng(0)
     latent = client.predict("sample", {"seed": [1], "temperature": [0.7]})["latent"]
@@ -114,6 +114,11 @@ def _measure(client: GlowClient, host: str, repeats: int) -> None:
         median, high = np.percentile(milliseconds, [50, 95])
         print(f"{name:40}{median:8.1f} ms{high:8.1f} ms in 95 of 100")
     print(ratio_line("Between, times the decoding alone", times[0], times[2]))
+    used = server.cpu_seconds()
+    alternate([between], repeats, warm_up=0)
+    used = server.cpu_seconds() - used
+    # What a busy machine hardly changes.
+    print(f"processor time of a decoding, all cores together: {1000 * used / repeats:.1f} ms")
 
 
 if __name__ == "__main__":
