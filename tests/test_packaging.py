@@ -73,6 +73,7 @@ def test_wheel_carries_version_and_licences(wheel):
         "train",
         "serving",
         "demo",
+        "onnx",
         "bench",
         "cuda",
         "test",
