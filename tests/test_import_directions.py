@@ -19,6 +19,7 @@ LAYERS = (
         "pictures",
         "saved_format",
         "version_folders",
+        "writing",
     },
     {"checks", "config", "flags", "keras_calls", "named_weights", "objective_model"},
     {"networks", "optimizers", "datasets"},

@@ -10,8 +10,10 @@ from tfglow.runs.checkpoints import (
     checkpoint_step,
     has_average,
     list_checkpoints,
+    remove_unfinished_checkpoints,
     restore_checkpoint,
 )
+from tfglow.writing import UnwritableFile, writing
 from train.state import TrainState
 
 
@@ -51,7 +53,11 @@ class Checkpoints:
         )
 
     def save(self) -> None:
-        """Saves the state as it is now."""
+        """Saves the state as it is now.
+
+        Raises:
+          UnwritableFile: If the disk is full, say; the checkpoints before are as they were.
+        """
         self._save(self._last)
 
     def save_best(self) -> None:
@@ -119,5 +125,13 @@ class Checkpoints:
         self._report("The run kept no average of its weights before; it begins with them here.")
 
     def _save(self, manager: tf.train.CheckpointManager) -> None:
-        if self._writes:
-            manager.save(checkpoint_number=int(self._state.step))
+        if not self._writes:
+            return
+        step = int(self._state.step)
+        try:
+            with writing(Path(manager.directory) / f"ckpt-{step}"):
+                manager.save(checkpoint_number=step)
+        except UnwritableFile:
+            # Half a checkpoint is of no use, and takes the room that is wanting.
+            remove_unfinished_checkpoints(manager.directory)
+            raise

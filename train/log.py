@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
+from tfglow.writing import writing
 from train.pictures import encode_png
 
 
@@ -22,17 +23,16 @@ class RunLog:
     def __init__(self, run: RunFolder, writes: bool = True):
         self._run = run
         self._writes = writes
-        self._events = (
-            tf.summary.create_file_writer(str(run.tensorboard_dir))
-            if writes
-            else tf.summary.create_noop_writer()
-        )
+        if writes:
+            with writing(run.tensorboard_dir):
+                self._events = tf.summary.create_file_writer(str(run.tensorboard_dir))
 
     def epoch(self, values: dict[str, Any]) -> None:
         """Appends a line to `metrics.jsonl`; `values` hold `step`, and are shown as scalars too."""
         if not self._writes:
             return
-        with open(self._run.metrics_path, "a", encoding="utf-8") as file:
+        path = self._run.metrics_path
+        with writing(path), open(path, "a", encoding="utf-8") as file:
             file.write(_line(values))
         names = [name for name in values if name not in ("epoch", "step")]
         self.scalars({f"epoch/{name}": values[name] for name in names}, values["step"])
@@ -54,14 +54,19 @@ class RunLog:
 
     def close(self) -> None:
         """Writes out what is left."""
-        self._events.close()
+        if self._writes:
+            with writing(self._run.tensorboard_dir):
+                self._events.close()
 
     def _write(self, values: list[dict[str, Any]], step: int) -> None:
+        if not self._writes:
+            return
         # The protocol buffers themselves: tf.summary.scalar and .image need TensorBoard installed.
         summary = tf.compat.v1.Summary(value=[tf.compat.v1.Summary.Value(**v) for v in values])
-        with self._events.as_default():
-            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
-        self._events.flush()
+        with writing(self._run.tensorboard_dir):
+            with self._events.as_default():
+                tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
+            self._events.flush()
 
 
 def keep_metrics(run: RunFolder, step: int) -> None:

@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
                     "--init_from counted when this run began, and changes nothing now.", flush=True
                 )
         summary = train_and_evaluate(config, run_dir, strategy=strategy)
-    except (ValueError, TrainingDiverged) as error:
+    except (ValueError, OSError, TrainingDiverged) as error:
         sys.exit(f"train/main.py: {error}")
     print(_report(config, summary, run_dir), flush=True)
 

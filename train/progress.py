@@ -5,6 +5,8 @@ import time
 
 from tqdm import tqdm
 
+from tfglow.writing import writing
+
 # Seconds between lines of progress where there is no terminal.
 _FIRST_INTERVAL = 30.0
 _GROWTH = 1.5
@@ -50,7 +52,8 @@ class Progress:
     @staticmethod
     def print(text: str) -> None:
         """Prints a line to the standard output, above the bar."""
-        with tqdm.external_write_mode(file=sys.stdout):
+        # It may go to a file, on the same full disk.
+        with writing("standard output"), tqdm.external_write_mode(file=sys.stdout):
             print(text, flush=True)
 
     def close(self) -> None:

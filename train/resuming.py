@@ -1,13 +1,16 @@
 """Going on with a run, with a configuration that may have changed."""
 
+import contextlib
 import datetime
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tfglow.flags import as_text
+from tfglow.runs.checkpoints import checkpoint_step, list_checkpoints
 from tfglow.runs.run_folder import RunFolder
+from tfglow.writing import UnwritableFile
 from train.config import Change, TrainConfig, changes
 from train.state import TrainState
 
@@ -68,6 +71,20 @@ def forget_best(run: RunFolder, state: TrainState) -> None:
         for line in run.config_changes()
     ):
         state.best.assign(float("inf"))
+
+
+@contextlib.contextmanager
+def saying_what_is_kept(run: RunFolder) -> Iterator[None]:
+    """Adds to the error of a full disk that the run can go on, from where and how."""
+    try:
+        yield
+    except UnwritableFile as error:
+        saved = list_checkpoints(run.checkpoint_dir)
+        start = f"step {checkpoint_step(saved[-1])}" if saved else "the beginning"
+        raise UnwritableFile(
+            f"{str(error).rstrip('.')}; what was saved is whole, and with that put right the run "
+            f"goes on from {start}: {command(run)}"
+        ) from error
 
 
 def command(run: RunFolder, **flags: object) -> str:

@@ -15,7 +15,7 @@ from train.config import TrainConfig
 from train.data import first_images, load_splits
 from train.fine_tuning import find_source
 from train.plots import write_curves
-from train.resuming import find_changes, forget_best, take_changes
+from train.resuming import find_changes, forget_best, saying_what_is_kept, take_changes
 from train.skipped import read_skipped, write_skipped
 from train.stop import StopRequest
 from train.trainer import Trainer
@@ -57,6 +57,7 @@ def train_and_evaluate(
 
     Raises:
       ValueError: If the configuration, the data or the folder is not usable: in one sentence.
+      UnwritableFile: If the disk is full, say; the run can go on from what it saved.
       TrainingDiverged: If loss or gradient were not finite too many steps in a row.
     """
     config = config.resolved()
@@ -70,27 +71,30 @@ def train_and_evaluate(
     source = None if list_checkpoints(run.checkpoint_dir) else find_source(config)
     trainer = Trainer(config, run, strategy, train_data, eval_data)
     if chief:
-        if not run.exists():
+        if run.exists():
+            run.remove_unfinished()
+        else:
             RunFolder.create(run.path, config.to_dict())
-        if config.dataset == "folder":
+    with saying_what_is_kept(run):
+        if chief and config.dataset == "folder":
             _note_skipped(run, left_out, [*train_data.skipped, *eval_data.skipped])
-    trainer.announce()
-    trainer.restore_or_initialize(source)
-    if chief:
-        sentence = take_changes(changed, config, run, trainer.state)
-        if sentence is not None:
-            print(sentence, flush=True)
-    forget_best(run, trainer.state)
-    with stop or StopRequest() as stop:
-        last = trainer.train(stop)
-    step = int(trainer.state.step)
-    if not chief or not trainer.finished:
-        return Summary(step, trainer.finished)
-    if last is None:  # The run was finished before.
-        last = trainer.evaluate()
-    gaussian = gaussian_bits_per_dim(config, train_data, eval_data)
-    write_curves(run, gaussian)
-    return Summary(step, True, last["eval_bits_per_dim"], gaussian)
+        trainer.announce()
+        trainer.restore_or_initialize(source)
+        if chief:
+            sentence = take_changes(changed, config, run, trainer.state)
+            if sentence is not None:
+                print(sentence, flush=True)
+        forget_best(run, trainer.state)
+        with stop or StopRequest() as stop:
+            last = trainer.train(stop)
+        step = int(trainer.state.step)
+        if not chief or not trainer.finished:
+            return Summary(step, trainer.finished)
+        if last is None:  # The run was finished before.
+            last = trainer.evaluate()
+        gaussian = gaussian_bits_per_dim(config, train_data, eval_data)
+        write_curves(run, gaussian)
+        return Summary(step, True, last["eval_bits_per_dim"], gaussian)
 
 
 def gaussian_bits_per_dim(

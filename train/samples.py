@@ -7,6 +7,7 @@ import numpy as np
 from tfglow import Glow
 from tfglow.pictures.labelled_grid import labelled_grid
 from tfglow.runs import RunFolder
+from tfglow.writing import writing
 from train.pictures import grey_or_rgb, report_missing, write_png
 
 
@@ -47,6 +48,7 @@ def sample_grid(
 
 def write_samples(run: RunFolder, picture: np.ndarray, epoch: int, temperature: float) -> None:
     """Writes a grid of samples into the run's `samples/`."""
-    run.samples_dir.mkdir(exist_ok=True)
+    with writing(run.samples_dir):
+        run.samples_dir.mkdir(exist_ok=True)
     name = f"epoch_{epoch:04d}_temperature_{temperature:.2f}.png"
     write_png(run.samples_dir / name, picture)

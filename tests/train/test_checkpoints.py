@@ -5,10 +5,13 @@ import os
 import numpy as np
 import pytest
 
+from tests.full_disk import full_disk
 from tfglow.runs import CheckpointError, RunFolder
 from tfglow.runs.checkpoints import list_checkpoints
+from tfglow.writing import UnwritableFile
 from train.checkpoints import Checkpoints
 from train.data import TrainingBatches, init_batch
+from train.resuming import saying_what_is_kept
 from train.state import TrainState
 from train.step import TrainStep
 
@@ -145,6 +148,37 @@ def test_if_all_are_damaged_the_run_does_not_start_anew(run, trained, tiny, one_
     checkpoints = Checkpoints(run, TrainState(tiny, one_device), keep=3, report=lambda text: None)
     with pytest.raises(CheckpointError, match="None of the 1 checkpoints in"):
         checkpoints.restore_latest()
+
+
+def test_a_full_disk_is_one_sentence_and_costs_nothing(run, trained, tiny, one_device):
+    checkpoints = Checkpoints(run, trained, keep=2)
+    for step in (1, 2):
+        trained.step.assign(step)
+        checkpoints.save()
+        checkpoints.save_best()
+    before = {path.relative_to(run.path) for path in run.path.rglob("*")}
+    trained.step.assign(3)
+    for save, folder in (
+        (checkpoints.save, run.checkpoint_dir),
+        (checkpoints.save_best, run.best_checkpoint_dir),
+    ):
+        for size in (0, 20_000):  # In the first file, and the second.
+            with full_disk(size), pytest.raises(UnwritableFile) as caught:
+                save()
+            prefix = str(folder / "ckpt-3")
+            assert str(caught.value) == f"Cannot write {prefix!r}: File too large."
+            assert {path.relative_to(run.path) for path in run.path.rglob("*")} == before
+    state = TrainState(tiny, one_device)
+    assert Checkpoints(run, state, keep=2).restore_latest().endswith("ckpt-2")
+    with pytest.raises(UnwritableFile) as caught, saying_what_is_kept(run):
+        raise UnwritableFile("Cannot write 'a': No space left on device.")
+    assert str(caught.value) == (
+        "Cannot write 'a': No space left on device; what was saved is whole, and with that put "
+        f"right the run goes on from step 2: python train/main.py --run_dir={run.path}"
+    )
+    # With room again it is saved.
+    checkpoints.save()
+    assert list_checkpoints(run.checkpoint_dir)[-1].endswith("ckpt-3")
 
 
 def test_a_new_run_has_none(run, tiny, one_device):

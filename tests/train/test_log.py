@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.full_disk import full_disk
 from tfglow.runs.run_folder import RunFolder
+from tfglow.writing import UnwritableFile
 from train.log import RunLog, keep_metrics
 
 
@@ -58,6 +60,30 @@ def test_a_resumed_run_forgets_what_came_after(run):
     RunLog(run).epoch({"epoch": 3, "step": 30, "again": True})
     assert [line["epoch"] for line in run.metrics()] == [1, 2, 3]
     assert run.metrics()[-1]["again"]
+
+
+def test_a_full_disk_is_one_sentence_and_a_resumed_run_reads_on(run):
+    log = RunLog(run)
+    for epoch in (1, 2):
+        log.epoch({"epoch": epoch, "step": 10 * epoch})
+    size = run.metrics_path.stat().st_size
+    # Half of a line still fits.
+    with full_disk(size + 5), pytest.raises(UnwritableFile) as caught:
+        log.epoch({"epoch": 3, "step": 30})
+    assert str(caught.value) == f"Cannot write {str(run.metrics_path)!r}: File too large."
+    assert run.metrics_path.stat().st_size == size + 5
+    assert [line["epoch"] for line in run.metrics()] == [1, 2]
+    keep_metrics(run, 20)
+    RunLog(run).epoch({"epoch": 3, "step": 30})
+    assert [line["epoch"] for line in run.metrics()] == [1, 2, 3]
+
+
+def test_a_place_where_no_events_can_be_written_is_one_sentence(run):
+    run.tensorboard_dir.write_text("a file")
+    with pytest.raises(UnwritableFile) as caught:
+        RunLog(run)
+    place = str(run.tensorboard_dir)
+    assert str(caught.value) == f"Cannot write {place!r}: Not a directory."
 
 
 def test_a_worker_that_does_not_write_writes_nothing(run):

@@ -1,8 +1,11 @@
+import contextlib
 import math
+import sys
 import time
 
 import pytest
 
+from tfglow.writing import UnwritableFile
 from train.progress import Progress, ProgressLines, Speed, time_left
 
 
@@ -23,6 +26,14 @@ def test_speed_leaves_out_the_first_step_and_what_came_before_a_restart(monkeypa
     now[0] += 0.25
     speed.step()
     assert speed.images_per_second == pytest.approx(32.0)
+
+
+def test_an_output_on_a_full_disk_is_one_sentence(monkeypatch):
+    message = r"^Cannot write 'standard output': No space left on device\.$"
+    with contextlib.suppress(OSError), open("/dev/full", "w") as full:  # It is closed in vain too.
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(UnwritableFile, match=message):
+            Progress.print("epoch 1")
 
 
 def test_without_a_terminal_there_is_no_bar(capsys):

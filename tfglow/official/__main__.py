@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from tfglow import official
 from tfglow.local_paths import check_local_path
 from tfglow.runs.run_folder import RunFolder
+from tfglow.writing import writing
 
 _DESCRIPTION = """\
 Writes a run folder of a checkpoint of the official implementation (github.com/openai/glow), which
@@ -53,19 +54,17 @@ def convert(
     average = None
     if official.has_average(checkpoint):
         average = official.load(checkpoint, config, averaged=True)
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise ValueError(f"Cannot write {str(target)!r}: {error.strerror}.") from error
-    try:
-        os.chmod(temporary, 0o755)  # mkdtemp's folders are private.
-        run = RunFolder.create(temporary, {"model": config.to_dict()})
-        run.save_glow(raw, average)
-        os.replace(temporary, target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        try:
+            os.chmod(temporary, 0o755)  # mkdtemp's folders are private.
+            run = RunFolder.create(temporary, {"model": config.to_dict()})
+            run.save_glow(raw, average)
+            os.replace(temporary, target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
     return RunFolder.open(target)
 
 

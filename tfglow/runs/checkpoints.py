@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,19 @@ def list_checkpoints(folder: str | os.PathLike) -> list[str]:
     # Under this folder, even if the run was moved.
     names = [Path(path).name for path in state.all_model_checkpoint_paths]
     return [str(Path(folder) / name) for name in names]
+
+
+def remove_unfinished_checkpoints(folder: str | os.PathLike) -> None:
+    """Removes what is left where saving was cut short, by a kill or a full disk.
+
+    Args:
+      folder: A folder of checkpoints; nobody else may be writing there.
+    """
+    # TensorFlow's own: a checkpoint's parts before they get their names, and its list's.
+    for parts in Path(folder).glob("*_temp"):
+        shutil.rmtree(parts, ignore_errors=True)
+    for file in Path(folder).glob("checkpoint.tmp*"):
+        file.unlink(missing_ok=True)
 
 
 def checkpoint_step(prefix: str) -> int:

@@ -13,10 +13,17 @@ import tensorflow as tf
 from tfglow.config import GlowConfig
 from tfglow.glow import Glow
 from tfglow.local_paths import check_local_path
-from tfglow.runs.checkpoints import AVERAGE, MODEL, has_average, list_checkpoints
-from tfglow.runs.files import replace_file
+from tfglow.runs.checkpoints import (
+    AVERAGE,
+    MODEL,
+    has_average,
+    list_checkpoints,
+    remove_unfinished_checkpoints,
+)
+from tfglow.runs.files import remove_unfinished, replace_file
 from tfglow.runs.saved_weights import SavedWeights
 from tfglow.saved_format import FORMAT, check_format
+from tfglow.writing import writing
 
 BEST, LATEST = "best", "latest"
 
@@ -55,7 +62,10 @@ class RunFolder:
             raise ValueError(f"{str(path)!r} is a run folder already.")
         try:
             run.path.mkdir(parents=True, exist_ok=True)
-            if any(run.path.iterdir()):
+            # A process that was killed here before had not come further than this file.
+            remove_unfinished(run.path, run.config_path.name)
+            unfinished = f".{run.config_path.name}."
+            if not all(child.name.startswith(unfinished) for child in run.path.iterdir()):
                 raise ValueError(
                     f"{str(path)!r} holds files but no config.json: it is not a run folder, and "
                     "not an empty one to start a run in."
@@ -130,6 +140,13 @@ class RunFolder:
     def curves_path(self) -> Path:
         """The picture of the training curves."""
         return self.path / "curves.png"
+
+    def remove_unfinished(self) -> None:
+        """Removes what a process that was killed was writing; nobody else may be writing here."""
+        for folder in (self.path, self.samples_dir):
+            remove_unfinished(folder)
+        for folder in (self.checkpoint_dir, self.best_checkpoint_dir):
+            remove_unfinished_checkpoints(folder)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes `config.json`: the configuration, and the folder's format."""
@@ -268,7 +285,8 @@ class RunFolder:
         manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(**models), str(self.checkpoint_dir), max_to_keep=1
         )
-        manager.save(checkpoint_number=step)
+        with writing(self.checkpoint_dir / f"ckpt-{step}"):
+            manager.save(checkpoint_number=step)
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -1,14 +1,18 @@
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfglow
+from tests.full_disk import full_disk
 from tests.random_glow import random_glow
 from tfglow.runs import CheckpointError, RunFolder
 from tfglow.runs.checkpoints import list_checkpoints, restore_checkpoint
+from tfglow.runs.files import replace_file
+from tfglow.writing import UnwritableFile
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +126,14 @@ def test_a_checkpoint_of_another_model_is_refused(run):
         restore_checkpoint(tf.train.Checkpoint(glow=deeper), run.checkpoint())
 
 
+def test_a_full_disk_is_one_sentence(run):
+    with full_disk(1000), pytest.raises(UnwritableFile) as caught:
+        run.save_glow(random_glow(CONFIG, seed=1), step=8)
+    prefix = str(run.checkpoint_dir / "ckpt-8")
+    assert str(caught.value) == f"Cannot write {prefix!r}: File too large."
+    assert kernel_sum(run.load_glow("raw")) == kernel_sum(random_glow(CONFIG, seed=1))
+
+
 def test_half_written_files_are_no_checkpoint(run):
     """What a process that was killed while saving leaves behind."""
     (run.checkpoint_dir / "ckpt-8.data-00000-of-00001").write_bytes(b"half")
@@ -134,6 +146,55 @@ def test_configuration_and_metrics(run):
     assert run.metrics() == []
     run.metrics_path.write_text('{"epoch": 1}\n{"epoch": 2}\n{"epo')
     assert run.metrics() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def killed_in_replace(monkeypatch, call):
+    """`call`, killed when a file that it writes is complete but not yet at its place."""
+
+    def killed(*paths):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        patch.setattr(Path, "unlink", lambda *args, **kwargs: None)
+        with pytest.raises(KeyboardInterrupt):
+            call()
+
+
+def test_a_folder_is_taken_again_after_a_kill_while_its_config_is_written(tmp_path, monkeypatch):
+    config = {"model": CONFIG.to_dict()}
+    killed_in_replace(monkeypatch, lambda: RunFolder.create(tmp_path / "run", config))
+    (left,) = os.listdir(tmp_path / "run")
+    assert left.startswith(".config.json.")
+    (tmp_path / "run" / ".config.json.x1y2z3").write_text("as an earlier release left it")
+    with pytest.raises(ValueError, match=r"is not a run folder: it has no config\.json"):
+        RunFolder.open(tmp_path / "run")
+    run = RunFolder.create(tmp_path / "run", config)
+    assert run.read_config() == config
+    assert left not in os.listdir(run.path)
+    # What somebody else put there is not touched.
+    (tmp_path / "other").mkdir()
+    for name in (".notes.unfinished", "config.json.bak", ".config"):
+        (tmp_path / "other" / name).write_text("mine")
+        with pytest.raises(ValueError, match=r"holds files but no config\.json"):
+            RunFolder.create(tmp_path / "other", config)
+        assert os.listdir(tmp_path / "other") == [name]
+        (tmp_path / "other" / name).unlink()
+
+
+def test_what_a_killed_run_was_writing_is_removed(run, monkeypatch):
+    run.samples_dir.mkdir()
+    run.best_checkpoint_dir.mkdir()
+    whole = {path.relative_to(run.path) for path in run.path.rglob("*")}
+    for path in (run.config_path, run.metrics_path, run.curves_path, run.samples_dir / "a.png"):
+        killed_in_replace(monkeypatch, lambda path=path: replace_file(path, "half"))
+    for folder in (run.checkpoint_dir, run.best_checkpoint_dir):
+        (folder / "ckpt-9_temp").mkdir()
+        (folder / "ckpt-9_temp" / "part-00000-of-00001.index.tempstate1").write_text("half")
+        (folder / "checkpoint.tmp0123456789abcdef").write_text("half")
+    run.remove_unfinished()
+    assert {path.relative_to(run.path) for path in run.path.rglob("*")} == whole
+    assert run.load_glow("raw") is not None
 
 
 def test_refuses_what_is_no_run_folder(tmp_path, run):
