@@ -17,6 +17,7 @@ from export.warmup import smallest_inputs
 from tfglow.pictures.preparation import Preparation
 from tfglow.runs import RunFolder
 from tfglow.saved_format import FORMAT
+from tfglow.writing import system_reason
 
 # The arithmetic of the coupling networks' convolutions, by the names of `GlowConfig.precision`.
 NETWORK_DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
@@ -123,7 +124,10 @@ def export_run(
         records["evaluation"] = evaluation
 
     def write(folder: Path) -> None:
-        kind.write(folder, signatures, functions, records)
+        try:
+            kind.write(folder, signatures, functions, records)
+        except tf.errors.OpError as error:  # Such as a full disk.
+            raise OSError(0, system_reason(error)) from error
         for name, record in records.items():
             _write_json(folder / kind.records / f"{name}.json", record)
 

@@ -16,12 +16,9 @@ def save(model: tf.Module, functions: Functions, folder: Path) -> None:
     """Writes `saved_model.pb`, with `functions` for signatures, and the variables of `model`.
 
     Raises:
-      OSError: If they cannot be written, such as on a full disk.
+      tf.errors.OpError: If they cannot be written, such as on a full disk.
     """
-    try:
-        tf.saved_model.save(model, str(folder), signatures=dict(functions))
-    except tf.errors.OpError as error:
-        raise OSError(0, error.message.splitlines()[0]) from error
+    tf.saved_model.save(model, str(folder), signatures=dict(functions))
 
 
 def write_saved_model(

@@ -22,10 +22,12 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        raise UnwritableFile(f"Cannot write {os.fsdecode(path)!r}: {_reason(error)}.") from error
+        raise UnwritableFile(
+            f"Cannot write {os.fsdecode(path)!r}: {system_reason(error)}."
+        ) from error
 
 
-def _reason(error: OSError | tf.errors.OpError) -> str:
+def system_reason(error: OSError | tf.errors.OpError) -> str:
     """The system's words, such as "No space left on device"."""
     if isinstance(error, OSError):
         return str(error.strerror or error).rstrip(".")

@@ -1,7 +1,6 @@
 """From a run folder to a version, and what is said when there is nothing to publish."""
 
 import os
-import resource
 import runpy
 import shutil
 import signal
@@ -17,6 +16,7 @@ from export import main, saved_model
 from export.exporting import export_run
 from tests.export.conftest import CONFIG, averaged_glow, make_run, raw_glow
 from tests.export.models import random_images
+from tests.full_disk import full_disk
 from tests.random_glow import assign_step
 from tfglow.frozen_flow import FrozenStep
 from tfglow.runs.run_folder import RunFolder
@@ -107,13 +107,9 @@ def test_networks_in_bfloat16_of_a_run_that_was_never_evaluated(run, base, tmp_p
 
 @pytest.mark.slow
 def test_a_disk_that_is_full_publishes_nothing(run, base, capsys):
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-    try:
+    with full_disk(20_000):
         sentence = complaint(capsys, f"--run_dir={run.path}", f"--export_dir={base}")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert sentence.startswith(f"Cannot publish in '{base}': ")
+    assert sentence == f"Cannot publish in '{base}': File too large."
     assert os.listdir(base) == []
 
 
