@@ -49,6 +49,9 @@ def main(argv: list[str] | None = None) -> int:
         starter.join(0.05)
     if not stopping.is_set():
         print(f"{config.model_name} is served at {server.address}", flush=True)
+        if server.rest_address is not None:
+            models = f"http://{server.rest_address}/v1/models"
+            print(f"REST at {models}/{config.model_name}", flush=True)
         if server.metrics_port is not None:
             print(f"metrics at http://{config.host}:{server.metrics_port}/metrics", flush=True)
     stopping.wait()

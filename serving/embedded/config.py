@@ -90,6 +90,21 @@ class ServerConfig:
     model_name: str = field("glow", help="The name that requests ask for.")
     host: str = field("127.0.0.1", help="The interface to listen on; 0.0.0.0 for all.")
     port: int = field(8500, help="The gRPC port; 0 takes a free one.", low=0, high=65535)
+    rest_api_port: int | None = field(
+        None,
+        help="The port of TF Serving's REST API; 0 takes a free one, without it there is none. It "
+        "has no TLS, as in TF Serving.",
+        low=0,
+        high=65535,
+    )
+    rest_api_timeout_in_ms: int = field(
+        30_000,
+        help="How long a REST request may take, its sending included; 0 for ever.",
+        low=0,
+    )
+    rest_api_enable_cors_support: bool = field(
+        False, help="Lets web pages of any origin read the answers of the REST API."
+    )
     metrics_port: int | None = field(
         None,
         help="The port of the Prometheus metrics; 0 takes a free one, without it there are none.",

@@ -37,6 +37,9 @@ _FIELD_BYTES = {types_pb2.DT_UINT8: 2} | dict.fromkeys(
     (types_pb2.DT_INT8, types_pb2.DT_INT16, types_pb2.DT_INT32, types_pb2.DT_INT64), 10
 )
 
+# Characters of a number in JSON at its longest, with an indentation before it.
+_JSON_CHARACTERS = 32
+
 
 @dataclasses.dataclass(frozen=True)
 class RequestLimits:
@@ -90,6 +93,23 @@ def array_row_bytes(tensors: Tensors, picture: float = _FILE_BYTES) -> float:
       picture: What one string is counted as.
     """
     return _row_bytes(tensors, picture, {})
+
+
+def json_row_characters(signatures: Iterable[Signature]) -> float:
+    """The characters that JSON takes for a row of the largest of some signatures."""
+    signatures = list(signatures)
+    picture = max((_picture_bytes(signature) for signature in signatures), default=0.0)
+    largest = max((_row_characters(s.inputs, picture) for s in signatures), default=0.0)
+    return SMALL_BYTES + largest
+
+
+def _row_characters(tensors: Tensors, picture: float) -> float:
+    total = 0.0
+    for info in tensors.values():
+        # Three bytes are four characters of base64.
+        each = picture * 4 / 3 if info.dtype == types_pb2.DT_STRING else _JSON_CHARACTERS
+        total += each * _elements(info)
+    return total
 
 
 class BytesInFlight:

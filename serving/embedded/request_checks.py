@@ -7,11 +7,10 @@ a request that the graph would refuse must not be merged with others'.
 
 import dataclasses
 import heapq
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import grpc
 import numpy as np
-from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import predict_pb2
 
@@ -179,17 +178,20 @@ def _check_tensors(
                 f"Expects arg[{index}] to be {dtype_name(info.dtype)} "
                 f"but {dtype_name(proto.dtype)} is provided"
             )
-        shapes[alias] = _check_shape(alias, proto, info)
+        try:
+            shapes[alias] = declared_shape(proto)
+        except MalformedTensorError as error:
+            raise invalid_argument(f"tensor parsing error: {alias} ({error})") from error
+        check_shape(alias, shapes[alias], info)
     return shapes
 
 
-def _check_shape(
-    alias: str, proto: tensor_pb2.TensorProto, info: meta_graph_pb2.TensorInfo
-) -> tuple[int, ...]:
-    try:
-        shape = declared_shape(proto)
-    except MalformedTensorError as error:
-        raise invalid_argument(f"tensor parsing error: {alias} ({error})") from error
+def check_shape(alias: str, shape: Sequence[int], info: meta_graph_pb2.TensorInfo) -> None:
+    """Compares an input's shape with the signature's.
+
+    Raises:
+      RequestError: INVALID_ARGUMENT, if it does not fit.
+    """
     if not shape:
         raise invalid_argument("Batching Run() input tensors must have at least one dimension")
     wanted = [dim.size for dim in info.tensor_shape.dim]
@@ -202,7 +204,6 @@ def _check_shape(
             f"Shape of tensor {alias} [{','.join(map(str, shape))}] is not compatible with "
             f"expected shape [{expected}]."
         )
-    return shape
 
 
 def check_rows(rows: Mapping[str, int], max_rows: int) -> int:

@@ -30,6 +30,8 @@ from serving.embedded.off_loop import OffLoop
 from serving.embedded.predictor import Predictor
 from serving.embedded.request_checks import RequestError
 from serving.embedded.request_gate import RequestGate
+from serving.embedded.rest_api import RestApi
+from serving.embedded.rest_server import RestServer
 from serving.embedded.servable import Servable, warm_up
 from serving.embedded.service import ModelService, PredictionService
 from serving.embedded.text_protos import server_credentials
@@ -96,9 +98,14 @@ class EmbeddedServer:
         )
         self._loop_thread.start()
         self.metrics_port: int | None = None
+        self._rest_api: RestApi | None = None
+        self._rest: RestServer | None = None
         with contextlib.ExitStack() as stack:
             stack.callback(self.stop, 0.0)
             self.port = self._await(self._bind())
+            if config.rest_api_port is not None:
+                self._rest_api = self._build_rest_api()
+                self._rest = RestServer(config.host, config.rest_api_port, self._rest_api.answer)
             if config.metrics_port is not None:
                 self.metrics_port = self.metrics.serve(config.host, config.metrics_port)
             stack.pop_all()
@@ -108,6 +115,11 @@ class EmbeddedServer:
         """Where clients connect."""
         return _join(self._config.host, self.port)
 
+    @property
+    def rest_address(self) -> str | None:
+        """Where REST clients connect; None if they cannot."""
+        return None if self._rest is None else _join(self._config.host, self._rest.port)
+
     def start(self) -> None:
         """Loads the newest version, then answers; early clients wait in the meantime."""
         self._versions.start(self._config.file_system_poll_wait_seconds)
@@ -115,6 +127,8 @@ class EmbeddedServer:
             return
         try:
             self._await(self._grpc.start())
+            if self._rest is not None:
+                self._await(self._rest.start())
         except Exception:
             if not self._stopped:  # Then it is the end of all, not of this alone.
                 raise
@@ -127,10 +141,14 @@ class EmbeddedServer:
         end = time.monotonic() + seconds
         self._await(self._drain(seconds))
         self._await(self._grpc.stop(max(0.0, end - time.monotonic())))
+        if self._rest is not None:
+            self._await(self._rest.stop(max(0.0, end - time.monotonic())))
         done = self._scheduler.stop(max(0.0, end - time.monotonic()))
         done &= self._versions.stop(max(0.0, end - time.monotonic()))
         self.metrics.stop()
         self._off_loop.stop()
+        if self._rest_api is not None:
+            self._rest_api.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._loop_thread.join()
         if done:
@@ -200,6 +218,20 @@ class EmbeddedServer:
         end = min(end, time.monotonic() + _OPEN_SECONDS)
         while time.monotonic() < end and self._traffic.quiet_seconds < _QUIET_SECONDS:
             await asyncio.sleep(_QUIET_SECONDS / 5)
+
+    def _build_rest_api(self) -> RestApi:
+        config = self._config
+        return RestApi(
+            config.model_name,
+            self._versions,
+            self._predictor,
+            self._in_flight,
+            self._traffic,
+            self.metrics,
+            max_bytes=config.max_request_bytes,
+            timeout_seconds=config.rest_api_timeout_in_ms / 1000,
+            cors=config.rest_api_enable_cors_support,
+        )
 
     def _load(self, version: int, folder: Path) -> Servable:
         config = self._config

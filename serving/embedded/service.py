@@ -20,13 +20,13 @@ from tensorflow_serving.apis import (
 
 from serving.embedded.limits import array_row_bytes
 from serving.embedded.metrics import Metrics
+from serving.embedded.model_answers import check_label, model_metadata, model_status
 from serving.embedded.off_loop import OffLoop
 from serving.embedded.predictor import Predictor
 from serving.embedded.request_checks import (
     RequestError,
     check_predict_request,
     invalid_argument,
-    not_found,
     read_inputs,
 )
 from serving.embedded.servable import Servable
@@ -104,14 +104,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 if field != "signature_def":
                     raise invalid_argument(f"Metadata field {field} is not supported")
             with self._versions.lease(spec.name, _version(spec)) as servable:
-                response = get_model_metadata_pb2.GetModelMetadataResponse(
-                    model_spec=_answered_spec(spec, servable)
-                )
-                signatures = get_model_metadata_pb2.SignatureDefMap(
-                    signature_def=servable.signature_defs
-                )
-            response.metadata["signature_def"].Pack(signatures)
-            return response
+                return model_metadata(spec.name, servable)
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
@@ -130,19 +123,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         """The state of one version, or of all, the latest first; a label is ignored."""
         async with _counted_call(context, self._metrics, time.monotonic(), "GetModelStatus"):
             spec = _model_spec(request)
-            version = _version(spec)
-            statuses = self._versions.statuses() if spec.name == self._model_name else {}
-            if version is not None:
-                statuses = {v: status for v, status in statuses.items() if v == version}
-            if not statuses:
-                sought = "any versions" if version is None else f"version {version}"
-                raise not_found(f"Could not find {sought} of model {spec.name}")
-            response = get_model_status_pb2.GetModelStatusResponse()
-            for number, status in statuses.items():
-                entry = response.model_version_status.add(version=number, state=status.state)
-                entry.status.error_code = status.error_code
-                entry.status.error_message = status.error_message
-            return response
+            return model_status(self._versions, self._model_name, spec.name, _version(spec))
 
 
 @dataclasses.dataclass
@@ -205,15 +186,12 @@ def _model_spec(
 def _checked_spec(
     request: predict_pb2.PredictRequest | get_model_metadata_pb2.GetModelMetadataRequest,
 ) -> model_pb2.ModelSpec:
-    """The request's model_spec, with the refusals of TF Serving's `server_core.cc`.
-
-    Labels come from a model configuration file, which this server does not have: any is unknown.
-    """
+    """The request's model_spec, with the refusals of TF Serving's `server_core.cc`."""
     spec = _model_spec(request)
     if not spec.name:
         raise invalid_argument("ModelSpec has no name specified.")
     if spec.WhichOneof("version_choice") == "version_label":
-        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
+        check_label(spec.version_label)
     return spec
 
 

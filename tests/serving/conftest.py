@@ -10,6 +10,7 @@ from serving.client import GlowClient
 from serving.embedded.config import ServerConfig
 from serving.embedded.server import EmbeddedServer
 from tests.serving.raw_calls import TF_SERVING_VARIABLE
+from tests.serving.rest_calls import TF_SERVING_REST_VARIABLE, RestCalls
 from tests.serving.server_process import ServerProcess
 from tests.serving.toy_glow import ToyGlow
 
@@ -61,14 +62,14 @@ def serve():
 
 @pytest.fixture(scope="session")
 def server(serve_forever, toy_base) -> EmbeddedServer:
-    """A server of the unconditional toy, without batching."""
-    return serve_forever(toy_base)
+    """A server of the unconditional toy, without batching, over both protocols."""
+    return serve_forever(toy_base, rest_api_port=0)
 
 
 @pytest.fixture(scope="session")
 def conditional_server(serve_forever, conditional_base) -> EmbeddedServer:
     """A server of the conditional toy."""
-    return serve_forever(conditional_base)
+    return serve_forever(conditional_base, rest_api_port=0)
 
 
 @pytest.fixture
@@ -104,6 +105,22 @@ def any_address(request) -> str:
         return request.getfixturevalue("trained_address")
     name = {"toy": "server", "conditional_toy": "conditional_server"}[request.param]
     return request.getfixturevalue(name).address
+
+
+@pytest.fixture(params=["toy", "conditional_toy", "tf_serving"])
+def any_rest(request) -> RestCalls:
+    """Calls over REST to each kind of server.
+
+    A real TF Serving is used where TFGLOW_TF_SERVING_REST=host:port names the REST port of one that
+    serves an export under the name `glow`.
+    """
+    if request.param == "tf_serving":
+        address = os.environ.get(TF_SERVING_REST_VARIABLE)
+        if not address:
+            pytest.skip(f"no TF Serving: {TF_SERVING_REST_VARIABLE}=host:port is not set")
+        return RestCalls(address)
+    name = {"toy": "server", "conditional_toy": "conditional_server"}[request.param]
+    return RestCalls(request.getfixturevalue(name).rest_address)
 
 
 @pytest.fixture

@@ -47,6 +47,22 @@ class ToyGlow(tf.Module):
         valid &= tf.reduce_all(tf.math.is_finite(latent), -1)
         return _answer(valid, image=self._image(latent, offset))
 
+    def encode_bytes(self, image_bytes, label=None):
+        """Of PNGs of the right size alone: what else there is, the exporter's own tests try."""
+        is_png = tf.strings.regex_full_match(image_bytes, r"\C\C?PNG\C*")
+        blank = tf.io.encode_png(tf.zeros(self.image_shape, tf.uint8))
+        image = tf.map_fn(
+            tf.io.decode_png,
+            tf.where(is_png, image_bytes, blank),
+            fn_output_signature=tf.TensorSpec(self.image_shape, tf.uint8),
+        )
+        answer = self.encode(image, label)
+        return _answer(is_png & answer.pop("valid"), **answer)
+
+    def decode_png(self, latent, label=None):
+        answer = self.decode(latent, label)
+        return _answer(answer["valid"], image_bytes=_png(answer["image"]))
+
     def sample(self, seed, temperature, label=None):
         seed = tf.ensure_shape(seed, [None])
         temperature = tf.ensure_shape(temperature, [None])
@@ -62,8 +78,7 @@ class ToyGlow(tf.Module):
 
     def sample_png(self, seed, temperature, label=None):
         answer = self.sample(seed, temperature, label)
-        png = tf.map_fn(tf.io.encode_png, answer["image"], fn_output_signature=tf.string)
-        return _answer(answer["valid"], image_bytes=png)
+        return _answer(answer["valid"], image_bytes=_png(answer["image"]))
 
     def save(self, base: Path, version: int) -> Path:
         """Publishes `base/<version>` by a rename, as the exporter does."""
@@ -78,6 +93,9 @@ class ToyGlow(tf.Module):
         }
         if self.image_shape[-1] <= 4:  # What a PNG holds, as in the exporter.
             specs["sample_png"] = specs["sample"]
+            specs["decode_png"] = specs["decode"]
+            image_bytes = tf.TensorSpec([None], tf.string, "image_bytes")
+            specs["encode_bytes"] = {"image_bytes": image_bytes}
         signatures = {
             name: tf.function(getattr(self, name)).get_concrete_function(**spec, **label)
             for name, spec in specs.items()
@@ -113,6 +131,10 @@ def toy_latent(image: np.ndarray, tint: int = 0, label=0) -> np.ndarray:
     """What `encode` answers, in NumPy."""
     flat = image.reshape(len(image), -1).astype(np.float32)
     return (flat - 127.5 - tint) / SCALE - np.asarray(label, np.float32).reshape(-1, 1)
+
+
+def _png(image):
+    return tf.map_fn(tf.io.encode_png, image, fn_output_signature=tf.string)
 
 
 def _answer(valid, **outputs):
