@@ -6,6 +6,8 @@ from pathlib import Path
 
 import grpc
 
+from serving.client.tls_faults import tls_fault
+from serving.pem import check_certificates, check_identity, check_is_path, read_pem
 from serving.printable import LONGEST, printable
 
 # Codes of calls that are repeated. gRPC repeats none that the client itself has cancelled.
@@ -33,21 +35,53 @@ class TlsConfig:
     server_name: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("ca_certificate", "client_certificate", "client_key"):
+            if getattr(self, name) is not None:
+                check_is_path(getattr(self, name), f"`{name}`")
         if (self.client_certificate is None) != (self.client_key is None):
+            given = "client_key" if self.client_certificate is None else "client_certificate"
             raise ValueError(
-                "`client_certificate` and `client_key` must be given together, got "
-                f"{self.client_certificate} and {self.client_key}"
+                "`client_certificate` and `client_key` must be given together, got only "
+                f"`{given}` = {getattr(self, given)}"
             )
+
+    def authority(self) -> bytes | None:
+        """The certificates of `ca_certificate`.
+
+        Raises:
+          ValueError: If the file cannot be read, or holds no certificate.
+        """
+        if self.ca_certificate is None:
+            return None
+        text = read_pem(self.ca_certificate, "`ca_certificate`")
+        check_certificates(text, f"`ca_certificate` = {self.ca_certificate}")
+        return text
+
+    def identity(self) -> tuple[bytes, bytes] | None:
+        """The client's certificate and its key.
+
+        Raises:
+          ValueError: If a file cannot be read, or they do not belong together.
+        """
+        if self.client_certificate is None or self.client_key is None:
+            return None
+        certificate = read_pem(self.client_certificate, "`client_certificate`")
+        key = read_pem(self.client_key, "`client_key`")
+        names = (
+            f"`client_certificate` = {self.client_certificate}",
+            f"`client_key` = {self.client_key}",
+        )
+        check_identity(certificate, key, names)
+        return certificate, key
 
     def credentials(self) -> grpc.ChannelCredentials:
         """What gRPC takes, read from the files.
 
         Raises:
-          ValueError: If a file cannot be read.
+          ValueError: If a file cannot be read, or is not what it should be.
         """
-        return grpc.ssl_channel_credentials(
-            _read(self.ca_certificate), _read(self.client_key), _read(self.client_certificate)
-        )
+        certificate, key = self.identity() or (None, None)
+        return grpc.ssl_channel_credentials(self.authority(), key, certificate)
 
 
 def open_channel(address: str, tls: TlsConfig | None, retries: int) -> grpc.Channel:
@@ -86,9 +120,18 @@ def open_channel(address: str, tls: TlsConfig | None, retries: int) -> grpc.Chan
     return grpc.secure_channel(address, tls.credentials(), options)
 
 
-def explain(error: grpc.RpcError, address: str, retries: int) -> ServingError:
+def explain(
+    error: grpc.RpcError, address: str, retries: int, tls: TlsConfig | None
+) -> ServingError:
     """The sentence for a failed call."""
     code, details = error.code(), error.details() or "no details"
+    if code is grpc.StatusCode.UNAVAILABLE:
+        try:
+            fault = tls_fault(address, details, tls is not None, tls.identity() if tls else None)
+        except ValueError:  # The files have changed since they were read.
+            fault = None
+        if fault:
+            return ServingError(f"{address} cannot be talked to: {fault}", code)
     if code in _REPEATED:
         tries = f"{retries + 1} tries" if retries else "one try"
         what = "is unavailable" if code is grpc.StatusCode.UNAVAILABLE else "cancelled the call"
@@ -96,10 +139,3 @@ def explain(error: grpc.RpcError, address: str, retries: int) -> ServingError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return ServingError(f"{address} did not answer within the deadline: {details}", code)
     return ServingError(f"{address} answered {code.name}: {details}", code)
-
-
-def _read(path: Path | None) -> bytes | None:
-    try:
-        return None if path is None else path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error}") from error

@@ -93,6 +93,7 @@ class ModelCalls:
         self._address = address
         self._timeout = timeout
         self._retries = retries
+        self._tls = tls
         self._progress = progress
         self._spec = spec
         self._channel = open_channel(address, tls, retries)
@@ -209,7 +210,7 @@ class ModelCalls:
             try:
                 outputs = PiecewiseCall(send, receive, *self._piece_limits).run(arrays, bar.update)
             except grpc.RpcError as error:
-                raise explain(error, self._address, self._retries) from error
+                raise explain(error, self._address, self._retries, self._tls) from error
             except MalformedTensorError as error:
                 message = f"{self._address} answered a tensor that {error}"
                 raise ServingError(message, grpc.StatusCode.INTERNAL) from error
@@ -221,7 +222,7 @@ class ModelCalls:
         try:
             return method(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            raise explain(error, self._address, self._retries) from error
+            raise explain(error, self._address, self._retries, self._tls) from error
 
 
 def _state_name(state: int) -> str:

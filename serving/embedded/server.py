@@ -25,6 +25,7 @@ from serving.embedded.batching import Scheduler
 from serving.embedded.config import ServerConfig
 from serving.embedded.lasting_server import LastingServer
 from serving.embedded.limits import BytesInFlight, RequestLimits
+from serving.embedded.listening import why_not
 from serving.embedded.metrics import Metrics
 from serving.embedded.off_loop import OffLoop
 from serving.embedded.predictor import Predictor
@@ -196,7 +197,11 @@ class EmbeddedServer:
             credentials = server_credentials(config.ssl_config_file)
             return server, server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise ValueError(f"cannot listen on {address}; is the port taken?") from error
+            unknown = "gRPC does not say why"
+            if config.ssl_config_file is not None:
+                unknown = f"gRPC does not take what {config.ssl_config_file} says of TLS"
+            reason = why_not(config.host, config.port) or unknown
+            raise ValueError(f"cannot listen on {address}; {reason}") from error
 
     async def _drain(self, seconds: float) -> None:
         """Answers what has arrived, and turns away what comes later.

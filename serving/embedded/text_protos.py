@@ -5,6 +5,8 @@ The fields are those of tensorflow/serving's public files `config/ssl_config.pro
 their own: the official package may bring the same names one day.
 """
 
+import difflib
+import re
 from pathlib import Path
 
 import grpc
@@ -16,6 +18,8 @@ from google.protobuf import (
     text_format,
     wrappers_pb2,
 )
+
+from serving.pem import check_certificates, check_identity, check_is_path
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _INT64, _STRING = ".google.protobuf.Int64Value", ".google.protobuf.StringValue"
@@ -77,23 +81,44 @@ def read_text_proto(path: Path, kind: type[message.Message]) -> message.Message:
     """Reads a text proto of the message class `kind`.
 
     Raises:
-      ValueError: If the file cannot be read, or is not such a message.
+      ValueError: If the file cannot be read, or is not such a message. What is in it is not
+        repeated: it may be a private key.
     """
+    name = kind.DESCRIPTOR.name
+    check_is_path(path, f"The file of the {name}")
     try:
-        return text_format.Parse(path.read_text(), kind())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
-    except text_format.ParseError as error:
-        name = kind.DESCRIPTOR.name
-        raise ValueError(f"{path} is not a {name} text proto: {error}") from error
+        text = path.read_text()
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"cannot read {path}: it is no text in UTF-8") from error
+    try:
+        return text_format.Parse(text, kind())
+    except (text_format.ParseError, ValueError, RecursionError) as error:
+        line = getattr(error, "GetLine", lambda: None)()
+        column = getattr(error, "GetColumn", lambda: None)()
+        where = f" from line {line}, column {column} on" if line and column else ""
+        where += _misspelt(str(error), kind)
+        fields = ", ".join(field.name for field in kind.DESCRIPTOR.fields)
+    # Out of the `except`: a traceback would show the parser's own message, which quotes the text.
+    raise ValueError(f"{path} is not a {name} text proto{where}; its fields are {fields}")
+
+
+def _misspelt(parsers_words: str, kind: type[message.Message]) -> str:
+    """Names the field that is not there, if it is close enough to one that is to be no secret."""
+    found = re.search(r'has no field named "(\w+)"', parsers_words)
+    known = [field.name for field in kind.DESCRIPTOR.fields]
+    if not found or not difflib.get_close_matches(found[1], known, cutoff=0.7):
+        return ""
+    return f": there is no field named {found[1]!r}"
 
 
 def server_credentials(path: Path) -> grpc.ServerCredentials:
     """TLS for the server, from an SSLConfig whose fields hold PEM texts as in TF Serving.
 
     Raises:
-      ValueError: If the file is no SSLConfig, or lacks the key, the certificate or the authority
-        that `client_verify` needs.
+      ValueError: If the file is no SSLConfig, or its key, its certificate or the authority that
+        `client_verify` needs is missing, damaged or another than it should be.
     """
     config = read_text_proto(path, SSLConfig)
     for name in ("server_key", "server_cert"):
@@ -101,8 +126,13 @@ def server_credentials(path: Path) -> grpc.ServerCredentials:
             raise ValueError(f"`{name}` in {path} must be the PEM text itself, not a path to it")
     if config.client_verify and not config.custom_ca:
         raise ValueError(f"`client_verify` in {path} needs `custom_ca`, the clients' authority")
+    key, certificate = config.server_key.encode(), config.server_cert.encode()
+    check_identity(certificate, key, (f"`server_cert` in {path}", f"`server_key` in {path}"))
+    authority = config.custom_ca.encode() or None
+    if authority is not None:
+        check_certificates(authority, f"`custom_ca` in {path}")
     return grpc.ssl_server_credentials(
-        [(config.server_key.encode(), config.server_cert.encode())],
-        root_certificates=config.custom_ca.encode() or None,
+        [(key, certificate)],
+        root_certificates=authority,
         require_client_auth=config.client_verify,
     )

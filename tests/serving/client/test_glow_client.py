@@ -1,8 +1,7 @@
-"""Deadlines, retries, large messages and TLS."""
+"""Deadlines, retries and large messages."""
 
 import re
 import socket
-import subprocess
 import time
 from concurrent import futures
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from google.protobuf import text_format
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -20,9 +18,8 @@ from tensorflow_serving.apis import (
 
 from export.exporting import export_run
 from serving import client as client_package
-from serving.client import GlowClient, ServingError, TlsConfig
+from serving.client import GlowClient, ServingError
 from serving.embedded.config import BatchingConfig
-from serving.embedded.text_protos import SSLConfig
 from tests.export.models import random_config
 from tests.random_glow import random_glow
 from tests.serving.toy_glow import ToyGlow, toy_latent
@@ -237,77 +234,3 @@ def test_without_sample_png_all_else_works(serve, five_channel_base, request, ki
         )
         with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
             client.sample_png(1)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    """An authority, and what it signed for `glow.test` and for a client."""
-    folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*arguments):
-        try:
-            subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-        except FileNotFoundError:
-            pytest.skip("no openssl to make certificates with")
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
-            "-keyout", "ca.key", "-out", "ca.pem")  # fmt: skip
-    for name in ("glow.test", "client.test"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
-                "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
-        (folder / "extensions").write_text(f"subjectAltName=DNS:{name}")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-CAcreateserial", "-days", "2", "-extfile", "extensions",
-                "-out", f"{name}.pem")  # fmt: skip
-    return folder
-
-
-@pytest.mark.parametrize("verify_clients", [False, True])
-def test_tls(serve, toy_base, certificates, tmp_path, verify_clients):
-    config = SSLConfig(
-        server_key=(certificates / "glow.test.key").read_text(),
-        server_cert=(certificates / "glow.test.pem").read_text(),
-        client_verify=verify_clients,
-        custom_ca=(certificates / "ca.pem").read_text(),
-    )
-    path = tmp_path / "ssl.config"
-    path.write_text(text_format.MessageToString(config))
-    server = serve(toy_base, ssl_config_file=path)
-    trusting = {"ca_certificate": certificates / "ca.pem", "server_name": "glow.test"}
-    known = {
-        "client_certificate": certificates / "client.test.pem",
-        "client_key": certificates / "client.test.key",
-    }
-    with GlowClient(server.address, tls=TlsConfig(**trusting, **known)) as client:
-        assert client.sample(1).shape == (1, 4, 4, 3)
-    strangers = [None, TlsConfig(), TlsConfig(certificates / "ca.pem", server_name="other.test")]
-    if verify_clients:
-        strangers.append(TlsConfig(**trusting))
-    for tls in strangers:
-        with (
-            GlowClient(server.address, tls=tls, retries=0) as client,
-            pytest.raises(ServingError, match="unavailable"),
-        ):
-            client.status()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("server_key: '/etc/key.pem'", "`server_key` in .* must be the PEM text itself"),
-        ("server_key: '-----BEGIN' server_cert: '-----BEGIN' client_verify: true", "custom_ca"),
-        ("certificate: ''", "not a SSLConfig text proto"),
-    ],
-)
-def test_a_wrong_ssl_config_is_refused(serve, toy_base, tmp_path, text, message):
-    path = tmp_path / "ssl.config"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        serve(toy_base, ssl_config_file=path)
-
-
-def test_tls_files_are_checked(tmp_path):
-    with pytest.raises(ValueError, match="must be given together"):
-        TlsConfig(client_key=tmp_path)
-    with pytest.raises(ValueError, match="cannot read /nowhere"):
-        GlowClient(tls=TlsConfig(Path("/nowhere")))
