@@ -1,16 +1,20 @@
+import importlib
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from tests.full_disk import full_disk
 from tfglow.datasets import digits
 from tfglow.datasets.digits import make_digits
 from tfglow.datasets.digits.digits import grey_to_uint8
 from tfglow.datasets.digits.prepare import user_cache
+from tfglow.writing import UnwritableFile
 
 SPLITS = ("train", "test")
 
@@ -97,6 +101,16 @@ def test_where_nothing_can_be_written_a_temporary_folder_serves(tmp_path, monkey
     assert builder.is_prepared()
     assert not pathlib.Path(builder.data_dir).is_relative_to(tmp_path)
     assert digits.prepare(blocked / "data").data_dir == builder.data_dir
+
+
+def test_no_room_anywhere_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    module = importlib.import_module("tfglow.datasets.digits.prepare")
+    monkeypatch.setattr(module, "_temporary_place", lambda: tmp_path / "temporary")
+    with full_disk(1000), pytest.raises(UnwritableFile) as caught:
+        digits.prepare(tmp_path / "data")
+    assert str(caught.value) == f"Cannot write {tempfile.gettempdir()!r}: File too large."
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.slow

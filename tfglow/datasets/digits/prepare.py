@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tfglow.datasets.digits.digits import Digits
+from tfglow.writing import writing
 
 
 def prepare(data_dir: str | os.PathLike | None = None) -> Digits:
@@ -26,7 +27,7 @@ def prepare(data_dir: str | os.PathLike | None = None) -> Digits:
     place; who comes second uses the first one's.
 
     Raises:
-      OSError: If none of them can be written.
+      UnwritableFile: If none of them can be written.
     """
     places = [data_dir] if data_dir else []
     for place in [*map(pathlib.Path, places), user_cache()]:
@@ -37,9 +38,10 @@ def prepare(data_dir: str | os.PathLike | None = None) -> Digits:
             builder = Digits(data_dir=place)  # reads what is there now, whoever wrote it
         if builder.is_prepared():
             return builder
-    place = _temporary_place()
-    if not Digits(data_dir=place).is_prepared():
-        _write(place)
+    with writing(tempfile.gettempdir()):
+        place = _temporary_place()
+        if not Digits(data_dir=place).is_prepared():
+            _write(place)
     return Digits(data_dir=place)
 
 
@@ -66,7 +68,11 @@ def _write(place: pathlib.Path) -> None:
     try:
         builder = Digits(data_dir=stage)
         with _silence():
-            builder.download_and_prepare()
+            try:
+                builder.download_and_prepare()
+            except RuntimeError as error:
+                # TFDS's own words around an error of TensorFlow's, such as of a full disk.
+                raise error.__cause__ or error from None
         source = pathlib.Path(builder.data_dir)  # stage/digits/<version>
         target = place / source.relative_to(stage)
         target.parent.mkdir(exist_ok=True)
