@@ -5,6 +5,7 @@ compares with calling the SavedModel in process:
 
     python -m benchmarks.serving.load --model_base_path=exports/digits
     python -m benchmarks.serving.load --model_base_path=exports/digits --seconds=10 --swaps=2
+    python -m benchmarks.serving.load --model_base_path=exports/digits --rest
 
 The exit status is 1 if an answer was lost or wrong, or a version was not picked up.
 """
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=16, help="at the same time")
     parser.add_argument("--swaps", type=int, default=5, help="new versions under load")
     parser.add_argument("--bad", type=float, default=0.05, help="share of bad requests")
+    parser.add_argument("--rest", action="store_true", help="every other client asks over REST")
     parser.add_argument("--enable_batching", default="true", help="passed to the server")
     parser.add_argument("--json", type=Path, help="write the numbers here too")
     args = parser.parse_args()
@@ -51,7 +54,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder, "base")
         shutil.copytree(newest, base / "1")
-        server = Server(base, f"--enable_batching={args.enable_batching}")
+        server = Server(base, f"--enable_batching={args.enable_batching}", rest=args.rest)
         try:
             report = run_load(args, server, base, known)
         finally:
@@ -74,7 +77,7 @@ def run_load(
     args: argparse.Namespace, server: "Server", base: Path, known: KnownAnswers
 ) -> dict[str, Any]:
     """Runs the clients and swaps versions beneath them; returns the numbers."""
-    clients = LoadClients(server.address, known, args.clients, args.bad)
+    clients = LoadClients(server.address, known, args.clients, args.bad, server.rest_address)
     memory, swaps = [], []
     started, used = time.perf_counter(), server.cpu_seconds()
     used_here = time.process_time()
@@ -113,17 +116,23 @@ class Server:
     Args:
       base: The folder of the model's versions.
       *flags: The server's other flags.
+      rest: Whether it speaks REST too.
     """
 
-    def __init__(self, base: Path, *flags: str):
+    def __init__(self, base: Path, *flags: str, rest: bool = False):
         command = [sys.executable, "serving/server.py", f"--model_base_path={base}", "--port=0"]
-        # Its log goes to this terminal; its only line on standard output says where it is.
+        command += ["--rest_api_port=0"] if rest else []
+        # Its log goes to this terminal; its lines on standard output say where it is.
         self._process = subprocess.Popen(
             [*command, *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         if self._process.stdout is None:
             raise RuntimeError("The server's standard output is no pipe.")
         self.address = self._process.stdout.readline().split()[-1]
+        self.rest_address: str | None = None
+        if rest:
+            url = self._process.stdout.readline().split()[-1]
+            self.rest_address = urllib.parse.urlsplit(url).netloc
 
     def resident_mib(self) -> float:
         """The process's resident memory."""

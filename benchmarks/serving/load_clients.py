@@ -1,6 +1,7 @@
 """Clients that ask at the same time and check every answer."""
 
 import collections
+import contextlib
 import threading
 import time
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from benchmarks.serving.known_answers import SIGNATURES, KnownAnswers, draw_request
+from benchmarks.serving.rest_connection import RestConnection, RestError
 from serving.client import GlowClient, InvalidRowError, ServingError
 from serving.tensors import to_proto
 
@@ -22,10 +24,19 @@ class LoadClients:
       known: What it must answer.
       number: How many threads ask.
       bad: The share of requests that are bad on purpose, and to be refused.
+      rest_address: HOST:PORT of the server's REST API, which every other client asks; None: none.
     """
 
-    def __init__(self, address: str, known: KnownAnswers, number: int, bad: float):
+    def __init__(
+        self,
+        address: str,
+        known: KnownAnswers,
+        number: int,
+        bad: float,
+        rest_address: str | None = None,
+    ):
         self._address = address
+        self._rest_address = rest_address
         self._known = known
         self._bad = bad
         self._stopping = threading.Event()
@@ -33,7 +44,10 @@ class LoadClients:
         self._seconds: dict[str, list[float]] = collections.defaultdict(list)
         self._counts: collections.Counter[str] = collections.Counter()
         self._threads = [
-            threading.Thread(target=self._work, args=(np.random.default_rng(1000 + i),))
+            threading.Thread(
+                target=self._work_over_rest if rest_address and i % 2 else self._work,
+                args=(np.random.default_rng(1000 + i),),
+            )
             for i in range(number)
         ]
 
@@ -75,6 +89,57 @@ class LoadClients:
                     counts = self._ask(client, generator)
                 with self._lock:
                     self._counts.update(requests=1, **counts)
+
+    def _work_over_rest(self, generator: np.random.Generator) -> None:
+        with contextlib.closing(RestConnection(self._rest_address or "")) as connection:
+            while not self._stopping.is_set():
+                if generator.random() < self._bad:
+                    counts = self._ask_bad_over_rest(connection, generator)
+                else:
+                    counts = self._ask_over_rest(connection, generator)
+                with self._lock:
+                    self._counts.update(requests=1, **counts)
+
+    def _ask_over_rest(
+        self, connection: RestConnection, generator: np.random.Generator
+    ) -> dict[str, int]:
+        signature, first, rows = draw_request(generator)
+        request = self._known.request(signature, first, rows)
+        started = time.perf_counter()
+        try:
+            answer = connection.predict(signature, request, bool(generator.integers(2)))
+        except RestError as error:
+            print(f"lost: {signature} over REST: {error}", flush=True)
+            return {"lost": 1}
+        seconds = time.perf_counter() - started
+        with self._lock:
+            self._seconds[signature].append(seconds)
+        valid = answer.pop("valid")
+        right = valid.all() and self._known.is_right(signature, first, rows, answer)
+        return {"images": rows} if right else {"wrong": 1}
+
+    def _ask_bad_over_rest(
+        self, connection: RestConnection, generator: np.random.Generator
+    ) -> dict[str, int]:
+        """A row that is not valid, or one with too few values."""
+        _, first, rows = draw_request(generator)
+        request = self._known.request("decode", first, rows)
+        too_short = bool(generator.integers(2))
+        bad_row = int(generator.integers(rows))
+        if too_short:
+            request["latent"] = request["latent"][:, :-1]
+        else:
+            request["latent"] = request["latent"].copy()
+            request["latent"][bad_row] = np.nan
+        try:
+            valid = connection.predict("decode", request, bool(generator.integers(2)))["valid"]
+        except RestError as error:
+            if too_short and error.status == 400:
+                return {"bad_refused": 1}
+            print(f"lost: a bad latent over REST: {error}", flush=True)
+            return {"lost": 1}
+        right = not too_short and valid.tolist() == [row != bad_row for row in range(rows)]
+        return {"bad_refused": 1} if right else {"wrong": 1}
 
     def _ask(self, client: GlowClient, generator: np.random.Generator) -> dict[str, int]:
         signature, first, rows = draw_request(generator)

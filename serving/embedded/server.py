@@ -107,6 +107,8 @@ class EmbeddedServer:
             if config.rest_api_port is not None:
                 self._rest_api = self._build_rest_api()
                 self._rest = RestServer(config.host, config.rest_api_port, self._rest_api.answer)
+                if config.ssl_config_file is not None:
+                    _log.warning("`ssl_config_file` is for gRPC alone: REST is not encrypted")
             if config.metrics_port is not None:
                 self.metrics_port = self.metrics.serve(config.host, config.metrics_port)
             stack.pop_all()

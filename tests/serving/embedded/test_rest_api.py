@@ -167,6 +167,27 @@ def test_a_client_that_leaves_ends_its_request(serve, tmp_path):
         value = server.metrics.registry.get_sample_value("glow_serving_requests_total", labels)
 
 
+def test_a_stopping_server_answers_what_has_arrived(serve, tmp_path):
+    ToyGlow(work=100).save(tmp_path, 1)
+    server = serve(tmp_path, rest_api_port=0, enable_model_warmup=False)
+    rest = RestCalls(server.rest_address)
+    rows = [{"seed": seed, "temperature": 0.7} for seed in range(8)]
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(rest.predict({"instances": rows})))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    assert server.stop(30.0)
+    for thread in threads:
+        thread.join()
+    assert [(status, len(answer["predictions"])) for status, answer in answers] == [(200, 8)] * 3
+    with pytest.raises(ConnectionRefusedError):
+        rest.get()
+
+
 # The same scheduler, the same counts.
 
 
