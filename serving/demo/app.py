@@ -243,10 +243,13 @@ async def _read(request: web.Request, limit: int, noun: str) -> bytes:
     if (request.content_length or 0) > limit:
         raise too_large
     content = bytearray()
-    async for part in request.content.iter_any():
-        content += part
-        if len(content) > limit:
-            raise too_large
+    try:
+        async for part in request.content.iter_any():
+            content += part
+            if len(content) > limit:
+                raise too_large
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise BadRequest(f"{noun} did not arrive whole") from error
     return bytes(content)
 
 

@@ -1,11 +1,17 @@
 """The page's HTTP server."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine
 from typing import Any
 
 from aiohttp import web
+
+# Where aiohttp writes a traceback for every request that is no HTTP. What goes wrong in an answer,
+# the application says itself.
+_NOWHERE = logging.getLogger("serving.demo.http")
+_NOWHERE.disabled = True
 
 
 class DemoServer:
@@ -18,7 +24,14 @@ class DemoServer:
     """
 
     def __init__(self, application: web.Application, host: str, port: int):
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            logger=_NOWHERE,
+            shutdown_timeout=2.0,
+            # No page sends packed bodies, which may be anything once unpacked.
+            auto_decompress=False,
+        )
         self._host = host
         self._port = port
         self._loop = asyncio.new_event_loop()
@@ -58,10 +71,11 @@ class DemoServer:
 
     async def _stop(self) -> None:
         await self._runner.cleanup()
-        # Connections that were cut end a moment later.
+        # Of files that are not taken, what still arrives is waited for longer than this.
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        if others:
-            await asyncio.wait(others, timeout=1.0)
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _wait_for(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

@@ -123,6 +123,31 @@ def test_a_file_that_does_not_arrive_holds_up_no_other(page):
         assert page.upload(write_png(np.zeros(IMAGE_SHAPE, np.uint8)))[0] == 200
 
 
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST /api/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n12",
+        b"POST /api/uploads HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz",
+        b"POST /api/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"
+        b"Content-Length: 5\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01 and so on\r\n\r\n",
+    ],
+    ids=["cut", "no-chunk", "no-gzip", "two-hosts", "no-host", "no-http"],
+)
+def test_what_is_no_request_leaves_no_traceback(page, caplog, capfd, request_bytes):
+    host, port = page.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(request_bytes)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(1 << 16)
+    assert answer == b"" or answer.split()[1] == b"400"
+    assert page.ask("GET", "/")[0] == 200
+    assert caplog.text == ""
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_classes(conditional_page):
     source = {**SEED, "label": 0}
     zero = conditional_page.picture("picture", source=source).astype(int)

@@ -242,9 +242,13 @@ def test_by_keyboard(trained):
 
 
 def test_a_server_that_goes_away_and_comes_back(browser, serve, toy_base, open_page):
-    server = serve(toy_base)
-    page = open_page(server.address)
+    # What a server says is text, whatever it is.
+    name = "<img src=x onerror=alert(1)>"
+    server = serve(toy_base, model_name=name)
+    page = open_page(server.address, model_name=name)
     browser.open(page.url)
+    browser.text("#model", name)
+    assert browser.all("[onerror]") == []
     browser.tab("between")
     browser.text("#between-caption", "0.50 of the way, linear")
     image = np.random.default_rng(3).integers(0, 256, IMAGE_SHAPE, np.uint8)
@@ -253,7 +257,7 @@ def test_a_server_that_goes_away_and_comes_back(browser, serve, toy_base, open_p
     server.stop(1.0)
     browser.slide(browser.one("#position"), 0.0)
     browser.text("#notice", f"{server.address} is unavailable")
-    serve(toy_base, port=int(server.address.rpartition(":")[2]))
+    serve(toy_base, model_name=name, port=int(server.address.rpartition(":")[2]))
     browser.text("#between-caption", "0.00 of the way, linear")
     browser.wait(lambda: not browser.one("#notice").is_displayed())
     np.testing.assert_array_equal(browser.png(browser.one("#between-picture")), image)
