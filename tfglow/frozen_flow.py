@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfglow.bijectors import GlowFlow, channel_map, flow_step, gaussian_split, multi_scale
 from tfglow.bijectors.channel_map import ChannelMap
 from tfglow.bijectors.coupling import Coupling
-from tfglow.bijectors.flow_steps import FlowSteps, sum_of_steps
+from tfglow.bijectors.flow_steps import FlowSteps, places_of_steps, sum_of_steps
 from tfglow.bijectors.level import Level
 from tfglow.bijectors.step_weights import StepWeights
 from tfglow.bijectors.whitening import unwhiten, whiten
@@ -71,6 +71,12 @@ class FrozenFlow(tf.Module):
         """
         return multi_scale.forward(self.levels, self.top_prior, x, labels)[:2]
 
+    def forward_terms(
+        self, x: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> list[multi_scale.LevelTerms]:
+        """What each level adds to the log-likelihood; arguments as for `forward`."""
+        return multi_scale.forward_terms(self.levels, self.top_prior, x, labels)
+
     def inverse(self, latent: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Continuous images `[B, H, W, C]` of latents `[B, D]`; `labels` as for `forward`."""
         return multi_scale.inverse(
@@ -107,12 +113,10 @@ class FrozenSteps(tf.Module):
         self.dtype = dtype
         self._coupling: type[Coupling] = steps.coupling_class
         weights = [_in_float64(step) for step in steps.unstacked()]
-        self._log_det = (
-            height
-            * width
-            * sum(
-                float(channel_map.log_abs_det(step.actnorm, step.permutation)) for step in weights
-            )
+        self._num_places = height * width
+        # Of all channel maps at one place.
+        self._log_det = sum(
+            float(channel_map.log_abs_det(step.actnorm, step.permutation)) for step in weights
         )
         self.steps = []
         for k, step in enumerate(weights):
@@ -130,32 +134,42 @@ class FrozenSteps(tf.Module):
         self, x: tf.Tensor, network_dtype: None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """y and log |det|; the networks' dtype is fixed, and `network_dtype` None."""
-        return self._in_turn(
-            x, flow_step.forward, [(s.forward, s.network) for s in self.steps], self._log_det, 1.0
-        )
+        x, log_scales = self._forward_in_turn(x)
+        return x, self._num_places * self._log_det + sum_of_steps(log_scales, x)
+
+    def forward_and_places(
+        self, x: tf.Tensor, network_dtype: None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The frozen `FlowSteps.forward_and_places`; the networks' dtype is fixed."""
+        x, log_scales = self._forward_in_turn(x)
+        return x, self._log_det + places_of_steps(log_scales, x)
 
     def inverse_and_log_det(
         self, y: tf.Tensor, network_dtype: None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """x and log |det|; the networks' dtype is fixed, and `network_dtype` None."""
         steps = [(step.inverse, step.network) for step in reversed(self.steps)]
-        return self._in_turn(y, flow_step.inverse, steps, -self._log_det, -1.0)
+        x, log_scales = self._in_turn(y, flow_step.inverse, steps)
+        return x, -self._num_places * self._log_det - sum_of_steps(log_scales, x)
+
+    def _forward_in_turn(self, x):
+        steps = [(step.forward, step.network) for step in self.steps]
+        return self._in_turn(x, flow_step.forward, steps)
 
     def _in_turn(
         self,
         x: tf.Tensor,
         run: Callable[..., tuple[tf.Tensor, tf.Tensor | None]],
         steps: Sequence[tuple[ChannelMap, FoldedNetwork]],
-        log_det: float,
-        sign: float,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, list[tf.Tensor | None]]:
+        """The output of all steps, and the log-scales of each."""
         log_scales = []
         for (weight, bias), folded in steps:
             channels = functools.partial(pixelwise.linear, weight=weight, bias=bias)
             network = functools.partial(coupling_network.apply, folded, trainable=False)
             x, log_scale = run(x, channels, self._coupling, network)
             log_scales.append(log_scale)
-        return x, log_det + sign * sum_of_steps(log_scales, x)
+        return x, log_scales
 
 
 class FrozenSplit(tf.Module):

@@ -189,6 +189,23 @@ class Glow(NamedWeights, ObjectiveModel):
         warn_of_rows(tf.math.is_finite(log_prob), _NO_LIKELIHOOD)
         return likelihood.bits_per_dim(log_prob, self.config.num_dims)
 
+    def log_prob_terms(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        noise: tf.Tensor | None = None,
+    ) -> likelihood.LogProbTerms:
+        """`log_prob` taken apart, by levels and by places; see `likelihood.log_prob_terms`.
+
+        Arguments as for `log_prob`. `levels`, `[B, L]`, and `places`, `[B, H, W]`, add up to
+        `log_prob`, `[B]`, in nats.
+        """
+        images, labels = self._checked(images, labels)
+        parts = self.flow.forward_terms(self._dequantize(images, noise), labels)
+        terms = likelihood.log_prob_terms(parts, self.config.num_bits)
+        warn_of_rows(tf.math.is_finite(terms.log_prob), _NO_LIKELIHOOD)
+        return terms
+
     def objective(
         self,
         images: tf.Tensor,

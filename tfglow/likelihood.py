@@ -3,7 +3,8 @@
 import dataclasses
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -57,6 +58,50 @@ def discrete_log_prob(density_log_prob: tf.Tensor, num_dims: int, num_bits: int)
 def bits_per_dim(log_prob: tf.Tensor, num_dims: int) -> tf.Tensor:
     """−log_prob / (D·ln 2), from nats."""
     return -log_prob / (num_dims * math.log(2.0))
+
+
+class LogProbTerms(NamedTuple):
+    """A log-likelihood taken apart, in nats; both `levels` and `places` add up to `log_prob`."""
+
+    log_prob: tf.Tensor  # log P of each image, [B].
+    levels: tf.Tensor  # Each level's part: its Gaussian and its log-dets, [B, L].
+    places: tf.Tensor  # Each pixel's part, [B, H, W].
+    squared_norms: tf.Tensor  # ‖ε‖² of each level's latent, [B, L].
+
+
+def log_prob_terms(
+    terms: Sequence[tuple[tf.Tensor, tf.Tensor]], num_bits: int
+) -> LogProbTerms:
+    """The log-likelihood of discrete images from what each level of a flow adds to it.
+
+    A level whose ε has c channels at each of h × w places adds, at a place,
+
+        Σ_c log N(ε; 0, 1) + log |det| − c·num_bits·ln 2.
+
+    Its place (i, j) covers a block of pixels, among which this is spread evenly.
+
+    Args:
+      terms: ε `[B, h, w, c]` and log |det| `[B, h, w]` of each level, from data to latent; the
+        first has half of the image's height and width, and every next one half of that.
+      num_bits: Bits of a pixel's channel.
+    """
+    levels, squared_norms, places = [], [], []
+    for number, (eps, log_det) in enumerate(terms):
+        squares = tf.reduce_sum(tf.square(eps), axis=-1)  # [B, h, w]
+        constant = eps.shape[-1] * (0.5 * math.log(2.0 * math.pi) + num_bits * math.log(2.0))
+        place = log_det - 0.5 * squares - constant
+        levels.append(tf.reduce_sum(place, axis=[1, 2]))
+        squared_norms.append(tf.reduce_sum(squares, axis=[1, 2]))
+        factor = 2 ** (number + 1)
+        pixels = tf.repeat(tf.repeat(place, factor, axis=1), factor, axis=2)  # [B, H, W]
+        places.append(pixels / factor**2)
+    by_level = tf.stack(levels, axis=-1)
+    return LogProbTerms(
+        log_prob=tf.reduce_sum(by_level, axis=-1),
+        levels=by_level,
+        places=tf.add_n(places),
+        squared_norms=tf.stack(squared_norms, axis=-1),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -203,6 +203,14 @@ class FlowSteps(OnePassBijector):
         """Each step's output, and what its coupling's log-det is the sum of (None: 0)."""
         return self._in_turn(x, self._values, network_dtype or self.network_dtype)
 
+    def forward_and_places(
+        self, x: tf.Tensor, network_dtype: tf.DType | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """y, and what each place adds to log |det|, `[B, H, W]` (nats)."""
+        outputs, log_scales = zip(*self.forward_in_turn(x, network_dtype), strict=True)
+        log_det = channel_map.log_abs_det(self._values.actnorm, self._values.permutation)
+        return outputs[-1], log_det + places_of_steps(log_scales, x)
+
     def _forward_and_log_det(self, x, network_dtype=None):
         return self._forward_steps(x, self._values, network_dtype or self.network_dtype)
 
@@ -282,6 +290,13 @@ def sum_of_steps(log_scales: Sequence[tf.Tensor | None], x: tf.Tensor) -> tf.Ten
         return tf.zeros([], x.dtype)
     # Steps first, then pixels: sums of whole tensors are cheaper than reductions.
     return tf.reduce_sum(tf.add_n(log_scales), axis=[1, 2, 3])
+
+
+def places_of_steps(log_scales: Sequence[tf.Tensor | None], x: tf.Tensor) -> tf.Tensor:
+    """Σ over steps and C of each step's log-scales, `[B, H, W]`; 0 where there are none."""
+    if log_scales[0] is None:
+        return tf.zeros(tf.shape(x)[:3], x.dtype)
+    return tf.reduce_sum(tf.add_n(log_scales), axis=-1)
 
 
 def _stack(*values):

@@ -52,6 +52,7 @@ class GlowFlow(OnePassBijector):
         self.levels = [self._make_level(level) for level in range(config.levels)]
         trace = functools.partial(tf.function, autograph=False, reduce_retracing=True)
         self._traced_forward = trace(self._walk_forward)
+        self._traced_terms = trace(self._walk_terms)
         self._traced_inverse = trace(self._walk_inverse)
         self.top_prior = TopPrior(
             config.level_shape(config.levels - 1)[-1],
@@ -130,15 +131,34 @@ class GlowFlow(OnePassBijector):
         Returns:
           The latent `[B, D]`, log |det| `[B]` and the top latent `[B, h, w, c]`.
         """
+        return self._in_rows(self._run_forward, x, labels, network_dtype)
+
+    @tf.autograph.experimental.do_not_convert
+    def forward_terms(
+        self,
+        x: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        network_dtype: tf.DType | None = None,
+    ) -> list[multi_scale.LevelTerms]:
+        """The ε of each level and its log |det|, place by place; see `multi_scale.forward_terms`.
+
+        Args:
+          x: Continuous images, `[B, H, W, C]`.
+          labels: int `[B]`, for a conditional model.
+          network_dtype: Dtype of the coupling networks' arithmetic.
+        """
+        return self._in_rows(self._run_terms, x, labels, network_dtype)
+
+    def _in_rows(self, run, x, labels, network_dtype):
+        """`run`, whose outputs have a row for each of `x`, of no rows too."""
         x = tf.convert_to_tensor(x, self.dtype)
         if x.shape[0]:
-            return self._run_forward(x, labels, network_dtype)
+            return run(x, labels, network_dtype)
         num_rows = tf.shape(x)[0]
         rows = [x] if labels is None else [x, tf.convert_to_tensor(labels)]
         x, *padded = shapes.at_least_one_row(*rows)
-        outputs = self._run_forward(x, padded[0] if padded else None, network_dtype)
-        latent, log_det, top = (output[:num_rows] for output in outputs)
-        return latent, log_det, top
+        outputs = run(x, padded[0] if padded else None, network_dtype)
+        return tf.nest.map_structure(lambda output: output[:num_rows], outputs)
 
     def _forward_and_log_det(self, x, labels=None, network_dtype=None):
         latent, log_det, _ = self._run_forward(x, labels, network_dtype)
@@ -149,6 +169,11 @@ class GlowFlow(OnePassBijector):
         run = self._traced_forward if self._runs_eagerly() else self._walk_forward
         return run(x, labels, network_dtype or self.network_dtype)
 
+    def _run_terms(self, x, labels, network_dtype):
+        x = tf.ensure_shape(x, [None, *self.config.image_shape])
+        run = self._traced_terms if self._runs_eagerly() else self._walk_terms
+        return run(x, labels, network_dtype or self.network_dtype)
+
     def _inverse_and_log_det(self, y, labels=None, network_dtype=None):
         y = tf.ensure_shape(y, [None, self.config.num_dims])
         run = self._traced_inverse if self._runs_eagerly() else self._walk_inverse
@@ -156,6 +181,9 @@ class GlowFlow(OnePassBijector):
 
     def _walk_forward(self, x, labels, network_dtype):
         return multi_scale.forward(self.levels, self.top_prior, x, labels, network_dtype)
+
+    def _walk_terms(self, x, labels, network_dtype):
+        return multi_scale.forward_terms(self.levels, self.top_prior, x, labels, network_dtype)
 
     def _walk_inverse(self, y, labels, network_dtype):
         return multi_scale.inverse(

@@ -76,6 +76,17 @@ class Level(tf.Module):
         x, eps, log_scale = self.split.split(x)
         return x, eps, log_det - tf.reduce_sum(log_scale, axis=[1, 2, 3])
 
+    def forward_and_places(
+        self, x: tf.Tensor, network_dtype: tf.DType | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]:
+        """What `forward` gives, with log |det| place by place, `[B, H/2, W/2]`."""
+        x, _ = self.squeeze.forward_and_log_det(x)  # [B, H/2, W/2, 4C]
+        x, places = self.steps.forward_and_places(x, network_dtype)
+        if self.split is None:
+            return x, None, places
+        x, eps, log_scale = self.split.split(x)
+        return x, eps, places - tf.reduce_sum(log_scale, axis=-1)
+
     def inverse(
         self, x: tf.Tensor, eps: tf.Tensor | None, network_dtype: tf.DType | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:

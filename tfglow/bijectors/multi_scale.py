@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -42,6 +42,35 @@ def forward(
     eps, log_scale = top_prior.whiten(x, labels)
     log_det -= sum_over_image(log_scale, *shapes.shape_list(x)[1:3])
     return flatten_latents([*latents, eps]), log_det, x
+
+
+class LevelTerms(NamedTuple):
+    """What a level adds to the log-likelihood, place by place."""
+
+    eps: tf.Tensor  # The ε that leaves, [B, h, w, c].
+    log_det: tf.Tensor  # log |det| of the level and of its prior, [B, h, w].
+
+
+def forward_terms(
+    levels: Sequence[Level],
+    top_prior: TopPrior | Any,
+    x: tf.Tensor,
+    labels: tf.Tensor | None = None,
+    network_dtype: tf.DType | None = None,
+) -> list[LevelTerms]:
+    """`forward` with its parts kept apart: the terms of each level, from data to latent.
+
+    The ε, made flat by `flatten_latents`, are the latent; the log-dets add up to log |det|.
+    """
+    terms = []
+    for level in levels:
+        x, eps, places = level.forward_and_places(x, network_dtype)
+        if eps is None:
+            eps, log_scale = top_prior.whiten(x, labels)
+            log_scale = tf.broadcast_to(log_scale, tf.shape(x))
+            places -= tf.reduce_sum(log_scale, axis=-1)
+        terms.append(LevelTerms(eps, places))
+    return terms
 
 
 def inverse(
