@@ -42,6 +42,7 @@ __all__ = [
     "optimizers",
     "pictures",
     "runs",
+    "scoring",
 ]
 
 # Classes and functions, by their modules.

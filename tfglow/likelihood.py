@@ -69,9 +69,7 @@ class LogProbTerms(NamedTuple):
     squared_norms: tf.Tensor  # ‖ε‖² of each level's latent, [B, L].
 
 
-def log_prob_terms(
-    terms: Sequence[tuple[tf.Tensor, tf.Tensor]], num_bits: int
-) -> LogProbTerms:
+def log_prob_terms(terms: Sequence[tuple[tf.Tensor, tf.Tensor]], num_bits: int) -> LogProbTerms:
     """The log-likelihood of discrete images from what each level of a flow adds to it.
 
     A level whose ε has c channels at each of h × w places adds, at a place,

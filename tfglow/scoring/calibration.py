@@ -1,0 +1,135 @@
+"""Scores of images, held against those of images that were not trained on."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.scoring.density import StatisticsDensity
+
+# Every score is larger for odder images; what each is says `Detector`.
+SCORES = (
+    "bits_per_dim",
+    "complexity_png",
+    "bits_minus_complexity",
+    "typicality",
+    "density",
+)
+# With fewer in each half the smallest p-value is no small number, and there is no density.
+FEWEST_IMAGES = 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What a `Detector` learnt; numbers and constants only, so that it goes into a graph."""
+
+    # The score by which an image is an anomaly.
+    statistic: str
+    # Draws of the dequantisation noise, and their seed.
+    num_draws: int
+    seed: int
+    # Mean bits per dimension of the images that were fitted.
+    mean_bits_per_dim: float
+    # The density of several of their statistics.
+    density: StatisticsDensity
+    # The scores of the other images, in rising order, by name, [n] each.
+    scores: dict[str, np.ndarray]
+    # Bits per dimension of the other images, in rising order.
+    bits_per_dim: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, statistics: dict[str, np.ndarray], statistic: str, num_draws: int, seed: int
+    ) -> "Calibration":
+        """What statistics of images, `[N]` each by name, say of other images like them.
+
+        Raises:
+          ValueError: If there are too few images, one has no finite likelihood, or nothing varies.
+        """
+        bits = statistics["bits_per_dim"].astype(np.float64)
+        if len(bits) < FEWEST_IMAGES:
+            raise ValueError(
+                f"A detector needs at least {FEWEST_IMAGES} images that were not trained on, got "
+                f"{len(bits)}."
+            )
+        unlikely = np.flatnonzero(~np.isfinite(bits))
+        if unlikely.size:
+            raise ValueError(
+                f"{unlikely.size} of {len(bits)} images have no finite likelihood, the first is "
+                f"number {unlikely[0]}: a detector cannot be fitted on them."
+            )
+        order = np.random.default_rng(seed).permutation(len(bits))
+        fitted, held = np.split(order, [len(order) // 2])
+        density = StatisticsDensity.fit(
+            {
+                name: values[fitted]
+                for name, values in statistics.items()
+                if name.startswith(("bits_level", "squared_norm_level", "complexity"))
+            },
+            seed,
+        )
+        mean = float(np.mean(bits[fitted]))
+        unheld = cls(statistic, num_draws, seed, mean, density, {}, np.sort(bits[held]))
+        scores = unheld._scores({n: tf.constant(v[held]) for n, v in statistics.items()})
+        return dataclasses.replace(
+            unheld, scores={name: np.sort(score.numpy()) for name, score in scores.items()}
+        )
+
+    def apply(self, statistics: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Scores and p-values of images, `[B]` each, from their statistics.
+
+        `typicality` and `density`, as `Detector` says; `p_value_NAME` of every score; `p_value`,
+        that of `statistic`. Where there is no finite likelihood the scores are infinite, and the
+        p-values the smallest.
+        """
+        scores = self._scores(statistics)
+        p_values = {}
+        for name, score in scores.items():
+            held = tf.constant(self.scores[name])
+            smaller = tf.searchsorted(held, score, side="left")
+            at_least = tf.cast(tf.size(held) - smaller, tf.float64)
+            p_values[f"p_value_{name}"] = (1.0 + at_least) / (1.0 + len(self.scores[name]))
+        own = {name: scores[name] for name in ("typicality", "density")}
+        return {**own, **p_values, "p_value": p_values[f"p_value_{self.statistic}"]}
+
+    def _scores(self, statistics):
+        """Every score, `[B]`, float64."""
+        given = {name: tf.cast(value, tf.float64) for name, value in statistics.items()}
+        bits = given["bits_per_dim"]
+        finite = tf.math.is_finite(bits)
+        safe = {name: tf.where(finite, value, 0.0) for name, value in given.items()}
+        scores = {
+            **{name: given[name] for name in SCORES if name in given},
+            "typicality": tf.abs(bits - self.mean_bits_per_dim),
+            "density": -self.density.log_prob(safe),
+        }
+        infinite = tf.constant(np.inf, tf.float64)
+        return {
+            name: score if name == "complexity_png" else tf.where(finite, score, infinite)
+            for name, score in scores.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The calibration as lists and numbers."""
+        return {
+            "statistic": self.statistic,
+            "num_draws": self.num_draws,
+            "seed": self.seed,
+            "mean_bits_per_dim": self.mean_bits_per_dim,
+            "density": self.density.to_dict(),
+            "scores": {name: values.tolist() for name, values in self.scores.items()},
+            "bits_per_dim": self.bits_per_dim.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Calibration":
+        """The calibration that `to_dict` described."""
+        return cls(
+            **{
+                **values,
+                "density": StatisticsDensity.from_dict(values["density"]),
+                "scores": {n: np.asarray(v, np.float64) for n, v in values["scores"].items()},
+                "bits_per_dim": np.asarray(values["bits_per_dim"], np.float64),
+            }
+        )

@@ -1,0 +1,239 @@
+"""What is odd about an image, by what images that were not trained on are like."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfglow.checks import check_integer, check_positive_integer
+from tfglow.glow import Glow
+from tfglow.scoring.calibration import SCORES, Calibration
+from tfglow.scoring.statistics import image_statistics
+from tfglow.scoring.weights_checksum import weights_checksum
+
+# The number of the file's format.
+_FORMAT = 1
+# Groups that are drawn to see how far apart their means are.
+_NUM_GROUPS = 10_000
+
+
+class GroupScore(NamedTuple):
+    """The typicality of a group of images."""
+
+    # |mean bits per dimension − that of the images that were fitted|.
+    typicality: float
+    # How often a group of as many calibration images is as far away.
+    p_value: float
+    num_images: int
+
+
+class Detector:
+    """Tells images apart from those that it was fitted on, by a Glow's likelihood.
+
+    Made by `Detector.fit` or `Detector.load`. Every score is larger for odder images:
+
+    - `bits_per_dim`: what is unlikely is odd. It misleads: see docs/likelihood.md.
+    - `complexity_png`: what is hard to compress is odd. It needs no model, and is the score to
+      beat.
+    - `bits_minus_complexity`: what is less likely than it is simple is odd (Serrà et al. 2020).
+    - `typicality`: |bits/dim − its mean on the fitted images|, so that what is too likely is odd,
+      too (Nalisnick et al. 2019b; `score_group` for several images).
+    - `density`: −log of a kernel density of each level's bits and norm and of the complexity
+      (after Morningstar et al. 2021, who take a density of such statistics).
+
+    The p-value of an image is (1 + the number of calibration scores at least as large) / (n + 1).
+    An image like those of the calibration has one of at most `alpha` with probability `alpha` at
+    most, whatever the score is worth (Vovk et al. 2005).
+
+    Args:
+      glow: The model.
+      calibration: What was learnt.
+    """
+
+    def __init__(self, glow: Glow, calibration: Calibration):
+        self.glow = glow
+        self.calibration = calibration
+        self._run = _statistics(glow, calibration.num_draws, calibration.seed)
+
+    @classmethod
+    def fit(
+        cls,
+        glow: Glow,
+        images: np.ndarray | Iterable[dict[str, Any]],
+        labels: np.ndarray | None = None,
+        *,
+        statistic: str = "density",
+        num_draws: int = 1,
+        seed: int = 0,
+        batch_size: int = 64,
+    ) -> "Detector":
+        """A detector calibrated on images that `glow` was not trained on.
+
+        Half of them, drawn by `seed`, fit the mean and the density; the scores of the other half
+        are what an image's score is held against. (Those of images that were fitted would be too
+        small, and with them the p-values of others.)
+
+        Args:
+          glow: The model.
+          images: uint8 `[N, H, W, C]`; or batches, such as a `tf.data.Dataset` gives: dictionaries
+            with `image` and, for a conditional model, `label`.
+          labels: int `[N]`, beside an array of images, for a conditional model.
+          statistic: The score by which an image is an anomaly: see the class.
+          num_draws: Draws of the dequantisation noise for an image.
+          seed: Seed of the noise and of the halves.
+          batch_size: Images at a time, of an array.
+
+        Raises:
+          ValueError: If there is no such statistic, there are too few images, or one has no finite
+            likelihood.
+        """
+        if statistic not in SCORES:
+            raise ValueError(f"`statistic` must be one of {', '.join(SCORES)}; got {statistic!r}.")
+        num_draws = check_positive_integer("num_draws", num_draws)
+        seed = check_integer("seed", seed, 0)
+        run = _statistics(glow, num_draws, seed)
+        statistics = _concatenated(run(*b)[0] for b in _batches(images, labels, batch_size))
+        return cls(glow, Calibration.fit(statistics, statistic, num_draws, seed))
+
+    def score(
+        self,
+        images: np.ndarray | Iterable[dict[str, Any]],
+        labels: np.ndarray | None = None,
+        *,
+        batch_size: int = 64,
+    ) -> dict[str, np.ndarray]:
+        """All that is known of images, `[N]` each, by name.
+
+        The statistics of `image_statistics`, `typicality`, `density`, `p_value_NAME` of every score
+        and `p_value`, that of the detector's own. Arguments as for `fit`.
+        """
+        return _concatenated(
+            self.score_batch(*batch)[0] for batch in _batches(images, labels, batch_size)
+        )
+
+    def score_batch(
+        self, images: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """As `score`, of one batch, and the nats of each pixel, `[B, H, W]`."""
+        statistics, places = self._run(images, labels)
+        return {**statistics, **self.calibration.apply(statistics)}, places
+
+    def is_anomaly(
+        self, images: np.ndarray, labels: np.ndarray | None = None, *, alpha: float = 0.05
+    ) -> np.ndarray:
+        """Whether each image's p-value is at most `alpha`, bool `[N]`; arguments as for `score`.
+
+        Raises:
+          ValueError: If `alpha` is not between 0 and 1, or so small that no image could be one.
+        """
+        return self.score(images, labels)["p_value"] <= self.checked_alpha(alpha)
+
+    def checked_alpha(self, alpha: float) -> float:
+        """`alpha`, if it can tell anything with so many calibration images.
+
+        Raises:
+          ValueError: See `is_anomaly`.
+        """
+        smallest = 1.0 / (1 + len(self.calibration.bits_per_dim))
+        if not smallest <= alpha < 1:
+            raise ValueError(
+                f"`alpha` must be below 1, and at least {smallest:.3g}, the smallest p-value with "
+                f"{len(self.calibration.bits_per_dim)} calibration images; got {alpha!r}."
+            )
+        return alpha
+
+    def score_group(self, images: np.ndarray, labels: np.ndarray | None = None) -> GroupScore:
+        """Whether images, taken together, are as likely as those of the calibration.
+
+        The typicality of the group's mean, held against that of groups of as many calibration
+        images, drawn with replacement (Nalisnick et al. 2019b, algorithm 1).
+        """
+        statistics = _concatenated(self._run(*b)[0] for b in _batches(images, labels, 64))
+        bits = statistics["bits_per_dim"].astype(np.float64)
+        calibration = self.calibration
+        rng = np.random.default_rng(calibration.seed)
+        means = np.array(
+            [rng.choice(calibration.bits_per_dim, len(bits)).mean() for _ in range(_NUM_GROUPS)]
+        )
+        typicality = abs(bits.mean() - calibration.mean_bits_per_dim)
+        as_far = np.sum(np.abs(means - calibration.mean_bits_per_dim) >= typicality)
+        return GroupScore(float(typicality), float((1 + as_far) / (1 + _NUM_GROUPS)), len(bits))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a JSON file, with a checksum of the weights that it belongs to."""
+        path = Path(path)
+        values = {
+            "format": _FORMAT,
+            "weights_sha256": weights_checksum(self.glow),
+            "model": self.glow.config.to_dict(),
+            "calibration": self.calibration.to_dict(),
+        }
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        unfinished.write_text(json.dumps(values))
+        os.replace(unfinished, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], glow: Glow) -> "Detector":
+        """The detector that was saved, beside the weights that it belongs to.
+
+        Raises:
+          ValueError: If the file is no detector's, or was fitted with other weights.
+        """
+        try:
+            values = json.loads(Path(path).read_text())
+            found, checksum = values["format"], values["weights_sha256"]
+            if found != _FORMAT:
+                raise ValueError(f"its format is {found!r}, this tfglow reads {_FORMAT}")
+            calibration = Calibration.from_dict(values["calibration"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{os.fspath(path)!r} is no file of a detector: {error}.") from error
+        if checksum != weights_checksum(glow):
+            raise ValueError(
+                f"{os.fspath(path)!r} was fitted with other weights than those of {glow.name} "
+                "(averaged and raw weights differ, too): fit a detector with these."
+            )
+        return cls(glow, calibration)
+
+
+def _statistics(glow, num_draws, seed):
+    """The statistics of a batch and its places, as one function that is traced once."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def run(images, labels):
+        return image_statistics(
+            glow.log_prob_terms,
+            images,
+            labels,
+            num_bits=glow.config.num_bits,
+            num_draws=num_draws,
+            seed=seed,
+        )
+
+    return run
+
+
+def _batches(
+    images: Any, labels: Any, batch_size: int
+) -> Iterator[tuple[tf.Tensor, tf.Tensor | None]]:
+    """Images and labels of each batch, of an array or of a data set."""
+    if isinstance(images, np.ndarray | tf.Tensor):
+        for start in range(0, len(images), batch_size):
+            part = slice(start, start + batch_size)
+            yield images[part], None if labels is None else labels[part]
+        return
+    if labels is not None:
+        raise ValueError("`labels` go with an array of images; a data set's are in its batches.")
+    for batch in images:
+        yield batch["image"], batch.get("label")
+
+
+def _concatenated(batches):
+    """Results of batches, by name, as arrays of all images."""
+    arrays = [{name: value.numpy() for name, value in batch.items()} for batch in batches]
+    if not arrays:
+        raise ValueError("There is no image to score.")
+    return {name: np.concatenate([batch[name] for batch in arrays]) for name in arrays[0]}
