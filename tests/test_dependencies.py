@@ -12,8 +12,8 @@ from tests.source_imports import ROOT, imports, modules
 
 # The extras of setup.cfg that a folder's code may count on.
 EXTRAS = {
-    "tfglow": (),
-    "train": ("train",),
+    "tfglow": ("scoring",),
+    "train": ("train", "scoring"),
     "export": ("serving", "onnx"),
     "serving": ("serving", "demo"),
     "benchmarks": ("train", "serving", "bench"),

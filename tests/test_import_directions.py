@@ -27,7 +27,7 @@ LAYERS = (
     {"likelihood", "flow_distribution", "frozen_flow"},
     {"keras_layers"},
     {"glow"},
-    {"transfer"},
+    {"transfer", "scoring"},
     {"runs"},
     {"official", "latents"},
     {"pretrained"},

@@ -14,6 +14,7 @@ from tfglow.glow import Glow
 from tfglow.scoring.calibration import SCORES, Calibration
 from tfglow.scoring.statistics import image_statistics
 from tfglow.scoring.weights_checksum import weights_checksum
+from tfglow.writing import writing
 
 # The number of the file's format.
 _FORMAT = 1
@@ -164,7 +165,11 @@ class Detector:
         return GroupScore(float(typicality), float((1 + as_far) / (1 + _NUM_GROUPS)), len(bits))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a JSON file, with a checksum of the weights that it belongs to."""
+        """Writes a JSON file, whole or not at all, with a checksum of the weights it belongs to.
+
+        Raises:
+          UnwritableFile: If it cannot be written; a `ValueError`.
+        """
         path = Path(path)
         values = {
             "format": _FORMAT,
@@ -173,8 +178,12 @@ class Detector:
             "calibration": self.calibration.to_dict(),
         }
         unfinished = path.with_name(f".{path.name}.unfinished")
-        unfinished.write_text(json.dumps(values))
-        os.replace(unfinished, path)
+        try:
+            with writing(path):
+                unfinished.write_text(json.dumps(values))
+                os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], glow: Glow) -> "Detector":

@@ -77,9 +77,9 @@ def test_comes_back_from_its_dictionary(calibration):
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="at least 40 images .* got 39"):
+    with pytest.raises(ValueError, match=r"at least 40 images .* got 39"):
         Calibration.fit(statistics(39, 0), "density", 1, 0)
     bad = statistics(60, 0)
     bad["bits_per_dim"][[7, 9]] = np.inf
-    with pytest.raises(ValueError, match="2 of 60 images .* the first is number 7"):
+    with pytest.raises(ValueError, match=r"2 of 60 images .* the first is number 7"):
         Calibration.fit(bad, "density", 1, 0)

@@ -50,7 +50,7 @@ def test_odd_images_are_anomalies_and_others_are_not(detector):
     same, labels = data(400, 3)
     assert detector.is_anomaly(same, labels, alpha=0.05).mean() < 0.15
     for alpha in (0.0, 0.009, 1.0):
-        with pytest.raises(ValueError, match="`alpha` must be below 1, and at least 0.0099"):
+        with pytest.raises(ValueError, match=r"`alpha` must be below 1, and at least 0\.0099"):
             detector.is_anomaly(odd, labels[:50], alpha=alpha)
 
 
@@ -68,6 +68,8 @@ def test_a_file_belongs_to_its_weights(glow, detector, tmp_path):
     path = tmp_path / "detector.json"
     detector.save(path)
     assert [file.name for file in tmp_path.iterdir()] == ["detector.json"]
+    with pytest.raises(ValueError, match=r"Cannot write '.*no/such"):
+        detector.save(tmp_path / "no" / "such.json")
     images, labels = data(10, 1)
     scores = detector.score(images, labels)
     for name, value in Detector.load(path, glow).score(images, labels).items():
