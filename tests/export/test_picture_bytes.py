@@ -111,6 +111,17 @@ def test_other_sizes_are_not_decoded(decoders):
     assert not readable.any() and not images.any()
 
 
+def test_files_far_larger_than_their_pixels_are_not_decoded(decoders):
+    """A JPEG that goes over its pixels 20,000 times costs more than any deadline allows."""
+    file = saved(picture(), "JPEG", progressive=True)
+    last = file[file.rindex(b"\xff\xda") :]
+    scan = last[: 2 + int.from_bytes(last[2:4], "big")] + b"\0\0"
+    bombs = [file[:-2] + count * scan + b"\xff\xd9" for count in (1, 20_000)]
+    pngs = [saved(picture(), "PNG") + bytes(size) for size in (0, 128 << 10, 256 << 10)]
+    readable, _ = decoders[3]([*bombs, *pngs])
+    assert readable.tolist() == [True, False, True, True, False]
+
+
 @pytest.mark.parametrize("num", [0, 1, 5])
 def test_any_number_of_rows_and_no_picture_at_all(decoders, num):
     readable, images = decoders[3](
