@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import os
 from typing import Any
 
 # The REST port of a real TF Serving, as host:port.
@@ -35,6 +36,10 @@ class RestCalls:
         return self.call("GET", path)
 
     def predict(self, body: Any, model: str = "glow") -> tuple[int, Any]:
+        shared = self.address == os.environ.get(TF_SERVING_REST_VARIABLE)
+        if shared and isinstance(body, dict) and "[]" in json.dumps(body.get("inputs")):
+            # Where batches are padded, TF Serving's process ends over 0 rows.
+            raise AssertionError(f"A server that others share is sent no empty {body['inputs']}.")
         return self.call("POST", f"/v1/models/{model}:predict", body)
 
     def rows(self, signature: str, rows: list[Any]) -> list[Any]:

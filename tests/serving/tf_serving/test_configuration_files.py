@@ -4,6 +4,7 @@ import copy
 import http.server
 import itertools
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -148,8 +149,10 @@ def test_compose_follows_its_schema(tmp_path):
 
 def test_kubernetes_follows_its_schema(manifests):
     newest = kubernetes_validate.latest_version()
+    oldest = re.search(r"Kubernetes ([\d.]+) or later", (FOLDER / "kubernetes.yaml").read_text())
     for manifest in manifests.values():
-        kubernetes_validate.validate(manifest, newest, strict=True)
+        for version in (f"{oldest[1]}.0", newest):
+            kubernetes_validate.validate(manifest, version, strict=True)
     wrong = copy.deepcopy(manifests["PodDisruptionBudget"])
     wrong["spec"]["maxUnavailble"] = wrong["spec"].pop("maxUnavailable")
     with pytest.raises(kubernetes_validate.ValidationError, match="maxUnavailble"):
