@@ -39,6 +39,11 @@ def test_a_wrong_file_of_directions_is_a_sentence(tmp_path, capsys):
     assert "has no array 'names': it holds no attribute directions" in capsys.readouterr().err
 
 
+def test_a_certificate_without_its_key_is_a_sentence(capsys):
+    assert cli.main(["--client_certificate=a.pem", "--open_browser=false"]) == 1
+    assert "`client_certificate` and `client_key` must be given together" in capsys.readouterr().err
+
+
 def test_a_port_that_is_taken_is_a_sentence(capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
