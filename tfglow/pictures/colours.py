@@ -6,6 +6,8 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
+from tfglow.pictures.blocks import by_rows
+
 _SRGB = ImageCms.createProfile("sRGB")
 # Pillow's modes by the colour space that a profile is for.
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -117,8 +119,7 @@ def on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """
     if alpha is None or (alpha == 255).all():
         return pixels
-    a = alpha.astype(np.int32)
-    return ((a * pixels + (255 - a) * 255 + 127) // 255).astype(np.uint8)
+    return by_rows(_blended, pixels, alpha)
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:
@@ -129,6 +130,15 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
     """
     if pixels.shape[-1] == 1:
         return pixels
+    return by_rows(_luma, pixels)
+
+
+def _blended(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    a = alpha.astype(np.int32)
+    return ((a * pixels + (255 - a) * 255 + 127) // 255).astype(np.uint8)
+
+
+def _luma(pixels: np.ndarray) -> np.ndarray:
     red, green, blue = np.moveaxis(pixels.astype(np.int32), -1, 0)
     luma = np.rint((299 * red + 587 * green + 114 * blue) / 1000)
     return luma.astype(np.uint8)[..., np.newaxis]

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from tfglow.pictures.blocks import blocks, by_rows
 from tfglow.pictures.kinds import FORMATS
 
 FULL = 65535  # White, where all 16 bits are used.
@@ -86,10 +87,10 @@ def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.I
     if image.mode == "F":
         raise ValueError("its samples are real numbers, of which it does not say what is white.")
     if image.mode.startswith("I"):
-        values = np.asarray(image)[..., np.newaxis].astype(np.int64)  # [h, w, 1]
+        values = np.asarray(image)[..., np.newaxis]  # [h, w, 1]
         wide = image.mode == "I" and image.format == "TIFF"
         if wide and _is_unsigned(image):
-            values %= 2**32  # Pillow takes the highest bit for a sign.
+            values = values.view(np.uint32)  # Pillow takes the highest bit for a sign.
         if wide and said is None and white is None:
             raise ValueError(
                 "its samples are integers of 32 bits, or signed, of which it does not say what is "
@@ -102,7 +103,7 @@ def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.I
     if mode in ("LA", "RGBA"):
         values, alpha = values[..., :-1], values[..., -1]
     elif key is not None and not isinstance(key, bytes):
-        alpha = FULL * (values != np.array(key)).any(axis=-1)
+        alpha = (values != np.array(key)).any(axis=-1).astype(np.uint16) * np.uint16(FULL)
         mode = {"L": "LA", "RGB": "RGBA"}[mode]
     if white is not None and not wide and _is_in_no_doubt(values, white):
         white = None
@@ -111,9 +112,8 @@ def eight_bits(image: Image.Image, content: bytes, white: int | None) -> Image.I
         raise ValueError(
             f"its samples go from {values.min()} to {values.max()}, but white is {white}."
         )
-    if inverted and mode == "L":
-        values = white - values
-    channels = [_scaled(values[..., i], white) for i in range(values.shape[-1])]
+    inverted = inverted and mode == "L"
+    channels = [_scaled(values[..., i], white, inverted) for i in range(values.shape[-1])]
     if alpha is not None:
         channels.append(_scaled(alpha, FULL))
     bands = [Image.fromarray(channel) for channel in channels]
@@ -138,17 +138,25 @@ def _both_bytes(image: Image.Image, content: bytes, layouts: list[str]) -> tuple
     the low one.
     """
     if layouts == ["LA;16B"]:  # Four bytes: grey's two and alpha's.
-        pairs = np.asarray(_reopened(content, {"LA;16B": "RGBA"})).astype(np.int64)
-        return pairs[..., 0::2] * 256 + pairs[..., 1::2], "LA"
-    high = np.asarray(image).astype(np.int64)
+        pairs = np.asarray(_reopened(content, {"LA;16B": "RGBA"}))
+        return _joined(pairs[..., 0::2], pairs[..., 1::2]), "LA"
+    high = np.asarray(image)
     native = "B" if struct.pack("=H", 1)[0] else "L"
     other = {"B": "L", "L": "B", "N": native}
     swapped = {raw: raw[:-1] + other[raw[-1]] for raw in layouts if raw[-3:-1] == "16"}
     try:
-        low = np.asarray(_reopened(content, swapped)).astype(np.int64)
+        low = np.asarray(_reopened(content, swapped))
     except (ValueError, OSError):  # Pillow does not know these the other way round.
         low = high
-    return high * 256 + low, image.mode
+    return _joined(high, low), image.mode
+
+
+def _joined(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Samples of 16 bits from their two bytes."""
+    samples = high.astype(np.uint16)
+    samples <<= 8
+    samples |= low
+    return samples
 
 
 def _reopened(content: bytes, layouts: dict[str, str]) -> Image.Image:
@@ -229,10 +237,14 @@ def _white_of_values(values: np.ndarray) -> int:
 def _is_scaled(values: np.ndarray, bits: int) -> bool:
     """Whether samples of so many bits fill 16: by shifting, or shifting and repeating the top."""
     spare = 16 - bits
-    top = values >> spare
-    shifted = top << spare
-    filled = shifted | (top >> max(0, bits - spare))
-    return bool(((values == shifted) | (values == filled)).all())
+    for rows in blocks(len(values), values[0].size):
+        part = values[rows].astype(np.int64)
+        top = part >> spare
+        shifted = top << spare
+        filled = shifted | (top >> max(0, bits - spare))
+        if not ((part == shifted) | (part == filled)).all():
+            return False
+    return True
 
 
 def _significant_bits(content: bytes) -> int | None:
@@ -249,5 +261,10 @@ def _significant_bits(content: bytes) -> int | None:
     return None
 
 
-def _scaled(values: np.ndarray, white: int) -> np.ndarray:
-    return ((values * 510 + white) // (2 * white)).astype(np.uint8)
+def _scaled(values: np.ndarray, white: int, inverted: bool = False) -> np.ndarray:
+    def scaled(part: np.ndarray) -> np.ndarray:
+        part = part.astype(np.int64)
+        part = white - part if inverted else part
+        return ((part * 510 + white) // (2 * white)).astype(np.uint8)
+
+    return by_rows(scaled, values)

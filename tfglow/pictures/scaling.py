@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tfglow.pictures.blocks import blocks
+
 
 def scale(
     image: np.ndarray,
@@ -66,8 +68,7 @@ def _means(image: np.ndarray, axis: int, size: int, kept: slice) -> np.ndarray:
     image = image[covered] if axis == 0 else image[:, covered]
     # Sums from each first to its last; those in between, from a last to the next first, are left.
     pairs = np.stack([first, last + 1], axis=-1).ravel()[:-1] - first[0]
-    wide = np.int64 if image.dtype == np.int64 else np.uint32
-    sums = np.add.reduceat(image, pairs, axis=axis, dtype=wide)
+    sums = _sums(image, pairs, axis)
     sums = sums.take(np.arange(len(first)) * 2, axis).astype(np.int64) * size
     # What of the first and last pixel lies outside.
     before = _along(edges[:-1] - first * size, axis, image.ndim)
@@ -75,6 +76,18 @@ def _means(image: np.ndarray, axis: int, size: int, kept: slice) -> np.ndarray:
     sums -= image.take(first - covered.start, axis).astype(np.int64) * before
     sums -= image.take(last - covered.start, axis).astype(np.int64) * after
     return sums
+
+
+def _sums(image: np.ndarray, starts: np.ndarray, axis: int) -> np.ndarray:
+    """Sums along an axis from each start to the next; NumPy copies all that it widens."""
+    wide = np.int64 if image.dtype == np.int64 else np.uint32
+    other = 1 - axis
+    length = image.shape[other]
+    parts = [
+        np.add.reduceat(image[part] if axis else image[:, part], starts, axis=axis, dtype=wide)
+        for part in blocks(length, image.size // length)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=other)
 
 
 def _along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
