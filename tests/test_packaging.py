@@ -74,6 +74,7 @@ def test_wheel_carries_version_and_licences(wheel):
         "serving",
         "demo",
         "onnx",
+        "scoring",
         "bench",
         "cuda",
         "test",
