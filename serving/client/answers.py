@@ -96,7 +96,7 @@ def describe(inputs: Mapping[str, np.ndarray], row: int) -> str:
     """
     suspects = {name: value[row] for name, value in inputs.items() if value.ndim}
     for name, value in suspects.items():
-        if value.dtype.kind != "f":
+        if inputs[name].dtype.kind != "f":
             continue
         finite = np.isfinite(value)
         if not finite.all():

@@ -1,5 +1,7 @@
 """The client against each kind of server, whatever model it serves."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -114,6 +116,20 @@ def test_a_label_out_of_range_is_named(any_client, model, images):
         pytest.skip("the model is not conditional")
     with pytest.raises(InvalidRowError, match="row 3: `label` = -1"):
         any_client.encode(images, [0, 0, 0, -1, 0])
+
+
+def test_files_are_encoded_as_their_pixels(any_client, model, images, label):
+    if model.image_shape[-1] not in (1, 3) or "encode_bytes" not in model.signatures:
+        pytest.skip("the model takes no files")
+    files = []
+    for image in images:
+        content = io.BytesIO()
+        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(content, "PNG")
+        files.append(content.getvalue())
+    answer = any_client.predict("encode_bytes", {"image_bytes": files}, label)
+    np.testing.assert_allclose(answer["latent"], any_client.encode(images, label).latent, atol=1e-4)
+    with pytest.raises(InvalidRowError, match="row 3: .*`image_bytes`, which is no picture"):
+        any_client.predict("encode_bytes", {"image_bytes": [*files[:3], b"text"]}, label)
 
 
 def test_the_model_says_how_its_pictures_are_made(any_client, model):

@@ -61,6 +61,7 @@ def test_the_first_bad_row_is_named_by_its_number_in_the_whole_request():
         ),
         ({"latent": np.zeros((3, 2))}, "`latent`, so far from those of images that its image"),
         ({"image": np.zeros((3, 2, 2, 1), np.uint8)}, "`image`, whose latent or likelihood is not"),
+        ({"image_bytes": np.array([b"", b"", b"x"], object)}, "`image_bytes`, which is no picture"),
         ({"other": np.zeros((3, 2), np.int32)}, "a value that the model does not accept"),
     ],
 )

@@ -160,6 +160,13 @@ def test_nobody_there():
         ({"version": 1, "version_label": "x"}, "must not be given together, got 1 and 'x'"),
         ({"retries": 5}, "`retries` must be between 0 and 4, got 5"),
         ({"timeout": 0}, "`timeout` must be more than 0, got 0"),
+        ({"timeout": float("inf")}, "`timeout` must be at most 1000000000, got inf"),
+        ({"timeout": float("nan")}, "`timeout` must be more than 0, got nan"),
+        ({"version": -1}, "`version` must be an integer from 0 to 2⁶³ − 1, got -1"),
+        (
+            {"version": 2**63},
+            "`version` must be an integer from 0 to 2⁶³ − 1, got 9223372036854775808",
+        ),
         ({"batch_size": -1}, "`batch_size` must be more than 0, got -1"),
     ],
 )

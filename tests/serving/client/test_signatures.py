@@ -42,6 +42,37 @@ def test_types_are_the_signatures():
     assert arrays["label"].tolist() == [0, 1, 2]
 
 
+def with_input(name, dtype, shape=(None,)):
+    tensors = {name: TensorDescription(dtype, shape)}
+    return ModelDescription("glow", 3, {"own": SignatureDescription(tensors, {})})
+
+
+def test_bytes_are_sent_as_they_are():
+    """NumPy's own strings would drop the zeros at their ends."""
+    files = [b"a\x00\x00", b"", b"\xff"]
+    arrays = check_inputs(with_input("image_bytes", "string"), "own", {"image_bytes": files}, None)
+    assert arrays["image_bytes"].tolist() == files
+    for wrong in (["text"], [b"a", 1], [[b"a"]], [None]):
+        with pytest.raises(ValueError, match=r"`image_bytes` must be string \[N\], got object"):
+            check_inputs(with_input("image_bytes", "string"), "own", {"image_bytes": wrong}, None)
+
+
+def test_types_that_are_not_sent():
+    with pytest.raises(ValueError, match=r"`x` is half \[N\], a type that this client does not"):
+        check_inputs(with_input("x", "half"), "own", {"x": [1.0]}, None)
+
+
+def test_numbers_beyond_float32_become_infinite_without_a_warning():
+    arrays = check_inputs(PLAIN, "decode", {"latent": np.full((1, 4), 1e300)}, None)
+    assert np.isinf(arrays["latent"]).all()
+
+
+def test_any_shape_fits_an_unknown_rank():
+    assert str(TensorDescription("float", None)) == "float of any shape"
+    arrays = check_inputs(with_input("x", "float", None), "own", {"x": np.zeros((2, 3, 4))}, None)
+    assert arrays["x"].shape == (2, 3, 4)
+
+
 @pytest.mark.parametrize(
     ("model", "signature", "inputs", "labels", "message"),
     [
