@@ -128,7 +128,7 @@ def test_files_are_encoded_as_their_pixels(any_client, model, images, label):
         files.append(content.getvalue())
     answer = any_client.predict("encode_bytes", {"image_bytes": files}, label)
     np.testing.assert_allclose(answer["latent"], any_client.encode(images, label).latent, atol=1e-4)
-    with pytest.raises(InvalidRowError, match="row 3: .*`image_bytes`, which is no picture"):
+    with pytest.raises(InvalidRowError, match=r"row 3: .*`image_bytes`, which is no picture"):
         any_client.predict("encode_bytes", {"image_bytes": [*files[:3], b"text"]}, label)
 
 
