@@ -216,7 +216,7 @@ def _reason(error: Exception, content: bytes) -> str:
         return foreign_kind(content)
     if isinstance(error, MemoryError):
         return "it takes more memory than there is."
-    text = str(error).split("\n")[0].strip().rstrip(".")
+    text = str(getattr(error, "strerror", None) or error).split("\n")[0].strip().rstrip(".")
     if not text or isinstance(error, KeyError | IndexError | AttributeError):
         text = f"it is damaged ({type(error).__name__}{': ' if text else ''}{text})"
     return f"{text}."
