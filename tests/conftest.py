@@ -7,10 +7,14 @@ import pathlib
 
 import pytest
 
+from tests.groups import group, is_last_of_group
+
 REPO = pathlib.Path(__file__).resolve().parents[1]
 
 # Each worker holds TensorFlow and a file's models: up to a gigabyte and a half.
 MOST_WORKERS = 4
+# The group of tests that runs, and the custom gradients that were registered before it.
+GROUP = pytest.StashKey[tuple[str, set[str]]]()
 # Workers, and the processes that tests start, share the cores. Two threads, so that operations are
 # divided among threads as they are for users.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
@@ -41,10 +45,27 @@ def pytest_configure(config):
         )
 
 
+def pytest_itemcollected(item):
+    """A worker takes a group at a time: a file, or all that is tried with one bijector.
+
+    Before anything else sees the items: pytest-xdist reads the marker early.
+    """
+    cases = {"case", "initialized_case", "sized_case"} & set(getattr(item, "fixturenames", ()))
+    callspec = getattr(item, "callspec", None)
+    tried = [callspec.params[name] for name in cases if callspec and name in callspec.params]
+    name = f"bijector {tried[0]}" if tried else item.path.relative_to(REPO).as_posix()
+    item.add_marker(pytest.mark.xdist_group(name))
+    if tried:
+        item.add_marker(pytest.mark.own_models)
+
+
 def pytest_collection_modifyitems(items):
-    """Files with something long come first, so that no worker is left alone with one at the end."""
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
+    """Groups with something long come first, so that no worker is left with one at the end."""
+    long = {group(item) for item in items if item.get_closest_marker("slow")}
+    first = {}
+    for item in items:
+        first.setdefault(group(item), len(first))
+    items.sort(key=lambda item: (group(item) not in long, first[group(item)]))
 
 
 def pytest_collection_finish():
@@ -52,35 +73,39 @@ def pytest_collection_finish():
     gc.collect()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def forget_graphs(request):
-    """Frees a file's models and graphs: a process that kept them all grew to 6 GB."""
-    yield
+def custom_gradients():
+    """TensorFlow's register of traced custom gradients, which keeps each one's graph for ever."""
+    from tensorflow.python.framework import ops
+
+    return ops.gradient_registry._registry
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Notes what is registered when a group begins."""
+    if item.config.stash.get(GROUP, ("",))[0] != group(item):
+        item.config.stash[GROUP] = group(item), set(custom_gradients())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Frees a group's models and graphs: a process that kept them all grew to 6 GB."""
+    if not is_last_of_group(item, nextitem):
+        return
     import ctypes
 
     import keras
 
-    for value in vars(request.module).values():
-        if getattr(value, "__module__", "") == request.module.__name__:
+    for value in vars(item.module).values():
+        if getattr(value, "__module__", "") == item.module.__name__:
             getattr(value, "cache_clear", int)()
+    if item.get_closest_marker("own_models"):
+        _, before = item.config.stash[GROUP]
+        for name in set(custom_gradients()) - before:
+            del custom_gradients()[name]
     keras.backend.clear_session()  # It collects garbage, too.
     # What was freed in between what was not goes back to the system.
     getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
-
-
-@pytest.fixture(scope="module")
-def forget_gradients():
-    """For files whose models no other file differentiates: frees what TensorFlow keeps for ever.
-
-    It registers every custom gradient that is traced, and with it the graph: 400 MB for test_keras.
-    """
-    from tensorflow.python.framework import ops
-
-    registered = ops.gradient_registry._registry
-    before = set(registered)
-    yield
-    for name in set(registered) - before:
-        del registered[name]
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +139,7 @@ def made_once(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def one_epoch(made_once):
-    """The folder of a conditional run of one epoch on two replicas; not to be changed."""
+    """The folder of a conditional run of one level and epoch on two replicas; not to be changed."""
 
     def make(path):
         import dataclasses
@@ -123,7 +148,7 @@ def one_epoch(made_once):
         from train.run import train_and_evaluate
 
         tiny = PRESETS["tiny"]
-        model = dataclasses.replace(tiny.model, num_classes=10, weight_y=0.5)
+        model = dataclasses.replace(tiny.model, levels=1, num_classes=10, weight_y=0.5)
         train_and_evaluate(
             dataclasses.replace(tiny, model=model, epochs=1, strategy="cpu_mirrored"), path
         )

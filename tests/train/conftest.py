@@ -8,15 +8,19 @@ from train.presets import PRESETS
 from train.strategies import make_strategy
 
 
-@pytest.fixture(scope="module", autouse=True)
-def forget_training(forget_gradients):
+def pytest_itemcollected(item):
     """Every file here trains models of its own."""
+    item.add_marker(pytest.mark.own_models)
 
 
 @pytest.fixture(scope="session")
 def tiny():
-    """The smallest configuration: 2 epochs of 10 steps of 16 images."""
-    return PRESETS["tiny"].resolved()
+    """The smallest configuration: 2 epochs of 10 steps of 16 images, and one level of one step.
+
+    A run's life does not depend on how deep the flow is; its first step is traced in half the time.
+    """
+    tiny = PRESETS["tiny"]
+    return dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, levels=1)).resolved()
 
 
 @pytest.fixture(scope="session")

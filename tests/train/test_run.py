@@ -16,6 +16,7 @@ from tests.conftest import REPO
 from tfglow.runs.checkpoints import list_checkpoints
 from tfglow.runs.run_folder import RunFolder
 from train import data
+from train.main import main
 from train.progress import Progress
 from train.run import gaussian_bits_per_dim, train_and_evaluate
 from train.stop import StopRequest
@@ -288,9 +289,9 @@ def start(run, epochs):
     """`python .../train/main.py`, as a user runs it from any folder."""
     script = REPO / "train" / "main.py"
     command = [sys.executable, script, "--preset=tiny", f"--run_dir={run.path}"]
-    command += ["--num_classes=10", "--weight_y=0.5", f"--epochs={epochs}"]
+    command += [f"--epochs={epochs}", "--strategy=one_device"]
     return subprocess.Popen(
-        [*command, "--strategy=cpu_mirrored"],
+        command,
         cwd=run.path.parent,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         stdout=subprocess.PIPE,
@@ -300,8 +301,8 @@ def start(run, epochs):
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_resumed_to_the_same_weights(config, tmp_path):
-    """Stopped by SIGTERM, killed by SIGKILL, and finished, each a process; then without a break."""
+def test_a_killed_process_is_resumed_to_the_same_weights(tmp_path, capsys):
+    """Stopped by SIGTERM and killed by SIGKILL, each a process; finished; then without a break."""
     run = RunFolder(tmp_path / "run")
     for number in (signal.SIGTERM, signal.SIGKILL):
         lines = len(run.metrics())
@@ -319,14 +320,16 @@ def test_a_killed_process_is_resumed_to_the_same_weights(config, tmp_path):
         else:
             assert process.returncode == -signal.SIGKILL
     epochs = len(run.metrics()) + 1
-    process = start(run, epochs)
-    output, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    assert "Resumed at step" in output and f"Finished at step {10 * epochs}" in output
-    assert "Glow, averaged weights" in output
-    assert "Gaussian, full covariance" in output
-    assert "img/s" not in errors  # No progress bar without a terminal.
     straight = RunFolder(tmp_path / "straight")
-    train_and_evaluate(dataclasses.replace(config, epochs=epochs), straight.path)
+    flags = ["--preset=tiny", f"--epochs={epochs}", "--strategy=one_device"]
+    for folder in (run, straight):
+        capsys.readouterr()
+        main([*flags, f"--run_dir={folder.path}"])
+        output, errors = capsys.readouterr()
+        assert ("Resumed at step" in output) == (folder is run)
+        assert f"Finished at step {10 * epochs}" in output
+        assert "Glow, averaged weights" in output
+        assert "Gaussian, full covariance" in output
+        assert "img/s" not in errors  # No progress bar without a terminal.
     assert_same_checkpoint(run, straight)
     assert without_speed(run.metrics()) == without_speed(straight.metrics())

@@ -43,7 +43,13 @@ for name, environment, arguments in json.load(sys.stdin):
             print(children.pop(child), os.waitstatus_to_exitcode(status), flush=True)
 """
 
-STRATEGIES = ("mirrored", "one_device", "cpu_mirrored", "multi_worker_mirrored")
+# Every source on one device, on replicas and on workers; "mirrored" without a GPU is one device.
+STRATEGIES = {
+    "one_device": {"digits", "folder", "folder_fitted", "tfds"},
+    "mirrored": {"folder_fitted"},
+    "cpu_mirrored": {"digits", "folder", "folder_fitted", "tfds"},
+    "multi_worker_mirrored": {"digits", "folder", "folder_fitted", "tfds"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +75,7 @@ def sources(shared_dir, tmp_path_factory):
 def test_every_strategy_trains_on_every_source_of_images(sources, tmp_path):
     commands = []
     for source, data in sources.items():
-        for strategy in STRATEGIES:
+        for strategy in [name for name, own in STRATEGIES.items() if source in own]:
             run = f"--run_dir={tmp_path / f'{strategy}_{source}_run'}"
             flags = [*data, run, f"--strategy={strategy}", "--levels=1", "--steps=1", "--width=8"]
             flags += ["--batch_size=4", "--init_images=8"]

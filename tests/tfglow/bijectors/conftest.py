@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.groups import is_last_of_group
 from tests.tfglow.bijectors.contract import CASES, forget_bijectors
 
 # Whole flows, which are made of the other entries, all but the smallest.
@@ -12,11 +13,10 @@ def _params(names):
     return [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in names]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _forget(forget_gradients):
-    """A file's bijectors are its own: those of all files, with their graphs, take 2 GB."""
-    yield
-    forget_bijectors()
+def pytest_runtest_teardown(item, nextitem):
+    """A case's bijectors are its own: those of all cases, with their graphs, take 2 GB."""
+    if is_last_of_group(item, nextitem):
+        forget_bijectors()
 
 
 @pytest.fixture(params=_params(CASES), name="case")

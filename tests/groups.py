@@ -1,0 +1,11 @@
+"""Which tests one worker runs in a row."""
+
+
+def group(item) -> str:
+    """The name of `item`'s group: its file, or the bijector that it tries with others."""
+    return item.get_closest_marker("xdist_group").args[0]
+
+
+def is_last_of_group(item, nextitem) -> bool:
+    """Whether what the group made can go after `item`."""
+    return nextitem is None or group(nextitem) != group(item)
