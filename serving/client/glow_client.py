@@ -57,7 +57,7 @@ class GlowClient:
         retries: int = MAX_RETRIES,
         tls: TlsConfig | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
-        max_request_bytes: int = 16 << 20,
+        max_request_bytes: int = 3 << 20,
         window: int = 2,
         progress: bool = False,
     ):

@@ -1,7 +1,8 @@
 """Runs requests on a few threads, several as one batch where batching is on."""
 
-import collections
+import bisect
 import dataclasses
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,11 @@ from serving.embedded.request_checks import (
 )
 from serving.embedded.servable import Servable
 
+# What runs at one time of a task that is not merged with others: further ones get their turn.
+_PIECE_ROWS = 32
+# How long a task lets others go first, for each of its rows.
+_SECONDS_A_ROW_WAITS = 0.01
+
 
 @dataclasses.dataclass(eq=False)
 class Task:
@@ -33,10 +39,27 @@ class Task:
     enqueued: float = dataclasses.field(default_factory=time.monotonic)
     # Set once nobody waits any longer: what of it has not run yet need not.
     abandoned: bool = False
+    # The outputs of its first rows, if it runs in pieces.
+    parts: list[dict[str, np.ndarray]] = dataclasses.field(default_factory=list)
+    rows_done: int = 0
     # Outputs or a RequestError; cancelled by whoever stops waiting before the task is taken.
     result: futures.Future[dict[str, np.ndarray]] = dataclasses.field(
         default_factory=futures.Future
     )
+
+    @property
+    def turn(self) -> float:
+        """The least one runs next: the time of arrival, later by as much as there is to compute.
+
+        Small tasks pass large ones, and none waits for ever.
+        """
+        return self.enqueued + self.rows * _SECONDS_A_ROW_WAITS
+
+    def piece(self, rows: int) -> "Task":
+        """The next `rows` of it, or what is left, as a task without anybody who waits."""
+        start, stop = self.rows_done, min(self.rows, self.rows_done + rows)
+        feeds = {alias: value[start:stop] for alias, value in self.feeds.items()}
+        return Task(self.servable, self.signature, feeds, stop - start, self.deadline)
 
     def seconds_left(self) -> float | None:
         """The time until the deadline; None without one."""
@@ -63,7 +86,9 @@ class Scheduler:
     """Queues of tasks, one a version and signature, and the threads that run them.
 
     With `batching`, a thread takes as many tasks of a queue as fit in a batch, once they fill it
-    or the first of them has waited `batch_timeout_micros`. Without, it takes one task, at once.
+    or the first of them has waited `batch_timeout_micros`. Without, it takes one task, at once, and
+    runs a few of its rows; the rest waits again. Small tasks go first (`Task.turn`), so that large
+    ones hold nobody up.
     """
 
     def __init__(
@@ -71,6 +96,7 @@ class Scheduler:
         batching: BatchingConfig | None,
         max_tasks: int,
         observe_batch: Callable[[str, int], None] = lambda signature, rows: None,
+        num_threads: int | None = None,
     ):
         """Starts the threads.
 
@@ -78,13 +104,16 @@ class Scheduler:
           batching: How requests are merged; None runs each by itself.
           max_tasks: The most tasks that wait or run at the same time.
           observe_batch: Is told the signature and the rows of every batch that ran.
+          num_threads: How many run at the same time without batching; None for one a processor.
         """
         self._merge = batching is not None
-        self._config = batching or BatchingConfig(batch_timeout_micros=0)
+        self._config = batching or BatchingConfig(
+            batch_timeout_micros=0, num_batch_threads=num_threads or os.cpu_count() or 1
+        )
         self._max_tasks = max_tasks
         self._observe_batch = observe_batch
-        # By (id of the servable, signature): tasks in order of arrival, never empty.
-        self._queues: dict[tuple[int, str], collections.deque[Task]] = {}
+        # By (id of the servable, signature): tasks in order of their turn, never empty.
+        self._queues: dict[tuple[int, str], list[Task]] = {}
         # Waiting and running ones: together they bound the memory.
         self._tasks = 0
         self._stopping = False
@@ -110,9 +139,7 @@ class Scheduler:
         with self._changed:
             if self._stopping:
                 raise unavailable("the server is shutting down")
-            key = (id(task.servable), task.signature.name)
-            queue = self._queues.get(key, collections.deque())
-            waiting = sum(t.rows for t in queue)
+            waiting = sum(t.rows for t in self._queues.get(_key(task), ()))
             limit = self._config.max_enqueued_batches * self._config.max_batch_size
             if self._tasks >= self._max_tasks or (self._merge and waiting + task.rows > limit):
                 raise unavailable(
@@ -120,8 +147,7 @@ class Scheduler:
                 )
             self._tasks += 1
             # Only now: a task that was refused must not leave an empty queue behind.
-            self._queues.setdefault(key, queue).append(task)
-            self._changed.notify()
+            self._enqueue(task)
 
     def stop(self, seconds: float) -> bool:
         """Refuses new tasks, finishes the waiting ones; returns whether all threads have ended."""
@@ -132,6 +158,11 @@ class Scheduler:
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _enqueue(self, task: Task) -> None:
+        queue = self._queues.setdefault(_key(task), [])
+        bisect.insort(queue, task, key=lambda t: t.turn)
+        self._changed.notify()
 
     def _work(self) -> None:
         while True:
@@ -145,39 +176,71 @@ class Scheduler:
                 tasks = self._take(key)
                 if self._queues:
                     self._changed.notify()
-            self._run([task for task in tasks if task.claim()])
+            if self._merge:
+                self._run([task for task in tasks if task.claim()])
+            elif self._run_piece(tasks[0]):
+                with self._changed:
+                    self._enqueue(tasks[0])
+                continue
             with self._changed:
                 self._tasks -= len(tasks)
 
     def _ready(self) -> tuple[tuple[int, str] | None, float | None]:
-        """The queue to serve now (whose first task waits longest), or how long until there is one.
+        """The queue to serve now (whose first task's turn is soonest), or how long until there is.
 
         Without any queue there is neither.
         """
         now = time.monotonic()
-        best: tuple[int, str] | None = None
+        ready: list[tuple[int, str]] = []
         soonest: float | None = None
         for key, queue in self._queues.items():
-            due = queue[0].enqueued + self._config.batch_timeout_micros / 1e6
+            due = min(t.enqueued for t in queue) + self._config.batch_timeout_micros / 1e6
             if self._stopping or sum(t.rows for t in queue) >= self._config.max_batch_size:
                 due = min(due, now)
-            if soonest is None or due < soonest:
-                best, soonest = key, due
-        if soonest is None or soonest <= now:
-            return best, None
-        return None, soonest - now
+            if due <= now:
+                ready.append(key)
+            soonest = due if soonest is None else min(due, soonest)
+        if ready:
+            return min(ready, key=lambda key: self._queues[key][0].turn), None
+        return None, None if soonest is None else soonest - now
 
     def _take(self, key: tuple[int, str]) -> list[Task]:
         queue = self._queues[key]
-        tasks = [queue.popleft()]
+        tasks = [queue.pop(0)]
         rows = tasks[0].rows
         while self._merge and queue and rows + queue[0].rows <= self._config.max_batch_size:
             rows += queue[0].rows
-            tasks.append(queue.popleft())
+            tasks.append(queue.pop(0))
         if not queue:
             # A queue holds its version alive through its tasks only.
             del self._queues[key]
         return tasks
+
+    def _run_piece(self, task: Task) -> bool:
+        """Runs the next rows of a task by itself, and returns whether there are more."""
+        if not task.parts and not task.claim():
+            return False
+        if task.abandoned:
+            task.result.set_exception(deadline_exceeded("nobody waits any longer"))
+            return False
+        if task.expire():
+            return False
+        piece = task.piece(_PIECE_ROWS)
+        try:
+            (outputs,) = self._run_batch([piece])
+        except Exception as error:
+            task.result.set_exception(error)
+            return False
+        task.parts.append(outputs)
+        task.rows_done += piece.rows
+        if task.rows_done < task.rows:
+            return True
+        if len(task.parts) > 1:
+            outputs = {
+                alias: np.concatenate([part[alias] for part in task.parts]) for alias in outputs
+            }
+        task.result.set_result(outputs)
+        return False
 
     def _run(self, tasks: list[Task]) -> None:
         if not tasks:
@@ -233,3 +296,7 @@ class Scheduler:
         if not rows:  # Requests without a row have none to repeat either.
             return rows
         return next((s for s in self._config.allowed_batch_sizes if s >= rows), rows)
+
+
+def _key(task: Task) -> tuple[int, str]:
+    return id(task.servable), task.signature.name

@@ -121,7 +121,7 @@ class ServerConfig:
         low=1,
     )
     max_request_bytes: int = field(
-        8 << 20,
+        4 << 20,
         help="Bytes in one request, at most, and never more than `max_request_rows` rows of the "
         "model's largest signature need. Many clients with larger ones hold the others up.",
         low=64 << 10,

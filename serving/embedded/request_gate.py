@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import logging
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from google.protobuf import descriptor_pool, message, message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
+from serving.embedded.large_lane import LargeLane
 from serving.embedded.limits import SMALL_BYTES, BytesInFlight, RequestLimits
 from serving.embedded.metrics import Metrics
 from serving.embedded.off_loop import OffLoop
@@ -56,6 +58,7 @@ class RequestGate(grpc.aio.ServerInterceptor):
         self._off_loop = off_loop
         self._traffic = traffic
         self._metrics = metrics
+        self._lane = LargeLane()
         self._sparse_log = SparseLog(_log)
 
     async def intercept_service(
@@ -98,29 +101,30 @@ class RequestGate(grpc.aio.ServerInterceptor):
         """
         label, kind = _label(method), _request_kind(method)
 
+        async def request_of(
+            context: grpc.aio.ServicerContext, stack: contextlib.ExitStack
+        ) -> message.Message:
+            limits = self._limits(method)
+            if not method.startswith(_HEALTH):
+                stack.enter_context(self._traffic.call())
+            if limits.max_bytes > SMALL_BYTES and self._in_flight.is_full:
+                raise unavailable("too many bytes are under way, try again later")
+            raw = await self._lane.read(context)
+            if raw is None:
+                raise _no_message()
+            size = len(raw)
+            _check_size(size, limits)
+            if size > SMALL_BYTES:
+                stack.enter_context(self._in_flight.hold(size))
+            return await self._off_loop.run(size, self._decode, raw, kind, limits)
+
         async def answer(
             _: AsyncIterator[bytes], context: grpc.aio.ServicerContext
         ) -> bytes | None:
             async with self._refusals(context, label):
-                limits = self._limits(method)
                 with contextlib.ExitStack() as stack:
-                    if not method.startswith(_HEALTH):
-                        stack.enter_context(self._traffic.call())
-                    if limits.max_bytes > SMALL_BYTES and self._in_flight.is_full:
-                        raise unavailable("too many bytes are under way, try again later")
-                    raw = await context.read()
-                    if raw is grpc.aio.EOF:
-                        raise _no_message()
-                    size = len(raw)
-                    _check_size(size, limits)
-                    if size > SMALL_BYTES:
-                        stack.enter_context(self._in_flight.hold(size))
-                    request = await self._off_loop.run(size, self._decode, raw, kind, limits)
-                    del raw
                     # The method alone holds the request: it lets go of what it has made arrays of.
-                    answered = behaviour(request, context)
-                    del request
-                    response = await answered
+                    response = await behaviour(await request_of(context, stack), context)
                     return response if isinstance(response, bytes) else response.SerializeToString()
             return None
 
@@ -176,10 +180,14 @@ class RequestGate(grpc.aio.ServerInterceptor):
         try:
             yield
             return
-        except grpc.aio.AbortError:
+        except grpc.aio.AbortError as error:
+            # grpcio keeps the error with the call, in a circle: without what its frames hold, which
+            # are messages and arrays, it may wait for the garbage collector.
+            traceback.clear_frames(error.__traceback__)
             raise
         except RequestError as error:
             code, text = error.code, error.message
+            traceback.clear_frames(error.__traceback__)
         except Exception as error:
             self._sparse_log.warning("failed", f"{label} failed", error)
             code, text = grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the server"

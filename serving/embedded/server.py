@@ -26,6 +26,7 @@ from serving.embedded.config import ServerConfig
 from serving.embedded.lasting_server import LastingServer
 from serving.embedded.limits import BytesInFlight, RequestLimits
 from serving.embedded.listening import why_not
+from serving.embedded.memory import MemoryReturner
 from serving.embedded.metrics import Metrics
 from serving.embedded.off_loop import OffLoop
 from serving.embedded.predictor import Predictor
@@ -78,6 +79,7 @@ class EmbeddedServer:
         self._in_flight = BytesInFlight(config.max_bytes_in_flight)
         self._predictor = Predictor(self._scheduler, self._in_flight, config.max_request_rows)
         self._off_loop = OffLoop()
+        self._memory = MemoryReturner()
         self._traffic = Traffic()
         self._model_limits: weakref.WeakKeyDictionary[Servable, RequestLimits] = (
             weakref.WeakKeyDictionary()
@@ -125,6 +127,7 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Loads the newest version, then answers; early clients wait in the meantime."""
+        self._memory.start()
         self._versions.start(self._config.file_system_poll_wait_seconds)
         if self._stopped:
             return
@@ -152,6 +155,7 @@ class EmbeddedServer:
         self._off_loop.stop()
         if self._rest_api is not None:
             self._rest_api.close()
+        self._memory.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._loop_thread.join()
         if done:

@@ -40,8 +40,8 @@ def servable():
 def make(servable):
     schedulers = []
 
-    def make(batching=None, max_tasks=100):
-        schedulers.append(Scheduler(batching, max_tasks))
+    def make(batching=None, max_tasks=100, num_threads=2):
+        schedulers.append(Scheduler(batching, max_tasks, num_threads=num_threads))
         return schedulers[-1]
 
     yield make
@@ -106,6 +106,47 @@ def test_tasks_are_not_split_and_keep_their_order(make, servable):
     assert [len(batch[1]) for batch in servable.batches] == [1, 6, 6]
 
 
+def test_a_large_task_runs_in_pieces_and_small_ones_go_between(make, servable):
+    scheduler = make(max_tasks=100, num_threads=1)
+    servable.gate.clear()
+    (large,) = submit(scheduler, task(servable, range(1024)))
+    wait_until(lambda: servable.batches)
+    (small,) = submit(scheduler, task(servable, [5]))
+    servable.gate.set()
+    assert small.result.result(5)["y"].tolist() == [10]
+    assert large.result.result(5)["y"].tolist() == [2 * i for i in range(1024)]
+    assert [len(batch[1]) for batch in servable.batches] == [32, 1] + [32] * 31
+
+
+def test_a_small_task_does_not_pass_for_ever(servable):
+    large, small = task(servable, range(64)), task(servable, [1])
+    assert small.turn < large.turn
+    small.enqueued = large.enqueued + 1.0
+    assert large.turn < small.turn
+
+
+def test_what_of_a_large_task_has_not_run_ends_with_it(make, servable):
+    scheduler = make(max_tasks=100, num_threads=1)
+    servable.gate.clear()
+    (left, expired, refused) = submit(
+        scheduler,
+        task(servable, range(320)),
+        task(servable, range(400), seconds=0.02),
+        task(servable, [*range(500), -1]),
+    )
+    wait_until(lambda: servable.batches)
+    left.abandoned = True
+    time.sleep(0.03)
+    servable.gate.set()
+    with pytest.raises(RequestError, match="negative"):
+        refused.result.result(5)
+    for one in (left, expired):
+        with pytest.raises(RequestError) as caught:
+            one.result.result(5)
+        assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert len(servable.batches) == 1 + 16
+
+
 def test_signatures_and_versions_do_not_mix(make, servable):
     second = FakeServable()
     scheduler = make(one_thread(batch_timeout_micros=20_000))
@@ -118,7 +159,7 @@ def test_padding_repeats_a_row_and_is_cut_off(make, servable):
     scheduler = make(one_thread(allowed_batch_sizes=(4, 8), batch_timeout_micros=20_000))
     tasks = submit(scheduler, task(servable, [1, 2, 3]), task(servable, [7, 8]))
     assert [t.result.result(5)["y"].tolist() for t in tasks] == [[2, 4, 6], [14, 16]]
-    assert servable.batches[0][1] == [1, 2, 3, 7, 8, 1, 1, 1]
+    assert servable.batches[0][1] == [7, 8, 1, 2, 3, 7, 7, 7]
 
 
 def test_requests_without_rows_are_answered_too(make, servable):

@@ -143,12 +143,12 @@ def test_messages_without_tensors_are_small(channel, method):
     assert (code, "more than 4096 fields" in details) == (Code.INVALID_ARGUMENT, True)
 
 
-def test_a_message_beyond_the_model_is_refused(serve_forever, toy_base):
-    """48 floats a row and 1024 rows, and 64 KiB for the rest."""
-    server = serve_forever(toy_base)
-    limit = (64 << 10) + 1024 * 48 * 4
+def test_a_message_beyond_the_model_is_refused(serve, five_channel_base):
+    """80 floats a row and 1024 rows, and 64 KiB for the rest."""
+    server = serve(five_channel_base)
+    limit = (64 << 10) + 1024 * 80 * 4
     with grpc.insecure_channel(server.address, [("grpc.max_send_message_length", -1)]) as channel:
-        for size in (limit + 1, 8 * MEBIBYTE, 8 * MEBIBYTE + 1, 64 * MEBIBYTE):
+        for size in (limit + 1, 4 * MEBIBYTE, 4 * MEBIBYTE + 1, 64 * MEBIBYTE):
             code, details, _ = send(channel, PREDICT, field(99, bytes(size - 5))[:size])
             assert code is Code.RESOURCE_EXHAUSTED
             assert "essage larger than max" in details, details
