@@ -191,8 +191,10 @@ def _with_rows_of(rows, tensor, name):
         tf.shape(tensor)[0], tf.shape(rows)[0], f"`{name}` has another number of rows."
     )
     with tf.control_dependencies([check]):
-        # Also where a converter leaves checks out, one row is not taken for all.
-        return tf.reshape(tensor, tf.shape(rows)[:1])
+        # A step of its own: an optimizer drops a reshape, and what waits at it.
+        tensor = tf.identity(tensor)
+    # Also where a converter leaves checks out, one row is not taken for all.
+    return tf.reshape(tensor, tf.shape(rows)[:1])
 
 
 def _as_png(answer):
