@@ -14,9 +14,14 @@ from export.publishing import check_base, publish
 from export.saved_model import Functions
 from export.signatures import Signatures
 from export.warmup import smallest_inputs
+from tfglow.glow import Glow
+from tfglow.local_paths import check_local_path
 from tfglow.pictures.preparation import Preparation
 from tfglow.runs import RunFolder
+from tfglow.runs.saved_weights import SavedWeights
 from tfglow.saved_format import FORMAT
+from tfglow.scoring import Detector
+from tfglow.scoring.other_weights import OtherWeights
 from tfglow.writing import system_reason
 
 # The arithmetic of the coupling networks' convolutions, by the names of `GlowConfig.precision`.
@@ -57,6 +62,7 @@ def export_run(
     version: int | None = None,
     precision: str = "float32",
     file_format: str = "saved_model",
+    detector: str | os.PathLike | None = None,
 ) -> Export:
     """Publishes a run's model as `export_dir/<version>/`, complete or not at all.
 
@@ -71,11 +77,13 @@ def export_run(
         was trained does not matter.
       file_format: "saved_model", or what other runtimes read, with `encode` and `decode` alone:
         "onnx" or "litert".
+      detector: A file of a `Detector` that was fitted with these weights, for the signature
+        `score`; not for other runtimes.
 
     Raises:
       ValueError: If `run_dir` is no run folder, holds no such checkpoint or weights, or a model
-        that cannot be inverted; if the format cannot hold the model, or its converter is not
-        installed; or if nothing can be published in `export_dir`.
+        that cannot be inverted; if the detector is of other weights; if the format cannot hold the
+        model, or its converter is not installed; or if nothing can be published in `export_dir`.
     """
     if precision not in NETWORK_DTYPES:
         raise ValueError(
@@ -87,6 +95,8 @@ def export_run(
         )
     kind = FILE_FORMATS[file_format]
     kind.check_precision(precision)
+    if detector is not None:
+        kind.check_signature("score", "--detector")
     kind.check_converter()
     run = RunFolder.open(run_dir)
     check_base(export_dir, version)
@@ -111,15 +121,28 @@ def export_run(
         "tfglow": tfglow.__version__,
         "tensorflow": tf.__version__,
     }
-    evaluation = _evaluation(run, source["step"])
+    records = {"config": run.read_config(), "source": source}
+    calibration = None
+    if detector is not None:
+        calibration = _load_detector(detector, glow, weights).calibration
+        # Whole, so that what the numbers are held against stays with them.
+        records["detector"] = json.loads(Path(detector).read_text(encoding="utf-8"))
+        source["detector"] = {
+            "file": os.path.relpath(Path(detector).resolve(), Path(export_dir).resolve()),
+            "statistic": calibration.statistic,
+            "num_draws": calibration.num_draws,
+            "seed": calibration.seed,
+            "calibration_images": len(calibration.bits_per_dim),
+        }
+        _say_other_arithmetic(glow.config.precision, precision)
     preparation = Preparation.of_run(run.read_config())
-    signatures = Signatures(glow, NETWORK_DTYPES[precision], preparation)
+    signatures = Signatures(glow, NETWORK_DTYPES[precision], preparation, calibration)
     functions = signatures.concrete_functions(kind.signatures)
     kind.check_size(functions)
     _check_answers(functions)
-    records = {"config": run.read_config(), "source": source}
     if preparation is not None:
         records["pictures"] = dataclasses.asdict(preparation)
+    evaluation = _evaluation(run, source["step"])
     if evaluation is not None:
         records["evaluation"] = evaluation
 
@@ -132,6 +155,27 @@ def export_run(
             _write_json(folder / kind.records / f"{name}.json", record)
 
     return Export(publish(write, export_dir, version), tuple(functions), source, evaluation)
+
+
+def _load_detector(path: str | os.PathLike, glow: Glow, weights: SavedWeights) -> Detector:
+    """The detector of these weights."""
+    try:
+        return Detector.load(check_local_path(path, "--detector"), glow)
+    except OtherWeights as error:
+        raise ValueError(
+            f"--detector={os.fspath(path)} belongs to other weights than those that are exported, "
+            f"the {weights.kind} ones of step {weights.step}: --raw_weights and --checkpoint "
+            "choose others, or fit a detector with these."
+        ) from error
+
+
+def _say_other_arithmetic(fitted: str, exported: str) -> None:
+    """Says what a detector's numbers differ by where networks round otherwise than at its fit."""
+    if (fitted == "mixed_bfloat16") != (exported == "mixed_bfloat16"):
+        print(
+            f"The detector was fitted with --precision={fitted}, and this export computes in "
+            f"{exported}: scores differ by what bfloat16 rounds."
+        )
 
 
 def _evaluation(run: RunFolder, step: int) -> dict[str, Any] | None:

@@ -46,6 +46,18 @@ class FileFormat:
                 "of these files have no such convolutions, or choose their arithmetic themselves."
             )
 
+    def check_signature(self, name: str, flag: str) -> None:
+        """Refuses a flag that asks for a signature which the format does not hold.
+
+        Raises:
+          ValueError: If it does not.
+        """
+        if self.signatures and name not in self.signatures:
+            raise ValueError(
+                f"{flag} is for the signature `{name}`, which --format={self.name} does not hold: "
+                f"its files are {' and '.join(self.signatures)} alone."
+            )
+
     def check_converter(self) -> None:
         """Looks for the package that converts.
 

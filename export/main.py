@@ -78,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
         help="onnx, litert: encode and decode for other runtimes, which draw the noise themselves "
         "(default saved_model)",
     )
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        metavar="FILE",
+        help="a detector.json that was fitted with these weights, for the signature score",
+    )
     return parser
 
 

@@ -6,11 +6,14 @@ import tensorflow as tf
 
 from export.picture_bytes import PNG_CHANNELS, decode_pictures
 from tfglow import likelihood
+from tfglow.bijectors import multi_scale
 from tfglow.frozen_flow import FrozenFlow
 from tfglow.glow import Glow
 from tfglow.ops import shapes
 from tfglow.ops.valid_rows import finite_rows, zero_unless
 from tfglow.pictures.preparation import Preparation
+from tfglow.scoring.calibration import Calibration
+from tfglow.scoring.statistics import image_statistics
 
 # TF Serving's name for the signature of a request that names none.
 DEFAULT_SIGNATURE = "serving_default"
@@ -28,12 +31,14 @@ class Signatures(tf.Module):
     `sample_png`, `decode_png` and `encode_bytes` are there for images of 1 to 4 channels, which are
     what PNG holds. A row of `encode_bytes` is not `valid` if it is no PNG or JPEG of the image's
     size, see `decode_pictures`. `preparation` answers each row with the same record: clients see no
-    files of an export.
+    files of an export. `score` answers what `Detector.score` does, by the same names and types, if
+    there is a detector's calibration.
 
     Args:
       glow: The model; its weights are copied, folded.
       network_dtype: Dtype of the coupling networks' convolutions.
       preparation: How files become the model's images, if that is known.
+      calibration: What a `Detector` of these weights has learnt, if there is one.
       name: Name of the module.
 
     Raises:
@@ -45,6 +50,7 @@ class Signatures(tf.Module):
         glow: Glow,
         network_dtype: tf.DType = tf.float32,
         preparation: Preparation | None = None,
+        calibration: Calibration | None = None,
         name: str = "glow",
     ):
         super().__init__(name=name)
@@ -61,7 +67,7 @@ class Signatures(tf.Module):
         temperature = tf.TensorSpec([None], tf.float32, "temperature")
         # Each direction is traced once, and shared by the functions that need it.
         continuous = tf.TensorSpec(image.shape, tf.float32, "continuous")
-        self._forward = self._function(_for_any_number_of_rows(self.flow.forward), continuous)
+        self._forward = self._function(_for_any_number_of_rows(self.flow.forward_terms), continuous)
         self._inverse = self._function(_for_any_number_of_rows(self.flow.inverse), latent)
         self.encode = self._function(self._encode, image)
         self.decode = self._function(self._decode, latent)
@@ -78,6 +84,9 @@ class Signatures(tf.Module):
             self.preparation = tf.function(
                 self._preparation, input_signature=[row], autograph=False
             )
+        if calibration is not None:
+            self._calibration = calibration
+            self.score = self._function(self._score, image)
 
     def concrete_functions(
         self, names: Sequence[str] = ()
@@ -87,7 +96,7 @@ class Signatures(tf.Module):
             return {name: getattr(self, name).get_concrete_function() for name in names}
         known = (
             *("encode", "decode", "sample"),
-            *("encode_bytes", "decode_png", "sample_png", "preparation"),
+            *("encode_bytes", "decode_png", "sample_png", "preparation", "score"),
         )
         functions = self.concrete_functions([name for name in known if hasattr(self, name)])
         return {**functions, DEFAULT_SIGNATURE: functions["sample"]}
@@ -103,12 +112,17 @@ class Signatures(tf.Module):
         image = tf.ensure_shape(image, [None, *self._image_shape])
         valid, label = self._checked_label(image, label)
         x = likelihood.dequantize(image, self._num_bits, 0.5)  # The centre of each bin.
-        latent, log_det = self._forward(x, *label)
-        density = likelihood.standard_normal_log_prob(latent) + log_det
-        log_prob = likelihood.discrete_log_prob(density, self._num_dims, self._num_bits)
-        valid &= finite_rows(latent) & tf.math.is_finite(log_prob)
-        bits_per_dim = likelihood.bits_per_dim(log_prob, self._num_dims)
-        return _answer(valid, latent=latent, log_prob=log_prob, bits_per_dim=bits_per_dim)
+        levels = self._forward(x, *label)
+        latent = multi_scale.flatten_latents([level.eps for level in levels])
+        terms = likelihood.log_prob_terms(levels, self._num_bits)
+        valid &= finite_rows(latent) & tf.math.is_finite(terms.log_prob)
+        return _answer(
+            valid,
+            latent=latent,
+            log_prob=terms.log_prob,
+            bits_per_dim=likelihood.bits_per_dim(terms.log_prob, self._num_dims),
+            bits_per_level=likelihood.bits_per_dim(terms.levels, self._num_dims),
+        )
 
     def _encode_bytes(self, image_bytes, label=None):
         image_bytes = tf.ensure_shape(image_bytes, [None])
@@ -143,6 +157,27 @@ class Signatures(tf.Module):
         row = tf.ensure_shape(row, [None])
         rows = tf.shape(row)
         return _answer(tf.fill(rows, True), record=tf.fill(rows, self._record))
+
+    def _score(self, image, label=None):
+        image = tf.ensure_shape(image, [None, *self._image_shape])
+        valid, label = self._checked_label(image, label)
+        calibration = self._calibration
+        statistics, _ = image_statistics(
+            self._log_prob_terms,
+            image,
+            *label,
+            num_bits=self._num_bits,
+            num_draws=calibration.num_draws,
+            seed=calibration.seed,
+        )
+        valid &= tf.math.is_finite(statistics["bits_per_dim"])
+        return _answer(valid, **statistics, **calibration.apply(statistics))
+
+    def _log_prob_terms(self, images, labels=None, *, noise):
+        """`Glow.log_prob_terms` of the frozen flow, for any number of rows."""
+        x = likelihood.dequantize(images, self._num_bits, noise)
+        levels = self._forward(x, *(() if labels is None else (labels,)))
+        return likelihood.log_prob_terms(levels, self._num_bits)
 
     def _noise(self, seed):
         """ε ~ N(0, I), `[N, D]`: each row is drawn by its seed alone."""

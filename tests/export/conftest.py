@@ -5,9 +5,10 @@ import json
 import pytest
 
 from export.exporting import export_run
-from tests.export.models import random_config
+from tests.export.models import random_config, random_images, random_labels
 from tests.random_glow import random_glow
 from tfglow.runs.run_folder import RunFolder
+from tfglow.scoring import Detector
 
 CONFIG = random_config(num_classes=3, levels=2, width=4)
 STEP = 12
@@ -42,6 +43,16 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def export(run):
-    """The first version of the run; not to be changed."""
-    return export_run(run.path, run.path.parent / "exports")
+def detector(run):
+    """A detector of the run's averaged weights, and its file."""
+    images, label = random_images(CONFIG, 60), random_labels(CONFIG, 60)["label"]
+    detector = Detector.fit(averaged_glow(), images, label, statistic="typicality", num_draws=2)
+    path = run.path.parent / "detector.json"
+    detector.save(path)
+    return detector, path
+
+
+@pytest.fixture(scope="session")
+def export(run, detector):
+    """The first version of the run, with the detector; not to be changed."""
+    return export_run(run.path, run.path.parent / "exports", detector=detector[1])

@@ -91,10 +91,16 @@ def test_the_script_fails_in_one_sentence(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_networks_in_bfloat16_of_a_run_that_was_never_evaluated(run, base, tmp_path):
+def test_networks_in_bfloat16_of_a_run_that_was_never_evaluated(
+    run, detector, base, tmp_path, capsys
+):
     copy = RunFolder(Path(shutil.copytree(run.path, tmp_path / "copy")))
     copy.metrics_path.unlink()
-    export = export_run(copy.path, base, precision="mixed_bfloat16")
+    export = export_run(copy.path, base, precision="mixed_bfloat16", detector=detector[1])
+    assert capsys.readouterr().out == (
+        "The detector was fitted with --precision=float32, and this export computes in "
+        "mixed_bfloat16: scores differ by what bfloat16 rounds.\n"
+    )
     assert export.source["precision"] == "mixed_bfloat16"
     loaded = tf.saved_model.load(str(export.path))
     # A SavedModel keeps the order of a tuple's fields, not their names.
@@ -196,6 +202,29 @@ def test_a_model_that_diverged(base, tmp_path, capsys):
     assign_step(glow.flow.steps[0], 1, "network/conv_last/logs", 28.0)
     run.save_glow(glow, step=3)
     assert "is not finite even for an input of zeros" in complaint(capsys, *flags)
+    assert not base.exists()
+
+
+def test_a_detector_that_does_not_belong_to_it(run, detector, base, tmp_path, capsys):
+    flags = [f"--run_dir={run.path}", f"--export_dir={base}"]
+    given = f"--detector={detector[1]}"
+    assert complaint(capsys, *flags, given, "--raw_weights") == (
+        f"{given} belongs to other weights than those that are exported, the raw ones of step 12: "
+        "--raw_weights and --checkpoint choose others, or fit a detector with these."
+    )
+    assert complaint(capsys, *flags, given, "--format=litert") == (
+        "--detector is for the signature `score`, which --format=litert does not hold: its files "
+        "are encode and decode alone."
+    )
+    absent = tmp_path / "absent.json"
+    sentence = f"Cannot read '{absent}': No such file or directory."
+    assert complaint(capsys, *flags, f"--detector={absent}") == sentence
+    assert "is no file of a detector" in complaint(
+        capsys, *flags, f"--detector={run.path / 'config.json'}"
+    )
+    assert "--detector must be a local path" in complaint(
+        capsys, *flags, "--detector=gs://bucket/detector.json"
+    )
     assert not base.exists()
 
 

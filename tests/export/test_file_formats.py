@@ -116,8 +116,8 @@ def assert_same(answer, expected, bin_size=1):
     else:
         np.testing.assert_allclose(answer["latent"], expected["latent"], rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(answer["log_prob"], expected["log_prob"], rtol=1e-4)
-        bits = expected["bits_per_dim"]
-        np.testing.assert_allclose(answer["bits_per_dim"], bits, rtol=0, atol=1e-4)
+        for name in ("bits_per_dim", "bits_per_level"):
+            np.testing.assert_allclose(answer[name], expected[name], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("rows", [7, 1, 0, 3])

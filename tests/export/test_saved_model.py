@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
@@ -17,10 +18,11 @@ from export.signatures import Signatures
 from tests.export.conftest import CONFIG, STEP, averaged_glow
 from tests.export.models import random_images
 from tfglow.pictures.preparation import Preparation
+from tfglow.scoring import Detector
 
 NAMES = (
     *("encode", "decode", "sample", "encode_bytes", "decode_png", "sample_png"),
-    *("preparation", "serving_default"),
+    *("preparation", "score", "serving_default"),
 )
 LABEL = np.array([2, 0, 1], np.int32)
 
@@ -38,6 +40,7 @@ def requests():
     files = [tf.io.encode_png(images[0]).numpy(), tf.io.encode_jpeg(images[1]).numpy(), b"none"]
     return {
         "encode": {"image": images, "label": LABEL},
+        "score": {"image": images, "label": LABEL},
         "encode_bytes": {"image_bytes": np.array(files, "S"), "label": LABEL},
         "decode": {"latent": latent, "label": LABEL},
         "decode_png": {"latent": latent, "label": LABEL},
@@ -46,7 +49,7 @@ def requests():
 
 
 @pytest.mark.slow
-def test_tensorflow_alone_gives_the_same_numbers(export, tmp_path):
+def test_tensorflow_alone_gives_the_same_numbers(export, detector, tmp_path):
     asked = {
         f"{signature}/{name}": value
         for signature, inputs in requests().items()
@@ -59,7 +62,8 @@ def test_tensorflow_alone_gives_the_same_numbers(export, tmp_path):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=120)
 
-    functions = Signatures(averaged_glow()).concrete_functions()
+    calibration = detector[0].calibration
+    functions = Signatures(averaged_glow(), calibration=calibration).concrete_functions()
     with np.load(tmp_path / "answers.npz") as answers:
         expected_keys = set()
         for signature, inputs in requests().items():
@@ -107,6 +111,7 @@ WRONG_SHAPES = [
     ("encode", "image", np.zeros([3, 384], np.uint8)),
     ("encode", "image", np.zeros([3, 8, 16, 3], np.uint8)),
     ("encode", "label", np.zeros([3, 1], np.int32)),
+    ("score", "image", np.zeros([3, 8, 16, 3], np.uint8)),
     ("decode", "latent", np.zeros([3, 383], np.float32)),
     ("decode", "latent", np.zeros([3, 16, 8, 3], np.float32)),
     ("sample", "seed", np.zeros([3, 1], np.int64)),
@@ -116,6 +121,7 @@ WRONG_SHAPES = [
 ]
 WRONG_ROWS = [
     ("encode", "label", LABEL[:1]),
+    ("score", "label", LABEL[:1]),
     ("decode", "label", LABEL[:2]),
     ("sample", "temperature", np.ones([1], np.float32)),
     ("sample", "label", LABEL[:1]),
@@ -152,7 +158,19 @@ def test_warm_up_holds_one_valid_request_a_signature(export, loaded):
     assert sorted(seen) == sorted(NAMES)
 
 
-def test_assets_say_where_the_model_comes_from(export, run):
+def test_scores_are_the_detectors(loaded, detector):
+    inputs = requests()["score"]
+    answer = run(loaded, "score", inputs)
+    assert answer.pop("valid").all()
+    expected = detector[0].score(inputs["image"], inputs["label"])
+    assert answer.keys() == expected.keys()
+    for name, values in expected.items():
+        assert answer[name].dtype == values.dtype, name
+        np.testing.assert_allclose(answer[name], values, rtol=1e-4, atol=1e-4, err_msg=name)
+    np.testing.assert_array_equal(answer["p_value"], answer["p_value_typicality"])
+
+
+def test_assets_say_where_the_model_comes_from(export, run, detector):
     extra = export.path / "assets.extra"
     assert json.loads((extra / "config.json").read_text()) == run.read_config()
     pictures = json.loads((extra / "pictures.json").read_text())
@@ -161,6 +179,16 @@ def test_assets_say_where_the_model_comes_from(export, run):
     assert source == export.source
     assert source["run"] == "digits" and source["step"] == STEP
     assert source["weights"] == "averaged" and source["precision"] == "float32"
+    # The detector is named, and there.
+    assert source["detector"] == {
+        "file": "../detector.json",
+        "statistic": "typicality",
+        "num_draws": 2,
+        "seed": 0,
+        "calibration_images": 30,
+    }
+    kept = Detector.load(extra / "detector.json", averaged_glow()).calibration
+    assert kept.to_dict() == detector[0].calibration.to_dict()
     # From the folder of all versions, the run is found again.
     assert (export.path.parent / source["run_dir"]).resolve() == run.path.resolve()
     assert (run.path / f"{source['checkpoint']}.index").exists()
@@ -189,6 +217,8 @@ def test_weights_are_variables_and_not_constants(export):
     (graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
     nodes = [n for f in graph.graph_def.library.function for n in f.node_def]
     constants = [n.attr["value"].tensor for n in nodes if n.op == "Const"]
+    # Weights are float32; a detector's numbers are float64, and used in one place.
+    constants = [tensor for tensor in constants if tensor.dtype != types_pb2.DT_DOUBLE]
     assert max(tf.make_ndarray(tensor).size for tensor in constants) < 128
 
 

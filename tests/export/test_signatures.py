@@ -10,6 +10,7 @@ from export.signatures import Signatures
 from tests.export.models import random_config, random_images, random_labels
 from tests.random_glow import random_glow
 from tfglow.pictures.preparation import Preparation
+from tfglow.scoring import Detector
 
 pytestmark = pytest.mark.slow
 
@@ -61,11 +62,16 @@ def test_names_types_and_shapes(case):
     latent = ("float32", (None, glow.config.num_dims))
     row, valid = ("float32", (None,)), ("bool", (None,))
     drawn = {"seed": ("int64", (None,)), "temperature": row, **label}
+    levels = ("float32", (None, glow.config.levels))
+    encoding = {
+        **{"latent": latent, "log_prob": row, "bits_per_dim": row, "bits_per_level": levels},
+        "valid": valid,
+    }
     sample = (drawn, {"image": image, "latent": latent, "valid": valid})
     table = {
         "encode": (
             {"image": image, **label},
-            {"latent": latent, "log_prob": row, "bits_per_dim": row, "valid": valid},
+            encoding,
         ),
         "decode": ({"latent": latent, **label}, {"image": image, "valid": valid}),
         "sample": sample,
@@ -77,7 +83,7 @@ def test_names_types_and_shapes(case):
         ),
         "encode_bytes": (
             {"image_bytes": ("string", (None,)), **label},
-            {"latent": latent, "log_prob": row, "bits_per_dim": row, "valid": valid},
+            encoding,
         ),
     }
     functions = signatures.concrete_functions()
@@ -125,6 +131,8 @@ def test_encode_is_the_models(case):
     np.testing.assert_allclose(answer["log_prob"], log_prob, rtol=1e-5)
     bits_per_dim = glow.bits_per_dim(images, noise=0.5, **of_glow)
     np.testing.assert_allclose(answer["bits_per_dim"], bits_per_dim, rtol=0, atol=1e-4)
+    levels = answer["bits_per_level"].sum(axis=1)
+    np.testing.assert_allclose(levels, answer["bits_per_dim"], rtol=0, atol=1e-5)
     assert answer["valid"].all()
 
 
@@ -210,6 +218,73 @@ def test_networks_in_bfloat16_are_as_invertible():
     assert not np.array_equal(answer["bits_per_dim"], bits)
     step = signatures.flow.levels[0].steps.steps[0]
     assert step.network.conv_1.kernel.dtype == tf.bfloat16
+
+
+# A detector's numbers.
+
+
+@functools.cache
+def scored():
+    """A conditional model's detector, and the signatures with it."""
+    glow, _ = served("conditional_five_bits")
+    images, label = random_images(glow.config, 60), random_labels(glow.config, 60)["label"]
+    detector = Detector.fit(glow, images, label, num_draws=2, seed=3)
+    return detector, Signatures(glow, calibration=detector.calibration)
+
+
+def scored_inputs(num, seed=1):
+    """Images like those that were fitted, and one that is odd."""
+    config = served("conditional_five_bits")[0].config
+    images = random_images(config, num, seed).numpy()
+    images[-1:] = 200
+    return images, random_labels(config, num)["label"]
+
+
+def test_scores_are_those_of_the_library():
+    detector, signatures = scored()
+    images, label = scored_inputs(6)
+    answer = numpy(signatures.score(images, label))
+    assert answer.pop("valid").all()
+    expected = detector.score(images, label)
+    assert {name: v.dtype for name, v in answer.items()} == {
+        name: v.dtype for name, v in expected.items()
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(answer[name], values, rtol=1e-4, atol=1e-4, err_msg=name)
+    assert answer["p_value"][-1] == 1 / 31 < np.median(answer["p_value"])
+
+
+def test_a_level_is_the_models():
+    glow, signatures = served("conditional_five_bits")
+    images, label = scored_inputs(6)
+    levels = glow.log_prob_terms(images, label, noise=0.5).levels
+    bits = -levels / (glow.config.num_dims * np.log(2))
+    answer = signatures.encode(images, label)["bits_per_level"]
+    np.testing.assert_allclose(answer, bits, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("num", [0, 1, 40])
+def test_a_score_does_not_depend_on_its_batch(num):
+    _, signatures = scored()
+    images, label = scored_inputs(41)
+    everything = numpy(signatures.score(images, label))
+    answer = numpy(signatures.score(images[1 : 1 + num], label[1 : 1 + num]))
+    for name, values in everything.items():
+        # The error of two draws is a small difference of them.
+        tolerance = 1e-6 if name == "bits_per_dim_error" else 0
+        np.testing.assert_allclose(
+            answer[name], values[1 : 1 + num], rtol=1e-4, atol=tolerance, err_msg=name
+        )
+
+
+def test_a_score_of_a_bad_row_is_zero_and_spoils_nothing():
+    _, signatures = scored()
+    images, _ = scored_inputs(4)
+    answer = signatures.score(images, [0, 3, -1, 2])
+    kept = signatures.score(images[[0, 3]], [0, 2])
+    assert_spoils_nothing(answer, kept, [True, False, False, True])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`label` has another number of rows"):
+        signatures.score(images, [0])
 
 
 # Each row by itself.

@@ -12,9 +12,10 @@ import tensorflow as tf
 from tfglow.checks import check_integer, check_positive_integer
 from tfglow.glow import Glow
 from tfglow.scoring.calibration import SCORES, Calibration
+from tfglow.scoring.other_weights import OtherWeights
 from tfglow.scoring.statistics import image_statistics
 from tfglow.scoring.weights_checksum import weights_checksum
-from tfglow.writing import writing
+from tfglow.writing import system_reason, writing
 
 # The number of the file's format.
 _FORMAT = 1
@@ -180,7 +181,7 @@ class Detector:
         unfinished = path.with_name(f".{path.name}.unfinished")
         try:
             with writing(path):
-                unfinished.write_text(json.dumps(values))
+                unfinished.write_text(json.dumps(values), encoding="utf-8")
                 os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -190,10 +191,17 @@ class Detector:
         """The detector that was saved, beside the weights that it belongs to.
 
         Raises:
-          ValueError: If the file is no detector's, or was fitted with other weights.
+          OtherWeights: If it was fitted with other weights; a `ValueError`.
+          ValueError: If the file cannot be read, or is no detector's.
         """
         try:
-            values = json.loads(Path(path).read_text())
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"Cannot read {os.fspath(path)!r}: {system_reason(error)}.") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{os.fspath(path)!r} is no file of a detector: no text.") from error
+        try:
+            values = json.loads(text)
             found, checksum = values["format"], values["weights_sha256"]
             if found != _FORMAT:
                 raise ValueError(f"its format is {found!r}, this tfglow reads {_FORMAT}")
@@ -201,7 +209,7 @@ class Detector:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{os.fspath(path)!r} is no file of a detector: {error}.") from error
         if checksum != weights_checksum(glow):
-            raise ValueError(
+            raise OtherWeights(
                 f"{os.fspath(path)!r} was fitted with other weights than those of {glow.name} "
                 "(averaged and raw weights differ, too): fit a detector with these."
             )

@@ -89,6 +89,17 @@ def test_other_files_are_refused(glow, content, tmp_path):
         Detector.load(path, glow)
 
 
+def test_a_file_that_cannot_be_read_is_one_sentence(glow, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"^Cannot read '.*none\.json': No such file or directory\.$"
+    ):
+        Detector.load(tmp_path / "none.json", glow)
+    path = tmp_path / "picture.json"
+    path.write_bytes(b"\x89PNG")
+    with pytest.raises(ValueError, match="is no file of a detector: no text"):
+        Detector.load(path, glow)
+
+
 def test_another_format_is_named(glow, detector, tmp_path):
     path = tmp_path / "detector.json"
     detector.save(path)
