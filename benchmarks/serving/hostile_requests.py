@@ -27,6 +27,7 @@ from typing import Any
 import grpc
 import numpy as np
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.measuring import write_json
@@ -83,8 +84,7 @@ def messages(address: str) -> dict[str, bytes]:
         model = client.metadata()
     row = np.zeros((1, model.dimensions), np.float32)
     limit = largest(address)
-    # A good request's bytes, and one of no more than 1,024 rows.
-    rows = max(1, min(1024, (limit - 4096) // (4 * row.size + 4)))
+    rows = max(1, min(most_rows(address, row), (limit - 4096) // (4 * row.size + 4)))
     good = {"latent": np.repeat(row, rows, axis=0)}
     if model.is_conditional:
         good["label"] = np.zeros(rows, np.int32)
@@ -124,6 +124,28 @@ def largest(address: str) -> int:
                 if found:
                     return int(found[1])
     raise SystemExit("error: the server refuses no message by its size")
+
+
+def most_rows(address: str, row: np.ndarray) -> int:
+    """The most rows that the server takes in a request, which it says likewise."""
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT)
+    for size in (1 << 40, row.size):
+        tensor.tensor_shape.dim.add(size=size)
+    request = _request({})
+    request.inputs["latent"].CopyFrom(tensor)
+    with GlowClient(address) as client:
+        if client.metadata().is_conditional:
+            tensor.dtype = types_pb2.DT_INT32
+            del tensor.tensor_shape.dim[1:]
+            request.inputs["label"].CopyFrom(tensor)
+    with grpc.insecure_channel(address) as channel:
+        try:
+            channel.unary_unary(flood.METHOD)(request.SerializeToString(), timeout=60)
+        except grpc.RpcError as error:
+            found = re.search(r"maximum input batch size (\d+)", error.details() or "")
+            if found:
+                return int(found[1])
+    raise SystemExit("error: the server refuses no request by its rows")
 
 
 def measure(

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class MemoryReturner:
         while trim is not None and least and not self._stopping.wait(_SECONDS_BETWEEN_LOOKS):
             least = min(least, _resident())
             if _resident() > least + _GROWTH:
+                gc.collect(1)  # What calls have left in circles.
                 trim(0)  # `ctypes` lets go of Python's lock for it.
                 least = _resident()
 
