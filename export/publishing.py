@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import SupportsIndex
 
-from export.unfinished import remove_abandoned, unfinished_folder
 from tfglow.fields import converted
 from tfglow.local_paths import check_local_path
+from tfglow.runs.unfinished import remove_abandoned, unfinished_folder
 from tfglow.version_folders import HIGHEST_VERSION, version_number
 
 

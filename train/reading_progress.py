@@ -1,4 +1,4 @@
-"""A line that says how far the reading of image files is."""
+"""A line that says how far the reading of image files, or other work, is."""
 
 import sys
 import time
@@ -8,9 +8,14 @@ _EVERY, _EVERY_LINE = 0.5, 30.0
 
 
 class ReadingProgress:
-    """Called with how many files were read, and of how many; quick reading goes without a word."""
+    """Called with how many files were read, and of how many; quick reading goes without a word.
 
-    def __init__(self) -> None:
+    Args:
+      what: What is done.
+    """
+
+    def __init__(self, what: str = "Reading image files") -> None:
+        self._what = what
         self._terminal = sys.stderr.isatty()
         self._every = _EVERY if self._terminal else _EVERY_LINE
         self._next = time.monotonic() + self._every
@@ -28,6 +33,5 @@ class ReadingProgress:
             else:
                 print(self._text(done, total), file=sys.stderr, flush=True)
 
-    @staticmethod
-    def _text(done: int, total: int) -> str:
-        return f"Reading image files: {done:,} of {total:,}"
+    def _text(self, done: int, total: int) -> str:
+        return f"{self._what}: {done:,} of {total:,}"

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import unfinished
 from export.publishing import check_base, publish, versions
-from export.unfinished import UNFINISHED
+from tfglow.runs import unfinished
+from tfglow.runs.unfinished import UNFINISHED
 
 ROOT = Path(__file__).resolve().parents[2]
 

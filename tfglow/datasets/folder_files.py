@@ -85,12 +85,7 @@ class FolderFiles:
         folder = check_local_path(folder, "`data_dir`")
         if not os.path.isdir(folder):
             raise ValueError(f"`data_dir` = {folder!r} is not a folder.")
-        names, others = _file_names(folder)
-        if not names:
-            raise ValueError(
-                f"The folder {folder!r} holds no image: expected files ending in "
-                f"{', '.join(EXTENSIONS)}."
-            )
+        names, others = _some_file_names(folder)
         train = _own_folder("train_folder", train_folder, folder, names)
         test = _own_folder("test_folder", test_folder, folder, names)
         if test is not None and train is not None and _in(train, test):
@@ -131,9 +126,62 @@ class FolderFiles:
             _labels=classes.labels,
         )
 
+    @classmethod
+    def find_all(cls, folder: str | os.PathLike) -> "FolderFiles":
+        """All images below the folder in the order of their names, as one split, "all".
+
+        No folder is a split or a class. Masks are left out, and `notes` says so: what is in folders
+        that are certainly called so, and files such as "7_mask.png" beside "7.png".
+
+        Raises:
+          ValueError: If it is no folder, or holds no image.
+        """
+        folder = check_local_path(folder, "A folder of images")
+        if not os.path.isdir(folder):
+            raise ValueError(f"There is no folder {folder!r}.")
+        names, others = _some_file_names(folder)
+        names, companions = _without_companions(names)
+        passed_over: dict[str, int] = {}
+        kept = []
+        for name in names:
+            masks = _mask_folder(name)
+            if masks is None:
+                kept.append(name)
+            else:
+                passed_over[masks] = passed_over.get(masks, 0) + 1
+        if not kept:
+            raise ValueError(f"The folder {folder!r} holds no image but masks, by their names.")
+        return cls(
+            names={"all": tuple(kept)},
+            class_names=(),
+            notes=tuple(_notes(folder, passed_over, companions)),
+            unread=unread_files(others),
+        )
+
     def labels(self, names: Sequence[str]) -> list[int]:
         """The labels of some of the files; 0 if there are no labels."""
         return [self._labels.get(name, 0) for name in names]
+
+
+def _some_file_names(folder: str) -> tuple[list[str], list[str]]:
+    """`_file_names`, at least one image."""
+    names, others = _file_names(folder)
+    if not names:
+        raise ValueError(
+            f"The folder {folder!r} holds no image: expected files ending in "
+            f"{', '.join(EXTENSIONS)}."
+        )
+    return names, others
+
+
+def _mask_folder(name: str) -> str | None:
+    """The folder of masks that a file is in; None if it is in none."""
+    parts = name.split("/")[:-1]
+    for depth, part in enumerate(parts, 1):
+        said = FolderName.read(part)
+        if said.kind is Kind.MASK and said.certain:
+            return "/".join(parts[:depth])
+    return None
 
 
 def _file_names(folder: str) -> tuple[list[str], list[str]]:

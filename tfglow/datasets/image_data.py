@@ -21,6 +21,7 @@ class ImageData:
       split: The split that is read, such as "test" or "train[:90%]".
       num_images: Number of images in it.
       image_shape: (H, W, C).
+      source_shape: (H, W, C) of the images before they are fitted; None for a side that varies.
       class_names: What the labels 0, 1, ... stand for; empty if there are no labels.
       num_classes: Number of labels; 0 if there are none.
       notes: What was decided in the user's place while it was opened, a sentence each.
@@ -36,6 +37,7 @@ class ImageData:
         self.split = source.split
         self.num_images = source.num_images
         self.image_shape = fit.image_shape
+        self.source_shape = source.image_shape
         self.class_names = source.class_names
         self.num_classes = len(source.class_names)
         self.notes = source.notes

@@ -272,3 +272,19 @@ def test_no_image(tmp_path):
         f"The folder '{tmp_path}' holds no image: expected files ending in .png, .apng, "
         ".jpg, .jpeg, .jpe, .jfif, .bmp, .dib, .gif, .webp, .tif, .tiff, .ppm, .pgm, .pbm, .pnm."
     )
+
+
+def test_all_images_are_one_split_in_the_order_of_their_names(tmp_path):
+    names = ["train/b.png", "a.png", "test/good/1.png", "test/bent/1.png", "x/unsure_test/2.png"]
+    masks = ["ground_truth/bent/1_mask.png", "test/7_mask.png"]
+    files = FolderFiles.find_all(make(tmp_path, *names, *masks, "test/7.png", "notes.heic"))
+    assert files.names == {"all": tuple(sorted([*names, "test/7.png"]))}
+    assert "ground_truth (1 images)" in files.notes[0] and "7_mask" in files.notes[1]
+    assert files.class_names == () and "heic" in files.unread
+
+
+def test_of_masks_alone_there_is_no_image(tmp_path):
+    with pytest.raises(ValueError, match="holds no image but masks, by their names"):
+        FolderFiles.find_all(make(tmp_path, "masks/1.png"))
+    with pytest.raises(ValueError, match="There is no folder"):
+        FolderFiles.find_all(tmp_path / "absent")

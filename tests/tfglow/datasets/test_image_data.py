@@ -29,7 +29,7 @@ def assert_equal(actual, expected):
 
 def test_description(digits):
     assert (digits.name, digits.split, digits.num_images) == ("digits", "test", 297)
-    assert digits.image_shape == (8, 8, 1)
+    assert digits.image_shape == digits.source_shape == (8, 8, 1)
     assert digits.num_classes == 10
     assert digits.class_names == tuple("0123456789")
     assert "num_images=297" in repr(digits)

@@ -1,0 +1,47 @@
+"""Scores images by a trained run: `python train/score.py --help`."""
+
+import os
+import signal
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from tfglow.flags import add_flags
+from train.flags import OneSentenceParser
+from train.plain_warnings import plain_warnings
+from train.scoring.config import ScoreConfig
+from train.scoring.running import score_run
+
+_DESCRIPTION = """\
+Scores images by a run's model, and says how well that tells anomalies from other images.
+
+  python train/score.py --run_dir=runs/digits --data=photos --fit=test --out=scores
+  python train/score.py --run_dir=runs/digits --data=good --anomalies=broken --out=scores
+
+The results: scores.csv, a row an image; detector.json (with --fit); sheets of the most and the
+least likely images; with --heat_maps a picture of each image beside the nats of its pixels; with
+--anomalies report.json, histograms and curves. docs/likelihood.md says what may be trusted.
+"""
+
+
+@plain_warnings()
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
+    parser = OneSentenceParser(prog="train/score.py", description=_DESCRIPTION)
+    add_flags(parser, ScoreConfig)
+    flags = parser.parse_args(arguments)
+    # When it is asked to stop it removes what it has written, as when it fails.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        score_run(ScoreConfig(**vars(flags)))
+    except (ValueError, OSError) as error:
+        sys.exit(f"train/score.py: {error}")
+    except KeyboardInterrupt:
+        print("train/score.py: interrupted; nothing was written", file=sys.stderr)
+        sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    main()
