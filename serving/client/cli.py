@@ -24,6 +24,7 @@ examples:
   python serving/client.py status
   python serving/client.py sample --num 64 --temperature 0.7 --seed 7 --out grid.png
   python serving/client.py encode A.png B.png --out latents.npz
+  python serving/client.py score A.png B.png --csv scores.csv
   python serving/client.py interpolate A.png B.png --steps 9 --out strip.png
 """
 
@@ -87,6 +88,10 @@ def client_parser() -> argparse.ArgumentParser:
     command = add("encode", "write the latents of image files, print their bits per dimension")
     _images(command)
     command.add_argument("--out", type=Path, default=Path("latents.npz"), metavar="NPZ")
+
+    command = add("score", "print how odd image files are, by the detector of the export")
+    _images(command)
+    command.add_argument("--csv", type=Path, help="write every number too, a row a file")
 
     command = add("decode", "write the images of latents")
     command.add_argument("latents", type=Path, help="from `encode`: .npz with `latent`, or .npy")

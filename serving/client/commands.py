@@ -21,7 +21,8 @@ from serving.client.files import (
     write_bytes,
 )
 from serving.client.glow_client import GlowClient
-from serving.client.signatures import sampling_inputs
+from serving.client.score_table import score_table, write_csv
+from serving.client.signatures import SCORE, check_detector, sampling_inputs
 from serving.printable import LONGEST, printable, say
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.image_grid import image_grid
@@ -60,14 +61,40 @@ def encode(client: GlowClient, flags: argparse.Namespace) -> int:
     check_folder(flags.out)
     images, _ = _read(client, flags.images, flags)
     encoding = client.encode(images, flags.labels)
-    labels = {}
-    if flags.labels is not None:
-        labels["label"] = np.broadcast_to(np.int32(flags.labels), (len(images),))
-    save_latents(flags.out, **encoding._asdict(), **labels)
+    known = {name: array for name, array in encoding._asdict().items() if array is not None}
+    save_latents(flags.out, **known, **_label_of_each(flags, len(images)))
     for path, bits in zip(flags.images, encoding.bits_per_dim, strict=True):
         say(f"{path}: {bits:.4f} bits/dim")
     say(f"{flags.out}: {len(images)} latents of {encoding.latent.shape[1]} dimensions")
     return 0
+
+
+def score(client: GlowClient, flags: argparse.Namespace) -> int:
+    """Prints what the model's detector says of image files, and writes every number as CSV."""
+    if flags.csv is not None:
+        check_folder(flags.csv)
+    check_detector(client.metadata())
+    images, _ = _read(client, flags.images, flags)
+    answer = client.predict_with_valid(SCORE, {"image": images}, flags.labels)
+    valid = answer.pop("valid")
+    if flags.csv is not None:
+        known = {"path": flags.images, **_label_of_each(flags, len(images))}
+        write_csv(flags.csv, known, dict(sorted(answer.items())), valid)
+    # The scores are what has a p-value; the other numbers are parts of them.
+    shown = [name for name in sorted(answer) if f"p_value_{name}" in answer] + ["p_value"]
+    for line in score_table(flags.images, {name: answer[name] for name in shown}, valid):
+        say(line)
+    if flags.csv is not None:
+        say(f"{flags.csv}: {len(answer)} numbers of each of {len(images)} images")
+    missing = np.flatnonzero(~valid)
+    if missing.size:
+        say(
+            f"{missing.size} of {valid.size} images have no numbers, the first is "
+            f"{flags.images[missing[0]]}: their likelihood is not finite, or the model has no such "
+            "class",
+            sys.stderr,
+        )
+    return 1 if missing.size else 0
 
 
 def decode(client: GlowClient, flags: argparse.Namespace) -> int:
@@ -149,6 +176,13 @@ def bits_of(images: np.ndarray) -> int:
     """The bits that decoded images use: a model of fewer than 8 leaves the lowest at 0."""
     used = int(np.bitwise_or.reduce(images, axis=None))
     return 8 if not used else 8 - ((used & -used).bit_length() - 1)
+
+
+def _label_of_each(flags: argparse.Namespace, num: int) -> dict[str, np.ndarray]:
+    """`label`, [num], if labels were given."""
+    if flags.labels is None:
+        return {}
+    return {"label": np.broadcast_to(np.int32(flags.labels), (num,))}
 
 
 def _read(

@@ -19,7 +19,13 @@ from serving.client import (
 from serving.client.answers import check_row, read_answer, read_rows
 from serving.client.connection import ServingError, TlsConfig
 from serving.client.model_calls import Answer, ModelCalls, VersionState
-from serving.client.signatures import PREPARATION, ModelDescription, sampling_inputs
+from serving.client.signatures import (
+    PREPARATION,
+    SCORE,
+    ModelDescription,
+    check_detector,
+    sampling_inputs,
+)
 from tfglow.latents.interpolation import interpolate
 from tfglow.pictures.preparation import Preparation
 
@@ -36,6 +42,8 @@ class Encoding(NamedTuple):
     log_prob: np.ndarray
     # [N].
     bits_per_dim: np.ndarray
+    # Each level's part of them, [N, L]; None of a model that does not answer it.
+    bits_per_level: np.ndarray | None = None
 
 
 class GlowClient:
@@ -133,7 +141,21 @@ class GlowClient:
     def encode(self, images: ArrayLike, labels: ArrayLike | None = None) -> Encoding:
         """Latents and likelihoods of `images`, uint8 [N, H, W, C]."""
         answer = self.predict("encode", {"image": images}, labels)
-        return Encoding(answer["latent"], answer["log_prob"], answer["bits_per_dim"])
+        known = {name: answer[name] for name in Encoding._fields if name in answer}
+        return Encoding(**known)
+
+    def score(self, images: ArrayLike, labels: ArrayLike | None = None) -> dict[str, np.ndarray]:
+        """What the model's detector says of `images`, uint8 [N, H, W, C].
+
+        Returns:
+          Statistics, scores and p-values, [N] each, by the names of `tfglow.scoring.Detector`.
+          `p_value` is that of the score by which the detector tells anomalies.
+
+        Raises:
+          ValueError: If the model was exported without a detector.
+        """
+        check_detector(self._calls.known_model(SCORE))
+        return self.predict(SCORE, {"image": images}, labels)
 
     def decode(self, latents: ArrayLike, labels: ArrayLike | None = None) -> np.ndarray:
         """Images, uint8 [N, H, W, C], of `latents`, float32 [N, D]."""

@@ -21,11 +21,13 @@ _NUMPY: dict[str, np.dtype] = {
         "int32": np.int32,
         "int64": np.int64,
         "float": np.float32,
+        "double": np.float64,
         "bool": np.bool_,
         "string": object,
     }.items()
 }
 PREPARATION = "preparation"  # Exports of older versions have none.
+SCORE = "score"  # Of exports with a detector.
 # What every Glow has: by signature the ranks of inputs, and the names of outputs. `sample_png` is
 # not among them: a model whose images no PNG can hold has none.
 _REQUIRED: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
@@ -121,6 +123,19 @@ class ModelDescription:
                 raise ValueError(f"the model {spec.name!r} has no signature {name!r}")
             _check_required(spec.name, name, described[name], inputs, outputs)
         return cls(spec.name, spec.version.value, described)
+
+
+def check_detector(model: ModelDescription) -> None:
+    """Refuses a model that scores nothing.
+
+    Raises:
+      ValueError: If it was exported without a detector.
+    """
+    if SCORE not in model.signatures:
+        raise ValueError(
+            f"the model {model.name!r} has no `{SCORE}`: it was exported without a detector "
+            "(export/main.py --detector=FILE)"
+        )
 
 
 def sampling_inputs(num: int, temperature: ArrayLike, seed: int | None) -> dict[str, np.ndarray]:

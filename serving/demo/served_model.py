@@ -9,7 +9,7 @@ import numpy as np
 
 from serving.client import GlowClient
 from serving.client.commands import bits_of
-from serving.client.signatures import ModelDescription, sampling_inputs
+from serving.client.signatures import SCORE, ModelDescription, sampling_inputs
 from serving.demo.bad_request import BadRequest
 from serving.demo.loaded_model import LoadedModel
 from serving.demo.sources import Sampled, Source
@@ -17,9 +17,6 @@ from serving.demo.uploads import FittedUpload, fit_upload
 from tfglow.latents import AttributeDirections
 from tfglow.latents.interpolation import between
 from tfglow.pictures.preparation import Preparation, top_bits
-
-# The signature of a detector, where the export has one.
-SCORE = "score"
 
 
 class Look(NamedTuple):
@@ -187,8 +184,13 @@ class ServedModel:
         answer = self._client.predict(
             SCORE, {"image": image}, label if "label" in signature.inputs else None
         )
-        # One number a row each; others are not scores.
-        return {n: float(v[0]) for n, v in answer.items() if v.ndim == 1 and v.dtype.kind in "fiu"}
+        # One number a row each; others are not scores. NaN is what there is none of, such as the
+        # error of one draw.
+        return {
+            name: float(values[0])
+            for name, values in sorted(answer.items())
+            if values.ndim == 1 and values.dtype.kind in "fiu" and not np.isnan(values[0])
+        }
 
 
 def _image_shape(description: ModelDescription) -> tuple[int, int, int]:

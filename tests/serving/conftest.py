@@ -4,6 +4,7 @@ import gc
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from serving.client import GlowClient
@@ -12,7 +13,7 @@ from serving.embedded.server import EmbeddedServer
 from tests.serving.raw_calls import TF_SERVING_VARIABLE
 from tests.serving.rest_calls import TF_SERVING_REST_VARIABLE, RestCalls
 from tests.serving.server_process import ServerProcess
-from tests.serving.toy_glow import ToyGlow
+from tests.serving.toy_glow import IMAGE_SHAPE, ToyGlow
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -87,6 +88,47 @@ def trained_address(one_epoch, made_once):
 
     with ServerProcess(made_once("exports", lambda base: export_run(one_epoch, base))) as server:
         yield server.address
+
+
+@pytest.fixture(scope="session")
+def scored(made_once) -> Path:
+    """A folder with a conditional model's run, its `detector.json`, and `exports` with both."""
+
+    def make(folder):
+        import tfglow
+        from export.exporting import export_run
+        from tests.random_glow import random_glow
+        from tfglow.runs.run_folder import RunFolder
+        from tfglow.scoring import Detector
+
+        config = tfglow.GlowConfig(
+            image_shape=IMAGE_SHAPE, levels=1, steps=1, width=4, num_classes=3
+        )
+        glow = random_glow(config)
+        run = RunFolder.create(folder / "run", {"model": config.to_dict(), "dataset": "digits"})
+        run.save_glow(glow, step=1)
+        rng = np.random.default_rng(0)
+        images = rng.integers(90, 160, (60, *IMAGE_SHAPE)).astype(np.uint8)
+        Detector.fit(glow, images, rng.integers(0, 3, 60)).save(folder / "detector.json")
+        detector = folder / "detector.json"
+        export_run(run.path, folder / "exports", raw_weights=True, detector=detector)
+
+    return made_once("scored", make)
+
+
+@pytest.fixture(scope="session")
+def detector(scored):
+    """The detector of that export, in this process."""
+    import tfglow
+    from tfglow.scoring import Detector
+
+    return Detector.load(scored / "detector.json", tfglow.load_glow(scored / "run", weights="raw"))
+
+
+@pytest.fixture(scope="session")
+def scored_server(serve_forever, scored) -> EmbeddedServer:
+    """A server of that export, over both protocols."""
+    return serve_forever(scored / "exports", rest_api_port=0)
 
 
 @pytest.fixture(params=["toy", "conditional_toy", "trained", "tf_serving"])

@@ -46,6 +46,13 @@ def test_encode_answers_what_the_contract_lists(any_client, model, images, label
     assert encoding.latent.dtype == np.float32
     expected = -encoding.log_prob / (model.dimensions * np.log(2))
     np.testing.assert_allclose(encoding.bits_per_dim, expected, rtol=1e-5)
+    # The toys have none, as exports of older versions.
+    assert (encoding.bits_per_level is None) == (
+        "bits_per_level" not in model.signatures["encode"].outputs
+    )
+    if encoding.bits_per_level is not None:
+        levels = encoding.bits_per_level.sum(axis=1)
+        np.testing.assert_allclose(levels, encoding.bits_per_dim, rtol=1e-5)
 
 
 def test_a_seed_is_the_same_image_alone_and_in_any_batch(any_address, model, label):

@@ -36,8 +36,7 @@ export class LookTab {
     byId("facts").replaceChildren(
       ...fact("Bits per dimension", number(look.bits_per_dim, 3),
               `The less, the likelier; values without any pattern have ${look.num_bits}.`),
-      ...Object.entries(look.scores).flatMap(([name, value]) =>
-        fact(`Detector: ${name}`, number(value, 3), "What the export's detector answers.")),
+      ...detectorFacts(look.scores),
       ...fact("Reconstruction", look.difference === 0 ? "exact" : `±${look.difference}`,
               look.difference === 0
                 ? `Every value comes back, in the ${look.num_bits} bits that the model has.`
@@ -55,6 +54,17 @@ const number = (value, digits) =>
     ? "not a number"
     : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-const fact = (name, value, words) => [
-  make("div", { class: "fact" }, make("dt", {}, name), make("dd", {}, value), make("dd", { class: "hint" }, words)),
+const fact = (name, value, words, ...more) => [
+  make("div", { class: "fact" }, make("dt", {}, name), make("dd", {}, value), make("dd", { class: "hint" }, words, ...more)),
 ];
+
+// The p-value, and all that it comes from to be opened; nothing of an export without a detector.
+function detectorFacts(scores) {
+  const { p_value: pValue, ...others } = scores;
+  if (pValue === undefined) return [];
+  const rows = Object.entries(others).map(([name, value]) =>
+    make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, number(value, 3))));
+  return fact("p-value", number(pValue, 3),
+              "How often a picture like those that the detector was fitted on is as odd as this one.",
+              make("details", {}, make("summary", {}, "All its numbers"), make("table", {}, ...rows)));
+}

@@ -105,6 +105,18 @@ def test_an_upload_is_fitted_encoded_and_looked_at(page):
     assert (look["difference"], look["num_bits"], look["scores"]) == (0, 8, {})
 
 
+@pytest.mark.slow
+def test_a_look_has_the_detectors_numbers(open_page, scored_server, detector):
+    page = open_page(scored_server.address)
+    image = np.random.default_rng(1).integers(90, 160, IMAGE_SHAPE).astype(np.uint8)
+    source = {"upload": page.upload(write_png(image))[1]["upload"], "label": 2}
+    scores = page.call("look", source=source)[1]["scores"]
+    expected = {name: value[0] for name, value in detector.score(image[None], [2]).items()}
+    # Of one draw there is none.
+    assert np.isnan(expected.pop("bits_per_dim_error"))
+    assert scores == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
 def test_an_upload_of_another_size_is_fitted(page):
     grey = np.arange(100 * 60, dtype=np.uint8).reshape(100, 60)
     status, answer = page.upload(write_png(grey))

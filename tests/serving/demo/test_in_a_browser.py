@@ -174,6 +174,20 @@ def test_look_at_a_file(trained, glow, tmp_path):
     np.testing.assert_array_equal(trained.png(trained.one("#look-picture")), top)
 
 
+def test_look_shows_the_detectors_p_value(browser, open_page, scored_server, detector):
+    with GlowClient(scored_server.address) as client:
+        image = client.predict("sample", {"seed": [1], "temperature": [TEMPERATURE]}, 0)["image"]
+    expected = detector.score(image, [0])
+    browser.open(open_page(scored_server.address).url)
+    browser.tab("look")
+    facts = browser.text("#facts", f"p-value\n{expected['p_value'][0]:.3f}")
+    assert "Detector" not in facts
+    browser.one("#facts summary").click()
+    shown = browser.text("#facts table", "typicality")
+    assert f"p_value_density {expected['p_value_density'][0]:.3f}" in shown
+    assert "bits_per_dim_error" not in shown
+
+
 def test_a_bad_file_is_a_sentence_and_the_next_is_shown(trained):
     name = "<img src=x onerror=alert(1)>.png"
     trained.tab("look")
