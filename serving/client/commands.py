@@ -77,11 +77,15 @@ def score(client: GlowClient, flags: argparse.Namespace) -> int:
     images, _ = _read(client, flags.images, flags)
     answer = client.predict_with_valid(SCORE, {"image": images}, flags.labels)
     valid = answer.pop("valid")
+    # What there is none of, such as the error of one draw, is NaN for every image.
+    answer = {
+        name: values for name, values in sorted(answer.items()) if not np.isnan(values[valid]).all()
+    }
     if flags.csv is not None:
         known = {"path": flags.images, **_label_of_each(flags, len(images))}
-        write_csv(flags.csv, known, dict(sorted(answer.items())), valid)
+        write_csv(flags.csv, known, answer, valid)
     # The scores are what has a p-value; the other numbers are parts of them.
-    shown = [name for name in sorted(answer) if f"p_value_{name}" in answer] + ["p_value"]
+    shown = [name for name in answer if f"p_value_{name}" in answer] + ["p_value"]
     for line in score_table(flags.images, {name: answer[name] for name in shown}, valid):
         say(line)
     if flags.csv is not None:

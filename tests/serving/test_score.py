@@ -88,6 +88,8 @@ def read_csv(path):
 
 
 def test_the_command_writes_every_number(run, expected, tmp_path):
+    # Of one draw there is none.
+    expected = {name: v for name, v in expected.items() if name != "bits_per_dim_error"}
     status, out, err = run("--labels=2,0,1", "--csv=scores.csv")
     assert (status, err) == (0, "")
     lines = out.splitlines()
