@@ -9,6 +9,7 @@ import re
 import time
 import urllib.parse
 import weakref
+import zlib
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
@@ -71,6 +72,10 @@ _CORS = {
     "Access-Control-Allow-Headers": "Content-Type",
 }
 _BAD_BODY = "the body is not what its headers say (Content-Encoding, Transfer-Encoding)"
+# `zlib`'s word for gzip's header and checksum.
+_GZIP = 16 + zlib.MAX_WBITS
+# The most bytes that a byte of it becomes.
+_MOST_PACKED = 1032
 # Reading or writing a character of JSON takes as long as copying some bytes of a message.
 _BYTES_A_CHARACTER = 8
 # What is longer waits for others of its kind alone: it takes about a tenth of a second.
@@ -203,7 +208,16 @@ class RestApi:
             with self._versions.lease(name, version) as servable:
                 longest = self._longest_row(servable)
             limit = min(self._max_bytes, SMALL_BYTES + self._predictor.max_rows * longest)
+            encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+            if encoding not in ("identity", "gzip"):
+                raise invalid_argument(
+                    f"Content-Encoding must be gzip or identity, got {encoding!r}"
+                )
             body = await self._body(request, limit, held, call.deadline)
+            if encoding == "gzip":
+                most = min(len(body) * _MOST_PACKED, limit)
+                body = await self._off_loop(most, _unpacked, body, limit)
+                held.enter_context(self._in_flight.hold(len(body)))
             with self._versions.lease(name, version) as servable:
 
                 def signature_of(signature_name: str) -> Signature:
@@ -256,10 +270,7 @@ class RestApi:
         except TimeoutError:
             raise deadline_exceeded("the deadline passed before the request was whole") from None
         if max(announced, size) > limit:
-            raise _HttpError(
-                http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"Received message larger than max ({max(announced, size)} vs. {limit})",
-            )
+            raise _too_large(max(announced, size), limit)
         return b"".join(chunks)
 
     def _longest_row(self, servable: Servable) -> int:
@@ -276,6 +287,31 @@ class _HttpError(RequestError):
     def __init__(self, http_status: int, message: str):
         super().__init__(grpc.StatusCode.INVALID_ARGUMENT, message)
         self.http_status = int(http_status)
+
+
+def _too_large(size: int, limit: int) -> _HttpError:
+    return _HttpError(
+        http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"Received message larger than max ({size} vs. {limit})",
+    )
+
+
+def _unpacked(body: bytes, limit: int) -> bytes:
+    """The `limit` bytes at most that gzip packed.
+
+    Raises:
+      RequestError: If there are more of them, or gzip did not pack the body.
+    """
+    unpacking = zlib.decompressobj(_GZIP)
+    try:
+        unpacked = unpacking.decompress(body, limit + 1)
+    except zlib.error:
+        raise invalid_argument(_BAD_BODY) from None
+    if len(unpacked) > limit:
+        raise _too_large(len(unpacked), limit)
+    if not unpacking.eof or unpacking.unused_data:
+        raise invalid_argument(_BAD_BODY)
+    return unpacked
 
 
 def _version(text: str | None) -> int | None:

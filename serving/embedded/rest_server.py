@@ -49,6 +49,8 @@ class RestServer:
             logger=_unheard,
             # A client that leaves ends its request, as over gRPC.
             handler_cancellation=True,
+            # It would unpack on the event loop, also what nobody reads any more.
+            auto_decompress=False,
         )
         await self._runner.setup()
         await web.SockSite(self._runner, self._socket).start()

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -109,7 +110,25 @@ def test_a_request_may_be_compressed_and_say_it_wrongly(rest):
     body = gzip.compress(json.dumps(GOOD).encode())
     headers = {"Content-Encoding": "gzip"}
     assert rest.call("POST", PREDICT, body, headers) == rest.predict(GOOD)
-    assert rest.call("POST", PREDICT, b"\x1f\x8bno", headers)[0] == 400
+    for wrong in (b"\x1f\x8bno", b"", body[:-1], body + body):
+        status, answer = rest.call("POST", PREDICT, wrong, headers)
+        assert status == 400 and "Content-Encoding" in answer["error"]
+    status, answer = rest.call("POST", PREDICT, body, {"Content-Encoding": "br"})
+    assert status == 400 and "got 'br'" in answer["error"]
+
+
+def test_what_is_packed_far_too_small_is_not_unpacked(rest):
+    packer = zlib.compressobj(wbits=31)
+    # A gigabyte in one megabyte, the same piece again and again.
+    first, piece = (
+        packer.compress(b" " * 2**20) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2)
+    )
+    started = time.process_time()
+    status, _ = rest.call("POST", PREDICT, first + 1000 * piece, {"Content-Encoding": "gzip"})
+    assert status == 413
+    assert rest.get()[0] == 200
+    # All of it would take over a second, on the loop or off it.
+    assert time.process_time() - started < 0.5
 
 
 def test_no_rows_are_answered_with_none(rest):
