@@ -92,8 +92,8 @@ def test_of_an_official_checkpoint_the_rest_is_given(shared_dir, tmp_path):
         ({"width": 16}, r"as its width is 8, not 16: leave --width out"),
         ({"image_shape": (8, 8, 3)}, r"channels of image_shape is 1, not 3: leave --image_shape"),
         (
-            {"levels": 1, "coupling": "additive"},
-            r"levels is 2, not 1; coupling is affine, not additive: leave --levels, --coupling out",
+            {"levels": 2, "coupling": "additive"},
+            r"levels is 1, not 2; coupling is affine, not additive: leave --levels, --coupling out",
         ),
     ],
 )

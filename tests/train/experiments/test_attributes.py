@@ -115,7 +115,7 @@ def test_the_commands_find_and_apply(run, tmp_path):
         (["find", "--images=-3", "--output=d.npz"], "--images must be at least 1, got -3."),
         (
             ["apply", "--directions=d.npz", "--attribute=a", "--indices=1", "--output=d.png"],
-            "Cannot read attribute directions from 'd.npz'",
+            "cannot read d.npz as .npz or .npy: No such file",
         ),
     ],
 )
