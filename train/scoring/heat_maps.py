@@ -46,6 +46,7 @@ class HeatMaps:
         records["image"], records["nats"] = batch.images, -places
         with writing(self._folder):
             self._file.write(records.tobytes())
+            self._file.flush()
         self._names += [f"{name}_{_file_name(image)}" for image in batch.names]
 
     def write(self) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """The file of scores: a row an image."""
 
+import contextlib
 import csv
 import os
 from collections.abc import Mapping
@@ -42,7 +43,8 @@ class ScoreTable:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # Where the disk is full, closing fails, too.
+                self._file.close()
             return
         with writing(self._path):
             self._file.flush()
