@@ -76,7 +76,7 @@ def test_the_report_names_the_baseline_and_has_intervals(scored):
     report = json.loads((scored / "report.json").read_text())
     assert report["baseline"] == "complexity_png"
     assert report["statistics"]["complexity_png"]["auroc"]["value"] == pytest.approx(1)
-    assert {"bits_per_dim", "typicality", "density", "bits_level_1"} <= set(report["statistics"])
+    assert {"bits_per_dim", "typicality", "density", "bits_level_0"} <= set(report["statistics"])
     for measures in report["statistics"].values():
         for found in measures.values():
             assert found["low"] <= found["value"] <= found["high"]
@@ -124,8 +124,10 @@ def test_a_detector_of_other_weights_is_refused(scored, one_epoch, tmp_path):
 
 def test_what_was_trained_on_is_no_calibration(one_epoch, tmp_path):
     arguments = (f"--run_dir={one_epoch}", "--data=digits", f"--out={tmp_path / 'out'}")
-    assert "trained on 1500 of its 1500 images" in failure(*arguments, "--fit=train")
-    assert "trained on 150 of its" in failure(*arguments, "--fit=train[90%:]+test")
+    assert "trained on 1500 of the 1500 images of the split train of" in failure(
+        *arguments, "--fit=train"
+    )
+    assert "trained on 150 of the" in failure(*arguments, "--fit=train[90%:]+test")
     with pytest.warns(UserWarning, match="trained on 9 of the 9 images of --data"):
         failure(*arguments, "--split=train", "--images=9", "--checkpoint=x")
     with pytest.warns(UserWarning, match="fitted on 297 of the 297 images of --data"):

@@ -41,10 +41,10 @@ class CheckedSets(NamedTuple):
                 "What the model was trained on is not known, or not there: whether images that are "
                 "scored are among it, nobody checks."
             )
-        fit = None if config.fit is None else _open_fit(config.fit, opener, trained)
-        scored = {"data": opener.open(config.data, config.split)}
+        fit = _open_fit(config, opener, trained)
+        scored = {"data": opener.open(config.data, config.split, config.images)}
         if config.anomalies is not None:
-            anomalies = opener.open(config.anomalies, config.anomalies_split)
+            anomalies = opener.open(config.anomalies, config.anomalies_split, config.images)
             scored["anomalies"] = _without_data(anomalies, scored["data"], report)
         for name, images in scored.items():
             _warn_of_shared(name, images, trained, fit)
@@ -54,13 +54,19 @@ class CheckedSets(NamedTuple):
         return cls(fit, scored, masks)
 
 
-def _open_fit(split: str, opener: Opener, trained: ImageSet | None) -> ImageSet:
-    found = opener.own(split)
+def _open_fit(config: ScoreConfig, opener: Opener, trained: ImageSet | None) -> ImageSet | None:
+    """What a detector is fitted on, if one is."""
+    if config.fit_data is not None:
+        found = opener.open(config.fit_data, config.fit)
+    elif config.fit is not None:
+        found = opener.own(config.fit)
+    else:
+        return None
     shared = 0 if trained is None else found.count_shared(trained)
     if shared:
         raise ValueError(
-            f"--fit={split}: the model was trained on {shared} of its {found.num_images} images, "
-            "which are likelier to it than new ones; give a split that was not trained on."
+            f"--fit: the model was trained on {shared} of the {found.num_images} images of "
+            f"{found.description}, which are likelier to it than new ones; give others."
         )
     return found
 

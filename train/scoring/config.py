@@ -35,6 +35,11 @@ class ScoreConfig:
         help="Split of the run's data set to fit a detector on, for p-values: one that was not "
         "trained on, such as test, and not --data.",
     )
+    fit_data: str | None = field(
+        None,
+        help="A folder or data set to fit a detector on in place of the run's; --fit is then its "
+        "split; none: the run's.",
+    )
     statistic: str = field(
         "density",
         help="With --fit: the score whose p-value is the detector's own.",
@@ -84,6 +89,7 @@ class ScoreConfig:
         if self.detector is not None:
             for name, value, none in (
                 ("fit", self.fit, None),
+                ("fit_data", self.fit_data, None),
                 ("draws", self.draws, None),
                 ("seed", self.seed, None),
                 ("statistic", self.statistic, "density"),

@@ -29,7 +29,6 @@ class Opener:
       label: The class under which images without one of the model's are scored, by its name or
         number; for conditional models.
       bad_images: "skip" or "stop": what is done about files that cannot be read.
-      num_images: Takes the first so many of a set that is scored; None: all.
       report: A function that is called with what was decided, a sentence at a time.
 
     Raises:
@@ -43,7 +42,6 @@ class Opener:
         data_dir: str | None = None,
         label: str | None = None,
         bad_images: str = "skip",
-        num_images: int | None = None,
         report: Callable[[str], None] = print,
     ) -> None:
         self._run = run
@@ -57,17 +55,17 @@ class Opener:
             self._model.image_shape, num_bits=self._model.num_bits
         )
         self._stop = bad_images == "stop"
-        self._num_images = num_images
         self._report = report
         self._said: set[str] = set()
         self._classes = ModelClasses(run, self._data_dir, label)
 
-    def open(self, what: str, split: str | None = None) -> ImageSet:
+    def open(self, what: str, split: str | None = None, num_images: int | None = None) -> ImageSet:
         """The images of a folder, all of them or those of a split, or those of a data set's split.
 
         Args:
           what: A folder, or the name of a data set.
           split: The split; by default all of a folder, and "test" of a data set.
+          num_images: Takes the first so many; None: all.
 
         Raises:
           ValueError: If there is neither, it has no such split, its images cannot be had in the
@@ -79,13 +77,13 @@ class Opener:
                 f"{what!r} is both the embedded data set and a folder here: ./{what} is the folder."
             )
         if os.path.isdir(what):
-            return self._folder(what, split, self._num_images)
+            return self._folder(what, split, num_images)
         if os.path.exists(what):
             raise ValueError(f"{what!r} is a file, expected a folder or the name of a data set.")
         if what == "folder":
             raise ValueError("A folder of images is given by its path, not as 'folder'.")
         try:
-            return self._data_set(what, split or "test", self._num_images)
+            return self._data_set(what, split or "test", num_images)
         except ValueError as error:
             if os.sep in what or "Unknown data set" in str(error):
                 raise ValueError(f"There is no folder {what!r}, and: {error}") from error

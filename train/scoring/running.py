@@ -55,7 +55,6 @@ def score_run(config: ScoreConfig, report: Callable[[str], None] = print) -> dic
         data_dir=config.data_dir,
         label=config.label,
         bad_images=config.bad_images,
-        num_images=config.images,
         report=report,
     )
     sets = CheckedSets.open(config, opener, report)

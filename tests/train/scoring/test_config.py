@@ -11,7 +11,13 @@ def config(**values):
 
 def test_what_says_two_things_is_refused():
     assert config(detector=pathlib.Path("d.json")).fit is None
-    for name, value in (("fit", "test"), ("draws", 2), ("seed", 1), ("statistic", "typicality")):
+    for name, value in (
+        ("fit", "test"),
+        ("fit_data", "x"),
+        ("draws", 2),
+        ("seed", 1),
+        ("statistic", "typicality"),
+    ):
         with pytest.raises(ValueError, match=f"--{name}={value} and --detector=d.json say two"):
             config(detector=pathlib.Path("d.json"), **{name: value})
     for name in ("masks", "anomalies_split"):

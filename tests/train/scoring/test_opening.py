@@ -74,7 +74,7 @@ def test_classes_are_known_by_their_names(run, pets, tmp_path):
 def test_a_data_set_of_other_classes_wants_one(run):
     with pytest.raises(ValueError, match=r"'digits' has not its classes \(cat, dog\): --label"):
         opener(run)[0].open("digits")
-    [batch] = opener(run, label="dog", num_images=3)[0].open("digits").batches(9)
+    [batch] = opener(run, label="dog")[0].open("digits", num_images=3).batches(9)
     np.testing.assert_array_equal(batch.classes, [1, 1, 1])
     assert batch.names == ["0", "1", "2"] and batch.images.shape == (3, 8, 8, 1)
     assert set(batch.labels) <= set("0123456789") and batch.sizes == [(8, 8)] * 3
