@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 import webbrowser
 
 from serving.demo.config import DemoConfig
@@ -34,9 +35,13 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopping.set())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with quiet_imports("demo"):  # The protocol buffers bring TensorFlow, which takes seconds.
+        from PIL.Image import DecompressionBombWarning
+
         from serving.client import ServingError
         from serving.demo.demo import open_demo
         from serving.demo.guard import LOCAL_NAMES
+    # Pillow warns of pictures that are refused in a sentence.
+    warnings.simplefilter("ignore", DecompressionBombWarning)
     try:
         client, model, server = open_demo(config)
     except ValueError as error:

@@ -1,6 +1,6 @@
 // The tab Sample: a grid of pictures by their seeds.
 
-import { call } from "./api.js";
+import { call, CallError } from "./api.js";
 import { byId, make, pngUrl, say } from "./dom.js";
 import { Latest } from "./latest.js";
 import { describe, fillClasses, randomSeed, sampleSource, settings } from "./settings.js";
@@ -18,9 +18,8 @@ export class SampleTab {
       (request, isOld) => this.draw(request, isOld),
       (message) => say(byId("sample-error"), message),
     );
-    for (const id of ["temperature", "seed", "num", "label"]) {
-      byId(id).addEventListener("input", () => this.ask());
-    }
+    for (const id of ["temperature", "seed"]) byId(id).addEventListener("input", () => this.ask());
+    for (const id of ["num", "label"]) byId(id).addEventListener("change", () => this.ask());
     byId("sample-controls").addEventListener("submit", (event) => event.preventDefault());
     byId("new-seeds").addEventListener("click", () => {
       byId("seed").value = randomSeed();
@@ -42,14 +41,18 @@ export class SampleTab {
     if (!settings.model) return;
     const seed = byId("seed");
     if (!seed.checkValidity() || seed.value === "") {
-      say(byId("sample-error"), "A seed is a whole number from 0 to 9,007,199,254,740,000.");
+      this.draws.ask({ reason: "A seed is a whole number from 0 to 9,007,199,254,740,000." });
       return;
     }
     const first = sampleSource(Number(seed.value), Number(byId("label").value));
     this.draws.ask({ first, num: Number(byId("num").value) });
   }
 
-  async draw({ first, num }, isOld) {
+  async draw({ first, num, reason }, isOld) {
+    if (reason) {
+      this.grid.setAttribute("aria-busy", "false");
+      throw new CallError(reason, 400);
+    }
     this.grid.setAttribute("aria-busy", "true");
     while (this.grid.children.length > num) this.grid.lastChild.remove();
     for (let done = 0; done < num && !isOld(); ) {

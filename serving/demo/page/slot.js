@@ -70,7 +70,7 @@ export class Slot {
       this.frame.classList.remove("over");
       const [file] = event.dataTransfer.files;
       if (file) this.take(file);
-      else say(this.error, "That was no file: save the picture first, then drop its file here.");
+      else this.refuse("That was no file: save the picture first, then drop its file here.");
     });
   }
 
@@ -100,7 +100,7 @@ export class Slot {
   take(file) {
     const most = settings.model?.max_upload_bytes;
     if (file.size > most) {
-      say(this.error, `${file.name} has ${size(file.size)}, at most ${size(most)} are taken.`);
+      this.refuse(`${file.name} has ${size(file.size)}, at most ${size(most)} are taken.`);
       return;
     }
     this.want({ file });
@@ -112,12 +112,21 @@ export class Slot {
     else if (this.wanted) this.draw(this.wanted.source.seed, this.wanted.source.temperature);
   }
 
+  // Says why what came last is not taken: after what is under way, which clears what is said.
+  refuse(reason) {
+    this.loads.ask({ reason });
+  }
+
   want(wanted) {
     this.wanted = wanted;
     this.loads.ask(wanted);
   }
 
-  async load({ source, file }) {
+  async load({ source, file, reason }) {
+    if (reason) {
+      this.wanted = this.shown;
+      throw new CallError(reason, 400);
+    }
     let note = null;
     let png;
     if (file) {

@@ -203,6 +203,32 @@ def test_a_bad_file_is_a_sentence_and_the_next_is_shown(trained):
     assert not trained.one("#look-slot .error").is_displayed()
 
 
+def test_what_is_refused_at_once_is_said_after_what_is_under_way(trained):
+    idle = "return document.getElementById('grid').getAttribute('aria-busy') === 'false'"
+    trained.wait(lambda: trained.run(idle))
+    for value in ("77", "1.5"):
+        trained.slide(trained.one("#seed"), value)
+    trained.text("#sample-error", "A seed is a whole number")
+    trained.wait(lambda: trained.run(idle))
+    assert trained.one("#sample-error").is_displayed()
+    trained.slide(trained.one("#seed"), "78")
+    trained.wait(lambda: [tile.text for tile in trained.all("#grid .tile")][39] == "117")
+    assert not trained.one("#sample-error").is_displayed()
+
+    trained.tab("look")
+    trained.text("#look-slot figcaption", "seed 1")
+    trained.run(
+        """
+        const frame = document.querySelector("#look-slot .frame");
+        document.querySelector("#look-slot figure button").click();
+        frame.dispatchEvent(new DragEvent("drop", {dataTransfer: new DataTransfer()}));
+        """
+    )
+    trained.text("#look-slot .error", "That was no file")
+    trained.wait(lambda: "seed 1 " not in trained.one("#look-slot figcaption").text)
+    assert trained.one("#look-slot .error").is_displayed()
+
+
 def test_of_many_moves_the_last_is_shown_and_most_are_never_asked_for(trained):
     trained.tab("between")
     trained.text("#between-caption", "0.50 of the way")
