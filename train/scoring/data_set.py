@@ -47,7 +47,10 @@ class DataSet(ImageSet):
             classes = own if self._label is None else np.full(size, self._label, np.int32)
             yield Batch(
                 names=[str(start + i) for i in range(size)],
-                labels=[""] * size if own is None else [self.class_names[i] for i in own],
+                # Of images whose label is kept secret it is −1.
+                labels=[self.class_names[i] if i >= 0 else "" for i in own]
+                if own is not None
+                else [""] * size,
                 images=images,
                 sizes=[(height, width)] * size,
                 classes=classes if self._conditional else None,

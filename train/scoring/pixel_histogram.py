@@ -81,7 +81,8 @@ class PixelHistogram:
             drawn = weights @ counts
             if drawn[:_BINS].any() and drawn[_BINS:].any():
                 samples.append(_auroc(drawn))
-        return Interval.of(_auroc(total), np.array(samples))
+        # Of very few images it may be that no sample has pixels of both kinds.
+        return Interval.of(_auroc(total), np.array(samples or [_auroc(total)]))
 
 
 def _auroc(counts: np.ndarray) -> float:
