@@ -21,6 +21,8 @@ class LastingServer:
     grpcio 1.85 decodes a call's method in the loop that takes calls: one name that is not UTF-8
     ends that loop, and with it the server, while the process lives on. The calls under way are
     answered all the same, and clients connect anew by themselves.
+
+    A server that ends so must have no registered methods (`UnregisteredMethods`).
     """
 
     def __init__(self, make: Callable[[int], tuple[grpc.aio.Server, int]]):

@@ -4,7 +4,6 @@ import contextlib
 import inspect
 import logging
 import time
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -181,13 +180,11 @@ class RequestGate(grpc.aio.ServerInterceptor):
             yield
             return
         except grpc.aio.AbortError as error:
-            # grpcio keeps the error with the call, in a circle: without what its frames hold, which
-            # are messages and arrays, it may wait for the garbage collector.
-            traceback.clear_frames(error.__traceback__)
-            raise
+            # grpcio keeps the error with the call, in a circle: without its traceback, whose frames
+            # hold messages and arrays, it may wait for the garbage collector.
+            raise error.with_traceback(None) from None
         except RequestError as error:
             code, text = error.code, error.message
-            traceback.clear_frames(error.__traceback__)
         except Exception as error:
             self._sparse_log.warning("failed", f"{label} failed", error)
             code, text = grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the server"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import grpc
 import tensorflow as tf
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from tensorflow_serving.apis import (
     model_service_pb2,
     model_service_pb2_grpc,
@@ -38,6 +38,7 @@ from serving.embedded.servable import Servable, warm_up
 from serving.embedded.service import ModelService, PredictionService
 from serving.embedded.text_protos import server_credentials
 from serving.embedded.traffic import Traffic
+from serving.embedded.unregistered_methods import UnregisteredMethods
 from serving.embedded.versions import VersionManager
 
 _T = TypeVar("_T")
@@ -190,11 +191,13 @@ class EmbeddedServer:
             self._versions, self._predictor, self._off_loop, self.metrics
         )
         models = ModelService(config.model_name, self._versions, self.metrics)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection(
-            [*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server
+        services = UnregisteredMethods(server)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, services)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, services)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, services)
+        names = [*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            reflection.aio.ReflectionServicer(names), services
         )
         address = _join(config.host, port)
         try:
