@@ -23,6 +23,8 @@ from tests.source_imports import ROOT
 from tfglow.ops.valid_rows import finite_rows, zero_unless
 from tfglow.runs.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 RUNTIMES = ("onnx", "litert")
 PAGE = (ROOT / "docs" / "runtimes.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -187,6 +187,7 @@ def another_export(base):
             process.kill()
 
 
+@pytest.mark.slow
 def test_what_killed_exports_left_is_removed_by_the_next(tmp_path):
     for _ in range(2):
         with another_export(tmp_path) as process:
@@ -202,6 +203,7 @@ def test_what_killed_exports_left_is_removed_by_the_next(tmp_path):
     assert names(tmp_path) == ["1"]
 
 
+@pytest.mark.slow
 def test_what_is_being_written_stays_however_long_it_takes(tmp_path):
     with another_export(tmp_path) as process:
         process.send_signal(signal.SIGSTOP)

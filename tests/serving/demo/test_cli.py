@@ -57,6 +57,7 @@ def test_it_listens_on_this_machine_alone_unless_told():
     assert DemoConfig().host == "127.0.0.1"
 
 
+@pytest.mark.slow
 def test_the_command_waits_for_a_model_and_ends_on_sigterm():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -12,6 +12,8 @@ from tests.serving.demo.conftest import write_png
 from tests.serving.toy_glow import IMAGE_SHAPE
 from tfglow.latents import AttributeDirections, between
 
+pytestmark = pytest.mark.slow
+
 TEMPERATURE = 0.7
 # A class: the run of one epoch has the digits' ten.
 LABEL = 3

@@ -8,6 +8,8 @@ import tfglow
 from tests.random_glow import random_glow, randomize
 from tfglow.scoring import Detector, statistic_names
 
+pytestmark = pytest.mark.slow
+
 CONFIG = tfglow.GlowConfig(image_shape=(4, 4, 1), levels=1, steps=1, width=4, num_classes=3)
 
 

@@ -8,6 +8,8 @@ import tfglow
 from tests.random_glow import random_glow
 from tfglow.scoring import image_statistics, png_bits_per_dim, statistic_names
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", name="glow")
 def _glow():
