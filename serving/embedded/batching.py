@@ -22,8 +22,11 @@ from serving.embedded.servable import Servable
 
 # What runs at one time of a task that is not merged with others: further ones get their turn.
 _PIECE_ROWS = 32
-# How long a task lets others go first, for each of its rows.
+# The same in bytes of its strings: a picture file may hold a thousand times as many.
+_PIECE_BYTES = 16 << 10
+# How long a task lets others go first, for each of its rows, and for each byte of its strings.
 _SECONDS_A_ROW_WAITS = 0.01
+_SECONDS_A_BYTE_WAITS = 64e-6
 
 
 @dataclasses.dataclass(eq=False)
@@ -42,10 +45,19 @@ class Task:
     # The outputs of its first rows, if it runs in pieces.
     parts: list[dict[str, np.ndarray]] = dataclasses.field(default_factory=list)
     rows_done: int = 0
+    # How many bytes its strings have up to each of its rows, `[rows + 1]`.
+    bytes_before: np.ndarray = dataclasses.field(init=False)
     # Outputs or a RequestError; cancelled by whoever stops waiting before the task is taken.
     result: futures.Future[dict[str, np.ndarray]] = dataclasses.field(
         default_factory=futures.Future
     )
+
+    def __post_init__(self) -> None:
+        self.bytes_before = np.zeros(self.rows + 1, np.int64)
+        for value in self.feeds.values():
+            if value.dtype.hasobject:
+                sizes = np.vectorize(len, otypes=[np.int64])(value)
+                self.bytes_before[1:] += np.cumsum(sizes.sum(axis=tuple(range(1, value.ndim))))
 
     @property
     def turn(self) -> float:
@@ -53,11 +65,15 @@ class Task:
 
         Small tasks pass large ones, and none waits for ever.
         """
-        return self.enqueued + self.rows * _SECONDS_A_ROW_WAITS
+        waits = self.rows * _SECONDS_A_ROW_WAITS + self.bytes_before[-1] * _SECONDS_A_BYTE_WAITS
+        return self.enqueued + float(waits)
 
-    def piece(self, rows: int) -> "Task":
-        """The next `rows` of it, or what is left, as a task without anybody who waits."""
-        start, stop = self.rows_done, min(self.rows, self.rows_done + rows)
+    def next_piece(self) -> "Task":
+        """Its next rows, as a task without anybody who waits."""
+        start = self.rows_done
+        most = self.bytes_before[start] + _PIECE_BYTES
+        fits = int(np.searchsorted(self.bytes_before, most, "right")) - 1
+        stop = min(self.rows, start + _PIECE_ROWS, max(fits, start + 1))
         feeds = {alias: value[start:stop] for alias, value in self.feeds.items()}
         return Task(self.servable, self.signature, feeds, stop - start, self.deadline)
 
@@ -225,7 +241,7 @@ class Scheduler:
             return False
         if task.expire():
             return False
-        piece = task.piece(_PIECE_ROWS)
+        piece = task.next_piece()
         try:
             (outputs,) = self._run_batch([piece])
         except Exception as error:

@@ -117,7 +117,8 @@ def test_files_far_larger_than_their_pixels_are_not_decoded(decoders):
     last = file[file.rindex(b"\xff\xda") :]
     scan = last[: 2 + int.from_bytes(last[2:4], "big")] + b"\0\0"
     bombs = [file[:-2] + count * scan + b"\xff\xd9" for count in (1, 20_000)]
-    pngs = [saved(picture(), "PNG") + bytes(size) for size in (0, 128 << 10, 256 << 10)]
+    # A PNG unpacks also what is behind its pixels: 100 MB, half a second.
+    pngs = [saved(picture(), "PNG") + bytes(size) for size in (0, 16 << 10, 32 << 10)]
     readable, _ = decoders[3]([*bombs, *pngs])
     assert readable.tolist() == [True, False, True, True, False]
 

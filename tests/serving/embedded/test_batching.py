@@ -118,6 +118,31 @@ def test_a_large_task_runs_in_pieces_and_small_ones_go_between(make, servable):
     assert [len(batch[1]) for batch in servable.batches] == [32, 1] + [32] * 31
 
 
+@pytest.mark.parametrize(
+    "sizes, pieces",
+    [
+        ([10] * 40, [32, 8]),
+        ([100_000] * 3, [1, 1, 1]),
+        ([6000] * 3 + [20_000, 1, 2], [2, 1, 1, 2]),
+        ([], [0]),
+    ],
+)
+def test_a_piece_holds_few_bytes_of_strings(make, sizes, pieces):
+    class Lengths(FakeServable):
+        def run(self, signature, feeds, seconds):
+            self.batches.append(len(feeds["x"]))
+            return {"y": np.array([len(content) for content in feeds["x"]])}
+
+    servable = Lengths()
+    files = np.empty(len(sizes), object)
+    files[:] = [bytes(size) for size in sizes]
+    one = Task(servable, DOUBLE, {"x": files}, len(sizes), None)
+    submit(make(), one)
+    assert one.result.result(5)["y"].tolist() == sizes
+    assert servable.batches == pieces
+    assert one.turn - one.enqueued == pytest.approx(len(sizes) * 0.01 + sum(sizes) * 64e-6)
+
+
 def test_a_small_task_does_not_pass_for_ever(servable):
     large, small = task(servable, range(64)), task(servable, [1])
     assert small.turn < large.turn
