@@ -122,7 +122,13 @@ class Trainer:
         if prefix is None:
             self.state.initialize(init_batch(self._config, self._train_data))
             return
-        self._print(f"Resumed at step {step} of {self._total_steps}, from {prefix}.")
+        if step <= self._total_steps:
+            self._print(f"Resumed at step {step} of {self._total_steps}, from {prefix}.")
+        else:
+            self._print(
+                f"The run has taken {step} steps already, and `epochs` = {self._config.epochs} "
+                f"asks for {self._total_steps}: it is evaluated at {prefix}, and not trained."
+            )
 
     def train(self, stop: StopRequest) -> dict[str, Any] | None:
         """Takes the steps that are left.

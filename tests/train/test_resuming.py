@@ -200,6 +200,10 @@ def test_a_finished_run_goes_on_with_more_epochs_and_says_what_changed(one_epoch
     assert line.pop("time").endswith("+00:00")
     assert line == {"step": 10, **{name: [before[name], v] for name, v in changed.items()}}
     assert [values["step"] for values in run.metrics()] == [10, 20]
+    command.main([f"--run_dir={run.path}", "--epochs=1"])
+    output = capsys.readouterr().out
+    assert "The run has taken 20 steps already, and `epochs` = 1 asks for 10" in output
+    assert "Resumed" not in output and len(run.metrics()) == 2
 
 
 def go_on(error):
