@@ -1,5 +1,6 @@
 """What every call passes on its way in and out, whatever its method."""
 
+import asyncio
 import contextlib
 import inspect
 import logging
@@ -16,7 +17,7 @@ from serving.embedded.large_lane import LargeLane
 from serving.embedded.limits import SMALL_BYTES, BytesInFlight, RequestLimits
 from serving.embedded.metrics import Metrics
 from serving.embedded.off_loop import OffLoop
-from serving.embedded.request_checks import RequestError, unavailable
+from serving.embedded.request_checks import RequestError, deadline_exceeded, unavailable
 from serving.embedded.sparse_log import SparseLog
 from serving.embedded.traffic import Traffic
 from serving.embedded.wire import check_wire
@@ -24,6 +25,8 @@ from serving.embedded.wire import check_wire
 _log = logging.getLogger(__name__)
 # Answered whatever the load, and until the very end.
 _HEALTH = "/grpc.health.v1.Health/"
+# How long a call's message may take to come; otherwise calls that never send one fill the server.
+_MESSAGE_SECONDS = 60.0
 
 
 class RequestGate(grpc.aio.ServerInterceptor):
@@ -42,6 +45,7 @@ class RequestGate(grpc.aio.ServerInterceptor):
         off_loop: OffLoop,
         traffic: Traffic,
         metrics: Metrics,
+        max_calls: int,
     ):
         """Lets nothing in by itself: the server does.
 
@@ -51,12 +55,14 @@ class RequestGate(grpc.aio.ServerInterceptor):
           off_loop: Where large messages are decoded.
           traffic: Counts the calls, and turns them away once the server stops.
           metrics: Counts what is refused here.
+          max_calls: The most calls under way, most of them not yet read; health is not counted.
         """
         self._limits = limits
         self._in_flight = in_flight
         self._off_loop = off_loop
         self._traffic = traffic
         self._metrics = metrics
+        self._max_calls = max_calls
         self._lane = LargeLane()
         self._sparse_log = SparseLog(_log)
 
@@ -106,9 +112,14 @@ class RequestGate(grpc.aio.ServerInterceptor):
             limits = self._limits(method)
             if not method.startswith(_HEALTH):
                 stack.enter_context(self._traffic.call())
+                if self._traffic.under_way > self._max_calls:
+                    raise RequestError(
+                        grpc.StatusCode.RESOURCE_EXHAUSTED,
+                        f"{self._max_calls} calls are under way, try again later",
+                    )
             if limits.max_bytes > SMALL_BYTES and self._in_flight.is_full:
                 raise unavailable("too many bytes are under way, try again later")
-            raw = await self._lane.read(context)
+            raw = await self._message(context)
             if raw is None:
                 raise _no_message()
             size = len(raw)
@@ -128,6 +139,26 @@ class RequestGate(grpc.aio.ServerInterceptor):
             return None
 
         return grpc.stream_unary_rpc_method_handler(answer)
+
+    async def _message(self, context: grpc.aio.ServicerContext) -> bytes | None:
+        """The message of a call; None if its client sends none.
+
+        Raises:
+          RequestError: DEADLINE_EXCEEDED, if it does not come.
+        """
+        reading = asyncio.ensure_future(self._lane.read(context))
+        # Of a call that ends before it is read, nobody asks for the error.
+        reading.add_done_callback(lambda task: task.cancelled() or task.exception())
+        try:
+            done, _ = await asyncio.wait({reading}, timeout=_MESSAGE_SECONDS)
+        except asyncio.CancelledError:
+            reading.cancel()
+            raise
+        if not done:
+            # Not cancelled: grpcio would free what gRPC still writes the message to. It ends with
+            # its call, which the refusal ends.
+            raise deadline_exceeded(f"no message came within {_MESSAGE_SECONDS:g} s")
+        return reading.result()
 
     def _stream(
         self, method: str, behaviour: Callable[..., Any], handler: grpc.RpcMethodHandler

@@ -54,7 +54,8 @@ _ANY_BYTES = 2**62
 # come before gRPC stops.
 _OPEN_SECONDS = 1.0
 _QUIET_SECONDS = 0.05
-# Calls that gRPC holds at the same time, most of them not yet read.
+# Calls at the same time, most of them not yet read; gRPC holds twice as many, so that there is room
+# for health and for refusals.
 _MAX_CALLS = 2048
 
 
@@ -173,11 +174,16 @@ class EmbeddedServer:
     def _make_grpc_server(self, port: int) -> tuple[grpc.aio.Server, int]:
         config = self._config
         gate = RequestGate(
-            self._limits, self._in_flight, self._off_loop, self._traffic, self.metrics
+            self._limits,
+            self._in_flight,
+            self._off_loop,
+            self._traffic,
+            self.metrics,
+            _MAX_CALLS,
         )
         server = grpc.aio.server(
             interceptors=[gate],
-            maximum_concurrent_rpcs=_MAX_CALLS,
+            maximum_concurrent_rpcs=2 * _MAX_CALLS,
             options=[
                 # Otherwise a second server binds the same port, and each gets half the requests.
                 ("grpc.so_reuseport", 0),

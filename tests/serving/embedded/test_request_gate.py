@@ -1,6 +1,7 @@
 """Messages that are made to hurt, whatever their method: refused at once by the right code."""
 
 import logging
+import threading
 import time
 
 import grpc
@@ -222,3 +223,30 @@ def test_health_is_watched_through_the_gate(channel):
 def counted(server, signature, code):
     labels = {"signature": signature, "code": code}
     return server.metrics.registry.get_sample_value("glow_serving_requests_total", labels) or 0
+
+
+def test_calls_without_a_message_do_not_fill_the_server_for_ever(serve, toy_base, monkeypatch):
+    monkeypatch.setattr("serving.embedded.server._MAX_CALLS", 20)
+    monkeypatch.setattr("serving.embedded.request_gate._MESSAGE_SECONDS", 1.0)
+    address = serve(toy_base).address
+    over = threading.Event()
+
+    def nothing():
+        over.wait(30)
+        yield b""
+
+    with grpc.insecure_channel(address) as channel, RawStubs(address) as stubs:
+        idle = [channel.stream_unary(PREDICT).future(nothing(), timeout=30) for _ in range(30)]
+        while sum(call.done() for call in idle) < 10:  # Too many.
+            time.sleep(0.02)
+        code, details = refusal(lambda: stubs.predict(sample_request(), timeout=10))
+        assert (code, details) == (
+            Code.RESOURCE_EXHAUSTED,
+            "20 calls are under way, try again later",
+        )
+        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert health.status == health_pb2.HealthCheckResponse.SERVING
+        codes = sorted(call.code().name for call in idle)
+        assert codes == ["DEADLINE_EXCEEDED"] * 20 + ["RESOURCE_EXHAUSTED"] * 10
+        stubs.predict(sample_request(), timeout=10)
+        over.set()
