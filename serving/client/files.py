@@ -90,8 +90,11 @@ def make_folder(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Refuses a path whose folder does not exist, and a URL."""
+    """Refuses a path whose folder does not exist, what is there and is no file, and a URL."""
     check_local_path(path, "The file to write")
+    if os.path.exists(path) and not os.path.isfile(path):
+        # It would be replaced: a device or a pipe, where the user may do that, is then gone.
+        raise ValueError(f"cannot write {path}: it is there, and is not a file")
     if not path.parent.is_dir():
         raise ValueError(f"the folder of {path} does not exist")
 

@@ -155,7 +155,8 @@ def sampling_inputs(num: int, temperature: ArrayLike, seed: int | None) -> dict[
     first = secrets.randbelow(2**31) if seed is None else seed
     if not -(2**63) <= first <= 2**63 - num:
         raise ValueError(f"seeds must be 64-bit integers, got {first} to {first + num - 1}")
-    temperature = np.asarray(temperature, np.float32)
+    with np.errstate(over="ignore"):  # The model refuses infinity.
+        temperature = np.asarray(temperature, np.float32)
     if temperature.shape not in ((), (num,)):
         raise ValueError(
             f"`temperature` must be one number or {num}, got the shape {list(temperature.shape)}"

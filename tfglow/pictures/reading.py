@@ -59,6 +59,8 @@ MAX_PIXELS = 89_478_485
 MAX_BYTES = 2**30
 
 _ORIENTATION = 0x0112
+# The bytes by which a file is told to be of another kind.
+_START = 4096
 
 
 def read_picture(
@@ -102,22 +104,19 @@ def picture_shape(path: str | bytes | os.PathLike) -> tuple[int, int, int]:
       UnreadablePicture: If it has none.
     """
     name = os.fsdecode(path)
+    start = b""
     try:
         _check_file(path, name)
-        with open(path, "rb") as file, _opened(file) as image:
-            width, height = image.size
-            grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
-            grey = grey or _is_grey_with_alpha(image)
-            # Pillow says a TIFF's size as it is upright. Of a PNG that notes no orientation before
-            # its pixels it would read these.
-            noted = image.format != "PNG" or "exif" in image.info or "xmp" in image.info
-            if image.format != "TIFF" and noted and _orientation(image) >= 5:
-                width, height = height, width
+        with open(path, "rb") as file:
+            # What else it is, an error says by it.
+            start = file.read(_START)
+            file.seek(0)
+            with _opened(file) as image:
+                return _upright_shape(image)
     except UnreadablePicture:
         raise
     except Exception as error:
-        raise UnreadablePicture(name, _reason(error, b"")) from error
-    return height, width, 1 if grey else 3
+        raise UnreadablePicture(name, _reason(error, start)) from error
 
 
 def is_animation(content: bytes) -> bool:
@@ -208,6 +207,19 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
+
+
+def _upright_shape(image: Image.Image) -> tuple[int, int, int]:
+    """The shape that `read_picture` gives what is opened, from its header alone."""
+    width, height = image.size
+    grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+    grey = grey or _is_grey_with_alpha(image)
+    # Pillow says a TIFF's size as it is upright. Of a PNG that notes no orientation before its
+    # pixels it would read these.
+    noted = image.format != "PNG" or "exif" in image.info or "xmp" in image.info
+    if image.format != "TIFF" and noted and _orientation(image) >= 5:
+        width, height = height, width
+    return height, width, 1 if grey else 3
 
 
 def _reason(error: Exception, content: bytes) -> str:

@@ -103,27 +103,27 @@ def test_colours_are_converted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
+    "content, reason",
     [
-        None,
-        b"",
-        b"no image",
-        b"\x89PNG\r\n\x1a\n broken",
-        b"\xff\xd8\xff\xe0 broken",
-        b"<svg/>",
-        b"\x93NUMPY",
-        b"PK\x03\x04",
-        b"\x00\x00\x00\x20ftypheic",
-        huge_png(20, 20)[:-30],
+        (None, "No such file"),
+        (b"", "it is empty"),
+        (b"no image", "its content is not that of a PNG"),
+        (b"\x89PNG\r\n\x1a\n broken", "it is a PNG file that is damaged"),
+        (b"\xff\xd8\xff\xe0 broken", "Truncated File Read"),
+        (b"<svg/>", "it is an SVG drawing"),
+        (b"\x93NUMPY", "it is a NumPy array"),
+        (b"PK\x03\x04", "it is a ZIP archive"),
+        (b"\x00\x00\x00\x20ftypheic", "it is a HEIC file"),
+        (huge_png(20, 20)[:-30], "truncated"),
     ],
 )
-def test_what_is_no_image_is_refused(tmp_path, content):
+def test_what_is_no_image_is_refused(tmp_path, content, reason):
     path = tmp_path / "image.png"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=r"cannot read .*image\.png as an image") as caught:
         read_images([path], (20, 20, 3), resize=False)
-    assert "\n" not in str(caught.value)
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_two_channels_are_no_problem_five_are(tmp_path):
@@ -144,7 +144,11 @@ def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "grid.png").mkdir()
     with pytest.raises(ValueError, match="cannot write"):
         save_picture(IMAGES[0], tmp_path / "grid.png")
-    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
+    os.mkfifo(tmp_path / "pipe.png")
+    for name in ("grid.png", "pipe.png"):
+        with pytest.raises(ValueError, match=rf"{name}: it is there, and is not a file"):
+            check_picture_path(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["grid.png", "pipe.png"]
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):

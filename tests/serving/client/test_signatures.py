@@ -112,6 +112,7 @@ def test_seeds_count_up():
     assert inputs["seed"].tolist() == [2**63 - 3, 2**63 - 2, 2**63 - 1]
     assert inputs["temperature"].tolist() == np.full(3, 0.7, np.float32).tolist()
     assert sampling_inputs(2, [0.1, 0.2], -5)["seed"].tolist() == [-5, -4]
+    assert np.isinf(sampling_inputs(1, 1e39, 0)["temperature"]).all()
     assert len(np.unique([sampling_inputs(1, 1, None)["seed"] for _ in range(5)])) > 1
 
 
