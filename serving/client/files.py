@@ -101,10 +101,19 @@ def check_folder(path: Path) -> None:
 
 def save_picture(picture: np.ndarray, path: Path) -> None:
     """Writes a picture, uint8 [H, W, C], in the format that the path's ending names."""
-    channels = picture.shape[-1]
-    image = Image.fromarray(picture[..., 0] if channels == 1 else picture, _mode(channels))
+    image = as_image(picture)
     image_format = Image.registered_extensions()[path.suffix.lower()]
     write_whole(path, lambda file: image.save(file, image_format))
+
+
+def as_image(picture: np.ndarray) -> Image.Image:
+    """A picture, uint8 [H, W, C], as Pillow's.
+
+    Raises:
+      ValueError: If no image file holds so many channels.
+    """
+    channels = picture.shape[-1]
+    return Image.fromarray(picture[..., 0] if channels == 1 else picture, _mode(channels))
 
 
 def read_latents(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

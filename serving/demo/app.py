@@ -18,6 +18,7 @@ model's server's.
 
 import asyncio
 import base64
+import io
 import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable
@@ -29,10 +30,9 @@ import numpy as np
 from aiohttp import web
 
 from serving.client import InvalidRowError, ServingError
-from serving.demo.bad_request import BadRequest
-from serving.demo.body import Body
+from serving.client.files import as_image
+from serving.demo.body import BadRequest, Body
 from serving.demo.guard import Handler, add_headers, guard
-from serving.demo.png import encode_png
 from serving.demo.served_model import ServedModel
 from serving.demo.sources import MAX_SEED, MAX_TEMPERATURE, read_label, read_source
 from tfglow.latents.interpolation import PATHS
@@ -266,4 +266,7 @@ def _finite(number: float) -> float | None:
 
 
 def _png(image: np.ndarray) -> str:
-    return base64.b64encode(encode_png(image)).decode("ascii")
+    file = io.BytesIO()
+    # The file goes to this machine: small is worth less than soon.
+    as_image(image).save(file, "PNG", compress_level=1)
+    return base64.b64encode(file.getvalue()).decode("ascii")

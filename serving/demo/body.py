@@ -4,7 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from serving.demo.bad_request import BadRequest
+
+class BadRequest(ValueError):
+    """What is wrong with a request of the page, a sentence; `status` is HTTP's."""
+
+    def __init__(self, message: str, status: int = 400):
+        super().__init__(message)
+        self.status = status
 
 
 class Body:

@@ -10,7 +10,7 @@ import numpy as np
 from serving.client import GlowClient
 from serving.client.commands import bits_of
 from serving.client.signatures import SCORE, ModelDescription, sampling_inputs
-from serving.demo.bad_request import BadRequest
+from serving.demo.body import BadRequest
 from serving.demo.loaded_model import LoadedModel
 from serving.demo.sources import Sampled, Source
 from serving.demo.uploads import FittedUpload, fit_upload

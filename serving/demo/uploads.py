@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from serving.demo.bad_request import BadRequest
+from serving.demo.body import BadRequest
 from tfglow.pictures.kinds import FORMATS
 from tfglow.pictures.preparation import Preparation
 from tfglow.pictures.reading import decode_picture, is_animation

@@ -391,4 +391,4 @@ def test_images_that_no_picture_shows_are_a_sentence(open_page, serve_forever, f
     page = open_page(serve_forever(five_channel_base).address)
     status, answer = page.call("samples", num=1, **SEED)
     assert status == 400
-    assert answer["error"] == "a picture has 1 to 4 channels, this model's images have 5"
+    assert answer["error"] == "an image file holds 1 to 4 channels, the model's images have 5"
