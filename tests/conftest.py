@@ -10,9 +10,16 @@ import pytest
 from tests.groups import group, is_last_of_group
 
 REPO = pathlib.Path(__file__).resolve().parents[1]
+# Where tests take one bijector after the other.
+CONTRACT = REPO / "tests" / "tfglow" / "bijectors"
+# Where tests of several files differentiate the same models.
+SHARED_MODELS = REPO / "tests" / "tfglow" / "glow"
 
 # Each worker holds TensorFlow and a file's models: up to a gigabyte and a half.
 MOST_WORKERS = 4
+# The memory that was held when it was last freed, in bytes; and how much more is much.
+HELD = pytest.StashKey[float]()
+_MUCH = 64 * 2**20
 # The group of tests that runs, and the custom gradients that were registered before it.
 GROUP = pytest.StashKey[tuple[str, set[str]]]()
 # Workers, and the processes that tests start, share the cores. Two threads, so that operations are
@@ -50,13 +57,14 @@ def pytest_itemcollected(item):
 
     Before anything else sees the items: pytest-xdist reads the marker early.
     """
-    cases = {"case", "initialized_case", "sized_case"} & set(getattr(item, "fixturenames", ()))
-    callspec = getattr(item, "callspec", None)
-    tried = [callspec.params[name] for name in cases if callspec and name in callspec.params]
-    name = f"bijector {tried[0]}" if tried else item.path.relative_to(REPO).as_posix()
+    name = item.path.relative_to(REPO).as_posix()
+    if item.path.parent == CONTRACT:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        cases = [
+            params[case] for case in ("case", "initialized_case", "sized_case") if case in params
+        ]
+        name = f"bijector {cases[0]}" if cases else name
     item.add_marker(pytest.mark.xdist_group(name))
-    if tried:
-        item.add_marker(pytest.mark.own_models)
 
 
 def pytest_collection_modifyitems(items):
@@ -87,6 +95,14 @@ def pytest_runtest_setup(item):
         item.config.stash[GROUP] = group(item), set(custom_gradients())
 
 
+def _held_bytes():
+    """The memory of this process; infinite where the system does not say it."""
+    statm = pathlib.Path("/proc/self/statm")
+    if not statm.exists():
+        return float("inf")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
     """Frees a group's models and graphs: a process that kept them all grew to 6 GB."""
@@ -99,13 +115,17 @@ def pytest_runtest_teardown(item, nextitem):
     for value in vars(item.module).values():
         if getattr(value, "__module__", "") == item.module.__name__:
             getattr(value, "cache_clear", int)()
-    if item.get_closest_marker("own_models"):
+    if item.path.parent != SHARED_MODELS or item.get_closest_marker("own_models"):
         _, before = item.config.stash[GROUP]
         for name in set(custom_gradients()) - before:
             del custom_gradients()[name]
+    # Collecting takes a second, and most groups leave little behind.
+    if _held_bytes() < item.config.stash.get(HELD, 0) + _MUCH:
+        return
     keras.backend.clear_session()  # It collects garbage, too.
     # What was freed in between what was not goes back to the system.
     getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
+    item.config.stash[HELD] = _held_bytes()
 
 
 @pytest.fixture(scope="session")

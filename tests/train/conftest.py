@@ -8,11 +8,6 @@ from train.presets import PRESETS
 from train.strategies import make_strategy
 
 
-def pytest_itemcollected(item):
-    """Every file here trains models of its own."""
-    item.add_marker(pytest.mark.own_models)
-
-
 @pytest.fixture(scope="session")
 def tiny():
     """The smallest configuration: 2 epochs of 10 steps of 16 images, and one level of one step.

@@ -34,7 +34,7 @@ def histograms(data: Mapping[str, np.ndarray], anomalies: Mapping[str, np.ndarra
                 np.clip(part, *edges[[0, -1]]), edges, weights=weights, alpha=0.6, label=label
             )
         axes.set(title=name, ylabel="share")
-        axes.legend()
+        axes.legend(loc="upper right")
     return _png(figure)
 
 
