@@ -38,8 +38,12 @@ class MemoryReturner:
         while trim is not None and least and not self._stopping.wait(_SECONDS_BETWEEN_LOOKS):
             least = min(least, _resident())
             if _resident() > least + _GROWTH:
-                gc.collect(1)  # What calls have left in circles.
-                trim(0)  # `ctypes` lets go of Python's lock for it.
+                # What calls have left in circles: the young ones, and all if that was not it.
+                for generation in (1, 2):
+                    gc.collect(generation)
+                    trim(0)  # `ctypes` lets go of Python's lock for it.
+                    if _resident() <= least + _GROWTH:
+                        break
                 least = _resident()
 
 
