@@ -13,10 +13,11 @@ _GROWTH = 32 << 20
 
 
 class MemoryReturner:
-    """A thread that has glibc's allocator give back what has been freed, after memory has grown.
+    """A thread that collects garbage and has glibc's allocator give back what is free.
 
-    By itself the allocator keeps it: after many large messages, also those that gRPC refuses before
-    Python sees them, hundreds of megabytes. Where the C library is another, nothing happens.
+    It does so after memory has grown. By itself the allocator keeps it: after many large messages,
+    also those that gRPC refuses before Python sees them, hundreds of megabytes. Where the C library
+    is another, nothing happens.
     """
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from tfglow.checks import check_integer, check_positive_integer
 from tfglow.glow import Glow
 from tfglow.scoring.calibration import SCORES, Calibration
 from tfglow.scoring.other_weights import OtherWeights
-from tfglow.scoring.statistics import image_statistics
+from tfglow.scoring.statistics import statistics_function
 from tfglow.scoring.weights_checksum import weights_checksum
 from tfglow.writing import system_reason, writing
 
@@ -59,7 +59,7 @@ class Detector:
     def __init__(self, glow: Glow, calibration: Calibration):
         self.glow = glow
         self.calibration = calibration
-        self._run = _statistics(glow, calibration.num_draws, calibration.seed)
+        self._run = statistics_function(glow, calibration.num_draws, calibration.seed)
 
     @classmethod
     def fit(
@@ -97,7 +97,7 @@ class Detector:
             raise ValueError(f"`statistic` must be one of {', '.join(SCORES)}; got {statistic!r}.")
         num_draws = check_positive_integer("num_draws", num_draws)
         seed = check_integer("seed", seed, 0)
-        run = _statistics(glow, num_draws, seed)
+        run = statistics_function(glow, num_draws, seed)
         statistics = _concatenated(run(*b)[0] for b in _batches(images, labels, batch_size))
         return cls(glow, Calibration.fit(statistics, statistic, num_draws, seed))
 
@@ -214,23 +214,6 @@ class Detector:
                 "(averaged and raw weights differ, too): fit a detector with these."
             )
         return cls(glow, calibration)
-
-
-def _statistics(glow, num_draws, seed):
-    """The statistics of a batch and its places, as one function that is traced once."""
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def run(images, labels):
-        return image_statistics(
-            glow.log_prob_terms,
-            images,
-            labels,
-            num_bits=glow.config.num_bits,
-            num_draws=num_draws,
-            seed=seed,
-        )
-
-    return run
 
 
 def _batches(

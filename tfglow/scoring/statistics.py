@@ -1,10 +1,12 @@
 """What can be said of an image by a model alone."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 from tfglow import likelihood
+from tfglow.glow import Glow
 from tfglow.scoring.complexity import png_bits_per_dim
 
 
@@ -73,6 +75,23 @@ def image_statistics(
         bits - complexity,
     ]
     return dict(zip(statistic_names(len(levels)), values, strict=True)), mean.places
+
+
+def statistics_function(glow: Glow, num_draws: int, seed: int) -> Callable[..., Any]:
+    """`image_statistics` of a model as one function of images and labels that is traced once."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def run(images, labels):
+        return image_statistics(
+            glow.log_prob_terms,
+            images,
+            labels,
+            num_bits=glow.config.num_bits,
+            num_draws=num_draws,
+            seed=seed,
+        )
+
+    return run
 
 
 def _standard_error(draws):

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow import Glow
-from tfglow.scoring import image_statistics
 from tfglow.scoring.calibration import Calibration
+from tfglow.scoring.statistics import statistics_function
 from train.scoring.image_set import Batch
 
 
@@ -24,17 +24,7 @@ class Scorer:
     def __init__(self, glow: Glow, *, batch_size: int, num_draws: int = 1, seed: int = 0) -> None:
         self._batch_size = batch_size
         self._num_draws = num_draws
-        self._statistics = tf.function(
-            lambda images, labels: image_statistics(
-                glow.log_prob_terms,
-                images,
-                labels,
-                num_bits=glow.config.num_bits,
-                num_draws=num_draws,
-                seed=seed,
-            ),
-            autograph=False,
-        )
+        self._statistics = statistics_function(glow, num_draws, seed)
         self._apply: tf.types.experimental.PolymorphicFunction | None = None
 
     def calibrate(self, calibration: Calibration) -> None:
