@@ -47,7 +47,7 @@ def write_curves(run: RunFolder, baseline: float | None = None) -> None:
     axes.set_ylim(low - margin, high + margin)
     axes.set(xlabel="epoch", ylabel="bits per dimension")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right")
+    axes.legend()
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=120)
     replace_file(run.curves_path, file.getvalue())

@@ -90,9 +90,11 @@ class ProgressLines:
         self._last = now, self._step
         self._interval = min(_GROWTH * self._interval, _LONGEST_INTERVAL)
         images_per_second = (self._step - step) * self._batch_size / (now - since)
+        # Three digits, but no exponent: "1240", not "1.24e+03".
+        digits = ".0f" if images_per_second >= 100 else ".3g"
         return (
             f"epoch {epoch} · step {self._step}/{self._total_steps} · {bits_per_dim:.4f} bits/dim "
-            f"· {images_per_second:.3g} images/s · "
+            f"· {images_per_second:{digits}} images/s · "
             + time_left(self._total_steps - self._step, self._batch_size, images_per_second)
         )
 

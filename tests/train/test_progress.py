@@ -55,11 +55,11 @@ def test_on_a_terminal_it_shows_the_numbers(capsys, monkeypatch):
     assert "20.0/40.0" in text
 
 
-def lines_at(seconds, monkeypatch):
-    """The lines of 1000 steps of 4 images each, so many seconds a step."""
+def lines_at(seconds, monkeypatch, batch_size=4):
+    """The lines of 1000 steps of so many images each, so many seconds a step."""
     now = [50.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    lines = ProgressLines(1000, 0, batch_size=4)
+    lines = ProgressLines(1000, 0, batch_size)
     found = {}
     for step in range(1, 1001):
         now[0] += seconds
@@ -74,6 +74,8 @@ def test_without_a_terminal_there_is_a_line_at_growing_intervals(monkeypatch):
     # After the first step 30 s, then 45, 67.5, ...
     assert list(found)[:4] == [31, 76, 144, 246]
     assert found[31] == "epoch 1 · step 31/1000 · 2.5000 bits/dim · 4 images/s · 16 min left"
+    assert "· 1240 images/s ·" in lines_at(1.0, monkeypatch, 1240)[31]
+    assert "· 0.04 images/s ·" in lines_at(100.0, monkeypatch)[2]
     assert lines_at(0.01, monkeypatch) == {}
     steps = list(lines_at(500.0, monkeypatch))
     assert steps[-1] - steps[-2] == 2  # Ten minutes at the most, and never less than a step.

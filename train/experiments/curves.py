@@ -146,7 +146,7 @@ def comparison_figure(comparison: Sequence[Curves]) -> bytes:
         axes.set(title=f"{coupling} coupling", xlabel="epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right")
+        axes.legend()
     panels[0].set_ylabel("bits per dimension")
     # The first epochs are far above the rest, which is what one wants to see.
     late = np.concatenate([c.bits_per_dim[:, len(c.epochs) // 4 :].ravel() for c in comparison])
