@@ -9,6 +9,12 @@ from train.flags import without_preset
 from train.presets import PRESETS
 
 
+@pytest.fixture(autouse=True)
+def _an_empty_folder(tmp_path_factory, monkeypatch):
+    """The current folder: where runs/digits is there already, the default run goes on with it."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+
+
 def failure(*arguments):
     """What the command says of wrong arguments, in this process."""
     with pytest.raises(SystemExit) as exit_info:
