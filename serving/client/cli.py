@@ -111,7 +111,10 @@ def client_parser() -> argparse.ArgumentParser:
     _labels(command)
     command.add_argument("--out", type=Path, default=Path("interpolated.png"), metavar="PNG")
 
-    add("status", "print the versions' states; exit status 1 if none is available")
+    add(
+        "status",
+        "print the versions' states; exit status 1 if none, or not --version, is available",
+    )
     add("metadata", "print the version that answers and its signatures")
     return parser
 

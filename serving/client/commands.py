@@ -144,11 +144,18 @@ def interpolate(client: GlowClient, flags: argparse.Namespace) -> int:
 
 
 def status(client: GlowClient, flags: argparse.Namespace) -> int:
-    """Prints the versions' states; fails if none is available."""
+    """Prints the versions' states; fails if none is available, or not the one that is asked."""
     versions = client.status()
+    asked = flags.version
+    if flags.version_label is not None:  # Servers look labels up for other calls alone.
+        asked = client.metadata().version
     for version, state, error in versions:
         error = printable(error, LONGEST)
         say(f"version {version}: {state}{': ' if error else ''}{error}")
+    if asked is not None:
+        versions = [v for v in versions if v.version == asked]
+        if not versions:
+            say(f"version {asked}: not on this server")
     return 0 if any(v.state == "AVAILABLE" for v in versions) else 1
 
 

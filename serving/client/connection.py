@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import grpc
@@ -12,6 +13,8 @@ from serving.printable import LONGEST, printable
 
 # Codes of calls that are repeated. gRPC repeats none that the client itself has cancelled.
 _REPEATED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+# https://github.com/grpc/grpc/blob/master/doc/naming.md
+_GRPC_SCHEMES = ("dns:", "unix:", "unix-abstract:", "vsock:", "ipv4:", "ipv6:", "xds:")
 
 
 class ServingError(Exception):
@@ -82,6 +85,23 @@ class TlsConfig:
         """
         certificate, key = self.identity() or (None, None)
         return grpc.ssl_channel_credentials(self.authority(), key, certificate)
+
+
+def check_address(address: str) -> None:
+    """Refuses what is no host:port, which gRPC would look up, and call unavailable, for seconds.
+
+    gRPC's own names, of a scheme that it knows, pass: unix:/run/glow, dns:///host:8500.
+
+    Raises:
+      ValueError: If it has no host, no port from 1 to 65535, a space, or the scheme of a page.
+    """
+    host, _, port = address.rpartition(":")
+    is_number = port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16
+    is_bare_ipv6 = ":" in host and not (host.startswith("[") and host.endswith("]"))
+    if address.startswith(_GRPC_SCHEMES) and not re.search(r"\s", address):
+        return
+    if not host or not is_number or is_bare_ipv6 or re.search(r"[\s/]", address):
+        raise ValueError(f"the server must be host:port, as localhost:8500, got {address!r}")
 
 
 def open_channel(address: str, tls: TlsConfig | None, retries: int) -> grpc.Channel:

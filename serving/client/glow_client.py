@@ -17,7 +17,7 @@ from serving.client import (
     MAX_RETRIES,
 )
 from serving.client.answers import check_row, read_answer, read_rows
-from serving.client.connection import ServingError, TlsConfig
+from serving.client.connection import ServingError, TlsConfig, check_address
 from serving.client.model_calls import Answer, ModelCalls, VersionState
 from serving.client.signatures import (
     PREPARATION,
@@ -85,8 +85,10 @@ class GlowClient:
           progress: Whether to draw a progress bar on standard error.
 
         Raises:
-          ValueError: If an argument is out of range, or a TLS file cannot be read.
+          ValueError: If `address` is no host:port, an argument is out of range, or a TLS file
+            cannot be read.
         """
+        check_address(address)
         if version is not None and version_label is not None:
             raise ValueError(
                 "`version` and `version_label` must not be given together, got "

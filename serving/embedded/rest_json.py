@@ -6,6 +6,7 @@ parsed by itself: between two of them other threads have their turn.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from serving.embedded.request_checks import RequestError, invalid_argument
 
 _no_space = re.compile(r"[^ \t\n\r]").search
 _decoder = json.JSONDecoder()
+# What a number looks like that may be too large for a float. Python makes it infinity.
+_may_overflow = re.compile(r"\d{300}|[eE]\+?\d{3}").search
 # More than a request or a signature's inputs have names.
 _MOST_MEMBERS = 64
 # RapidJSON's words, which are TF Serving's, for those of Python's parser.
@@ -25,6 +28,17 @@ _WORDS = {
     "Unterminated string starting at": "Missing a closing quotation mark in string.",
     "Invalid control character at": "Invalid encoding in string.",
 }
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
+
+
+# Slower; the words NaN and Infinity it takes as the other does.
+_finite_decoder = json.JSONDecoder(parse_float=_finite)
 
 
 def parse_error(words: str, place: int | None = None) -> RequestError:
@@ -65,6 +79,8 @@ class JsonWalker:
         piece = self._text[self._at : end]
         try:
             value, length = _decoder.raw_decode(piece)
+            if _may_overflow(piece, 0, length):
+                _finite_decoder.raw_decode(piece)
         except RecursionError:
             raise parse_error("Lists and objects are nested too deeply.", self._at) from None
         except json.JSONDecodeError as error:
@@ -76,7 +92,7 @@ class JsonWalker:
                 ) from None
             words = _WORDS.get(error.msg, "Invalid value.")
             raise parse_error(words, self._at + error.pos) from None
-        except ValueError:  # More digits than Python turns into a number.
+        except ValueError:  # As too large a float, or more digits than Python reads.
             raise parse_error("Number too big to be stored in double.", self._at) from None
         self._at += length
         return value

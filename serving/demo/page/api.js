@@ -31,9 +31,9 @@ async function answer(path, options) {
   return values;
 }
 
-// As a sentence: a capital, and a full stop.
+// As a sentence: a capital, unless it begins with an address, and a full stop.
 function sentence(text) {
-  const start = text.charAt(0).toUpperCase() + text.slice(1);
+  const start = /^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(start) ? start : `${start}.`;
 }
 

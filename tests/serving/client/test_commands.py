@@ -95,6 +95,14 @@ def test_status_fails_without_an_available_version(run, serve, tmp_path):
     assert status == 1 and out.startswith("version 1: END: version 1 in ")
 
 
+def test_status_fails_without_the_version_that_is_asked(run):
+    assert run("status", "--version=1")[:2] == (0, "version 1: AVAILABLE\n")
+    status, out, _ = run("status", "--version=99")
+    assert status == 1 and out == "version 1: AVAILABLE\nversion 99: not on this server\n"
+    status, out, err = run("status", "--version_label=x")
+    assert status == 1 and not out and "Unrecognized servable version label: x" in err
+
+
 def test_a_model_whose_images_no_file_holds(run, serve, five_channel_base, tmp_path):
     address = serve(five_channel_base).address
     np.savez("latents.npz", latent=np.zeros((1, 80), np.float32))

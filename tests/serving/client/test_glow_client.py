@@ -241,3 +241,24 @@ def test_without_sample_png_all_else_works(serve, five_channel_base, request, ki
         )
         with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
             client.sample_png(1)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", ":", ":8500", "localhost", "localhost:", "localhost:x", "localhost:0", "localhost:65536",
+     "localhost:8500 ", "local host:8500", "http://localhost:8500", "localhost:8500/v1", "::1:8500",
+     "localhost:８５００", "localhost:" + "9" * 5000],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_at_once(address):
+    with pytest.raises(
+        ValueError, match=r"^the server must be host:port, as localhost:8500, got '"
+    ):
+        GlowClient(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost:1", "10.0.0.1:8500", "[::1]:8500", "a.b-c_d:65535", "unix:/run/glow",
+                "dns:///glow.svc:8500", "ipv4:10.0.0.1:8500"],
+)  # fmt: skip
+def test_grpcs_addresses_are_taken(address):
+    GlowClient(address).close()

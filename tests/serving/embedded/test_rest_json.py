@@ -78,3 +78,18 @@ def test_lists_and_objects_are_bounded():
     members = ",".join(f'"{i}":1' for i in range(65))
     with pytest.raises(RequestError, match="more than 64 members"):
         walked(f"{{{members}}}")
+
+
+@pytest.mark.parametrize(
+    "number", ["1e400", "-1E+400", "1" + "0" * 309 + ".0", "1000e306", "[0, 2e308]", '{"a": 1e999}']
+)
+def test_a_number_that_no_float_holds_is_too_big_and_not_infinity(number):
+    with pytest.raises(RequestError, match=r"Number too big to be stored in double\. at offset: "):
+        walked(f'{{"x": [1.5, {number}]}}')
+    with pytest.raises(RequestError, match=r"Number too big"):
+        JsonWalker(number, 1000, 100).value()
+
+
+def test_large_floats_words_and_strings_like_large_numbers_are_as_they_are():
+    text = '[1.7e308, 1e-400, 0e999, Infinity, -Infinity, "1e400", "e123", {"e400": 1e+100}]'
+    assert JsonWalker(text, 1000, 100).value() == json.loads(text) == walked(text)
