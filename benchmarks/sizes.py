@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """A Glow of 32×32×3 images with affine couplings, and the images of a step."""
+    """A Glow of square colour images with affine couplings, and the images of a step."""
 
     # L: how often the flow squeezes.
     levels: int
@@ -17,8 +17,13 @@ class Size:
     width: int
     # Images of a step.
     batch_size: int
+    # Height and width of the images.
+    side: int = 32
 
-    image_shape = (32, 32, 3)
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        return (self.side, self.side, 3)
 
     @property
     def multiplications(self) -> int:
@@ -57,6 +62,7 @@ def add_size_flags(parser: argparse.ArgumentParser, default: str = "small") -> N
     parser.add_argument("--steps", type=int, help="K, flow steps a level, in place of the size's")
     parser.add_argument("--width", type=int, help="channels of the hidden layers, the same")
     parser.add_argument("--batch_size", type=int, help="images of a step, the same")
+    parser.add_argument("--side", type=int, help="height and width of the images, the same")
 
 
 def size_from(args: argparse.Namespace) -> Size:

@@ -79,7 +79,7 @@ def training_facts(
     entry: Entry, size: str, cores: Sequence[int], python: str = sys.executable
 ) -> dict[str, object]:
     """A fresh process's first step, graph and peak memory of training."""
-    process = ContestantProcess(entry, size, python, cores)
+    process = ContestantProcess(entry, SIZES[size], python, cores)
     try:
         first = process.ask("train")
         process.ask("train")  # Memory that the first step freed may not be reused whole.

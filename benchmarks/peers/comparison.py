@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.contestant import TASKS
-from benchmarks.sizes import SIZES
+from benchmarks.sizes import SIZES, Size
 
 # glibc keeps what is freed. As it is, it may give large tensors back to the system and ask for them
 # again at every operation, which took PyTorch's Glows up to 2.5 times as long, on some days.
@@ -38,7 +38,7 @@ class ContestantProcess:
 
     Args:
       entry: The contestant and its options.
-      size: The name of its size in `SIZES`.
+      size: Its size.
       python: The interpreter that has its packages.
       cores: CPUs that it may use.
       environment: Environment variables that it has besides this process's own.
@@ -50,13 +50,14 @@ class ContestantProcess:
     def __init__(
         self,
         entry: Entry,
-        size: str,
+        size: Size,
         python: str,
         cores: Sequence[int],
         environment: Mapping[str, str] | None = None,
     ):
         self._entry = entry
-        request = {"name": entry.name, "size": size, "options": entry.options}
+        fields = dataclasses.asdict(size)
+        request = {"name": entry.name, "size": fields, "options": entry.options}
         process = subprocess.Popen(
             [python, "-m", "benchmarks.peers.serve", json.dumps(request)],
             cwd=Path(__file__).resolve().parents[2],
@@ -156,7 +157,7 @@ def compare(
         processes = {}
         for entry in entries:
             interpreter = python.get(entry.name, sys.executable)
-            process = ContestantProcess(entry, size, interpreter, cores, environment)
+            process = ContestantProcess(entry, SIZES[size], interpreter, cores, environment)
             stack.callback(process.close)
             processes[entry.label] = process
         return [

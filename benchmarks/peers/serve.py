@@ -1,6 +1,7 @@
 """A contestant's process: it does what it is asked, once a line, and answers in JSON.
 
-    python -m benchmarks.peers.serve '{"name": "limit", "size": "small", "options": {}}'
+    python -m benchmarks.peers.serve '{"name": "limit", "options": {},
+        "size": {"levels": 3, "steps": 8, "width": 128, "batch_size": 32}}'
 
 Asked for a task, it does it once and answers its seconds; `memory` and `operations` are answered
 too. It ends with its input. Linux only: it reads /proc.
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.contestant import TASKS, Contestant
-from benchmarks.sizes import SIZES
+from benchmarks.sizes import Size
 
 # name → module and class. Only the one that is asked for is imported.
 CONTESTANTS = {
@@ -40,7 +41,7 @@ def main() -> None:
     contestant_class = find_class(request["name"])
     bare = _memory()["now"]
     start = time.perf_counter()
-    contestant = contestant_class(SIZES[request["size"]], **request["options"])
+    contestant = contestant_class(Size(**request["size"]), **request["options"])
     built = time.perf_counter() - start
     functions: dict[str, Callable[[], object]] = {}
     for line in sys.stdin:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from benchmarks.peers.comparison import Comparison, ContestantProcess, Entry, compare
+from benchmarks.sizes import SIZES
 
 LIMIT = Entry("limit", "limit")
 
@@ -26,7 +27,7 @@ def test_contestants_are_asked_in_turn():
 def test_a_contestant_that_ends_is_an_error():
     cores = sorted(os.sched_getaffinity(0))
     process = ContestantProcess(
-        Entry("x", "limit", {"dtype": "none"}), "tiny", sys.executable, cores
+        Entry("x", "limit", {"dtype": "none"}), SIZES["tiny"], sys.executable, cores
     )
     try:
         with pytest.raises(RuntimeError, match="x ended when it was asked for 'train'"):
