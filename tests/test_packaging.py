@@ -18,6 +18,8 @@ DATA = {
     "tfglow/py.typed",
     "tfglow/datasets/digits/digits.npz",
     "tfglow/datasets/digits/ATTRIBUTION.md",
+    "tfglow/datasets/fashion/fashion.npz",
+    "tfglow/datasets/fashion/ATTRIBUTION.md",
 }
 
 
@@ -66,8 +68,10 @@ def test_wheel_carries_version_and_licences(wheel):
     assert metadata["Name"] == "tfglow"
     assert metadata["Version"] == tfglow.__version__
     assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata["License-Expression"] == "Apache-2.0 AND CC-BY-4.0"
-    for licence in metadata.get_all("License-File"):
+    assert metadata["License-Expression"] == "Apache-2.0 AND CC-BY-4.0 AND MIT"
+    licences = metadata.get_all("License-File")
+    assert sum(licence.endswith("ATTRIBUTION.md") for licence in licences) == 2
+    for licence in licences:
         assert f"{_dist_info()}/licenses/{licence}" in wheel.namelist()
     assert set(metadata.get_all("Provides-Extra")) == {
         "train",

@@ -62,7 +62,8 @@ class TrainConfig:
     )
     dataset: str = field(
         "cifar10",
-        help='The images: "digits" (embedded), "folder", or the name of a TFDS data set.',
+        help='The images: "digits" or "fashion" (embedded), "folder", or the name of a TFDS data '
+        "set.",
         fixed=_LEARNED,
     )
     data_dir: str | None = field(

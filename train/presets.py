@@ -85,6 +85,19 @@ PRESETS: dict[str, TrainConfig] = {
         # The official rule: a horizon of 500 steps smooths what the last epochs learn by heart.
         average_share=None,
     ),
+    # The embedded clothes in three minutes on two CPU cores, at the 5 bits that the file has.
+    "fashion": TrainConfig(
+        model=GlowConfig(image_shape=(16, 16, 1), levels=3, steps=8, width=48, num_bits=5),
+        dataset="fashion",
+        batch_size=64,
+        epochs=10,
+        epoch_images=8_000,
+        optimizer="adam",
+        learning_rate=2e-3,
+        warmup_steps=100,
+        beta_2=0.999,
+        average_decay=0.998,
+    ),
     # CIFAR-10, 3.35 bits/dim in the paper's table 2.
     "cifar10": _CIFAR10,
     # ImageNet at 32x32, 4.09 bits/dim.

@@ -1,4 +1,4 @@
-"""Images to train on: TFDS data sets, folders of images, and the embedded digits."""
+"""Images to train on: TFDS data sets, folders of images, and the embedded sets."""
 
 from tfglow.datasets.checked_files import BAD_IMAGES
 from tfglow.datasets.errors import unreadable_image_message

@@ -53,8 +53,8 @@ def load(
     that what is wrong with them is said now, and the images are the same in every epoch.
 
     Args:
-      name: "digits", the embedded data set; "folder", a folder of images, see `FolderFiles`; or
-        the name of a TFDS data set that is prepared in `data_dir`: "cifar10",
+      name: "digits" or "fashion", the embedded data sets; "folder", a folder of images, see
+        `FolderFiles`; or the name of a TFDS data set that is prepared in `data_dir`: "cifar10",
         "lsun/church_outdoor", "cifar10:3.0.2".
       split: "train", "test" or a TFDS split specification, such as "train[:90%]". Where a data
         set has no test split, "test" is its validation split, or else a tenth of "train", which

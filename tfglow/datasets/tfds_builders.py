@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tfglow.datasets import embedded
 from tfglow.local_paths import check_local_path
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def find_builder(
     """The builder of a data set that is prepared in `data_dir`. Never uses the network.
 
     Without a version in the name, the version of the installed TFDS is used if it is prepared,
-    else the newest that is. "digits" is prepared on the spot, see `tfglow.datasets.digits`.
+    else the newest that is. The embedded ones are prepared on the spot; see `embedded.prepare`.
 
     Args:
       name: The data set's name for TFDS: "cifar10", "lsun/church_outdoor", "cifar10:3.0.2".
@@ -43,10 +44,8 @@ def find_builder(
     parts = _NAME.fullmatch(name)
     if parts is None:
         raise _unknown_name(name)
-    if parts["name"] == "digits" and not parts["config"]:
-        from tfglow.datasets import digits  # registers the builder
-
-        data_dir = digits.prepare(data_dir).data_dir_root
+    if parts["name"] in embedded.NAMES and not parts["config"]:
+        data_dir = embedded.prepare(parts["name"], data_dir).data_dir_root
     prepared = _prepared(place, parts["name"])
     try:
         builder = _builder(name, parts, data_dir)
@@ -146,11 +145,12 @@ def _without_warnings() -> Iterator[None]:
 def _unknown_name(name: str) -> _NotFound:
     import tensorflow_datasets as tfds
 
-    known = ["digits", "folder", *tfds.list_builders(with_community_datasets=False)]
+    known = [*embedded.NAMES, "folder", *tfds.list_builders(with_community_datasets=False)]
     # TFDS's names are lower case with words joined by underscores.
     asked = re.split(r"[/:]", name.lower())[0]
     return _NotFound(
-        f"Unknown data set {name!r}: expected 'digits', 'folder' or the name of a TFDS data set"
+        f"Unknown data set {name!r}: expected {', '.join(map(repr, embedded.NAMES))}, 'folder' or "
+        f"the name of a TFDS data set"
         f"{_suggestion(asked, known)}."
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfglow import GlowConfig, datasets
+from tfglow.datasets import embedded
 from tfglow.datasets.folder_files import FolderFiles
 from tfglow.datasets.folder_source import FolderSource
 from tfglow.local_paths import check_local_path
@@ -16,7 +17,6 @@ from train.scoring.image_set import ImageSet
 from train.scoring.model_classes import ModelClasses
 from train.skipped import read_skipped
 
-_EMBEDDED = "digits"
 _FOLDER_OPTIONS = ("train_folder", "test_folder", "classes_from", "white")
 
 
@@ -72,9 +72,9 @@ class Opener:
             model's shape, or a conditional model does not know their classes.
         """
         check_local_path(what, "A folder of images")
-        if what == _EMBEDDED and os.path.isdir(what):
+        if what in embedded.NAMES and os.path.isdir(what):
             raise ValueError(
-                f"{what!r} is both the embedded data set and a folder here: ./{what} is the folder."
+                f"{what!r} is both an embedded data set and a folder here: ./{what} is the folder."
             )
         if os.path.isdir(what):
             return self._folder(what, split, num_images)

@@ -73,7 +73,10 @@ def test_without_a_folder_tfds_s_own_is_meant(monkeypatch):
     ],
 )
 def test_an_unknown_name(name, suggestion, tmp_path):
-    start = f"Unknown data set {name!r}: expected 'digits', 'folder' or the name of a TFDS data set"
+    start = (
+        f"Unknown data set {name!r}: expected 'digits', 'fashion', 'folder' or the name of a TFDS "
+        "data set"
+    )
     message = message_of(name, tmp_path)
     assert message.startswith(start + suggestion)
     assert message.endswith(".")

@@ -85,7 +85,7 @@ def test_a_folder_called_like_the_embedded_data_set(run, pets, monkeypatch):
     monkeypatch.chdir(pets)
     assert isinstance(sets.open("digits"), DataSet)
     (pets / "train").rename(pets / "digits")
-    with pytest.raises(ValueError, match="both the embedded data set and a folder here"):
+    with pytest.raises(ValueError, match="both an embedded data set and a folder here"):
         sets.open("digits")
     assert isinstance(sets.open("./digits"), FolderSet)
 
