@@ -2,8 +2,8 @@
 
 Decodes the same T·ε in float32 and, with the same weights, in float64:
 
-    python -m benchmarks.far_latents --run_dir=runs/digits
-    python -m benchmarks.far_latents --run_dir=runs/digits --temperatures=1,2 --num=256
+    python -m benchmarks.far_latents --run_dir=runs/fashion
+    python -m benchmarks.far_latents --run_dir=runs/fashion --temperatures=1,2 --num=256
 """
 
 import argparse

@@ -10,7 +10,7 @@ _DESCRIPTION = """\
 Publishes a run's model as BASE/<version>/, a SavedModel that TF Serving serves as it is, or files
 for other runtimes.
 """
-_EPILOG = "example: python export/main.py --run_dir=runs/digits --export_dir=exports/digits"
+_EPILOG = "example: python export/main.py --run_dir=runs/fashion --export_dir=exports/fashion"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -40,7 +40,7 @@ def load_glow(
 ) -> Glow:
     """A trained model: of a run folder, of one of its checkpoints, or of a `.keras` file.
 
-        glow = tfglow.load_glow("runs/digits")
+        glow = tfglow.load_glow("runs/fashion")
 
     Args:
       path: The run folder, the prefix of a checkpoint in it, or the file.

@@ -20,7 +20,7 @@ from train.skipped import read_skipped
 _DESCRIPTION = """\
 Prints the bits per dimension of a run's model on a split, of its raw and its averaged weights.
 
-  python train/evaluate.py --run_dir=runs/digits --draws=10
+  python train/evaluate.py --run_dir=runs/fashion --draws=10
 
 "mean" averages over images and over draws of the dequantisation noise. "importance" takes the
 log-mean-exp over an image's draws instead, a tighter bound on the likelihood. Both are followed by

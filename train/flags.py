@@ -11,7 +11,7 @@ from tfglow.fields import fields
 from tfglow.flags import add_flags, as_text, given
 from train.config import TrainConfig
 from train.data_defaults import CHOSEN_FIELDS
-from train.presets import DEFAULT_PRESET, PRESETS
+from train.presets import DEFAULT_PRESET, EMBEDDED_PRESETS, PRESETS
 
 
 class OneSentenceParser(argparse.ArgumentParser):
@@ -92,7 +92,7 @@ def config_from_flags(flags: argparse.Namespace, base: TrainConfig | None = None
 
 
 def preset_of(flags: argparse.Namespace) -> TrainConfig | None:
-    """The preset that flags name, or the default one; None for a data set that it is not for.
+    """The preset that flags name, an embedded data set's or the default one; else None.
 
     Raises:
       ValueError: If there is no such preset, or flags say where the data are but not what.
@@ -103,15 +103,14 @@ def preset_of(flags: argparse.Namespace) -> TrainConfig | None:
         if name not in PRESETS:
             raise ValueError(f"Unknown preset {name!r}{did_you_mean(name, list(PRESETS))}")
         return PRESETS[name]
-    default = PRESETS[DEFAULT_PRESET]
-    if chosen.get("dataset", default.dataset) != default.dataset:
-        return None
-    if "data_dir" in chosen and "dataset" not in chosen:
+    if "dataset" in chosen:
+        return PRESETS[chosen["dataset"]] if chosen["dataset"] in EMBEDDED_PRESETS else None
+    if "data_dir" in chosen:
         raise ValueError(
             f"--data_dir={chosen['data_dir']} needs --dataset=folder, for a folder of images, "
             "--dataset= and the name of a TFDS data set, or a --preset."
         )
-    return default
+    return PRESETS[DEFAULT_PRESET]
 
 
 def without_preset(flags: argparse.Namespace, config: TrainConfig) -> str | None:

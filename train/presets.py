@@ -12,7 +12,9 @@ from typing import Any
 from tfglow import GlowConfig
 from train.config import TrainConfig
 
-DEFAULT_PRESET = "digits"
+DEFAULT_PRESET = "fashion"
+# Those of the embedded data sets have the data sets' names, and are what `--dataset` alone gives.
+EMBEDDED_PRESETS = ("digits", "fashion")
 
 _CIFAR10 = TrainConfig(
     model=GlowConfig(image_shape=(32, 32, 3), levels=3, steps=32, coupling="affine"),

@@ -15,8 +15,8 @@ from train.scoring.running import score_run
 _DESCRIPTION = """\
 Scores images by a run's model, and says how well that tells anomalies from other images.
 
-  python train/score.py --run_dir=runs/digits --data=photos --fit=test --out=scores
-  python train/score.py --run_dir=runs/digits --data=good --anomalies=broken --out=scores
+  python train/score.py --run_dir=runs/fashion --data=photos --fit=test --out=scores
+  python train/score.py --run_dir=runs/fashion --data=good --anomalies=broken --out=scores
 
 The results: scores.csv, a row an image; detector.json (with --fit); sheets of the most and the
 least likely images; with --heat_maps a picture of each image beside the nats of its pixels; with

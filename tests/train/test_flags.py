@@ -14,8 +14,8 @@ def parse(*arguments):
     return config_from_flags(parser.parse_args(arguments))
 
 
-def test_no_flags_give_the_digits():
-    assert parse() == PRESETS["digits"]
+def test_no_flags_give_the_default_preset():
+    assert parse() == PRESETS["fashion"]
 
 
 def test_flags_change_the_preset():
@@ -62,11 +62,13 @@ def test_help_shows_the_default_presets_value_of_every_flag(capsys):
         parse("--help")
     text = " ".join(capsys.readouterr().out.split())
     assert "--beta_1 X Decay of the gradient's first moment (default: 0.9)." in text
-    assert "--epochs N Epochs to train (default: 8)." in text
+    assert "--epochs N Epochs to train (default: 10)." in text
     assert "the channels' halves (section 3.3) (default: affine)." in text
     assert "to which a larger one is scaled; none: no clipping (default: none)." in text
-    assert "--image_shape X,X,... Height, width and channels of an image (default: 8,8,1)." in text
-    assert text.count("(default: ") == len(flags_of(PRESETS["digits"]).splitlines()) + 1
+    assert (
+        "--image_shape X,X,... Height, width and channels of an image (default: 16,16,1)." in text
+    )
+    assert text.count("(default: ") == len(flags_of(PRESETS["fashion"]).splitlines()) + 1
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -100,7 +102,7 @@ def test_a_wrong_flag_is_one_sentence(argument, message, capsys):
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="Unknown preset 'cifar'; did you mean cifar10"):
         parse("--preset=cifar")
-    with pytest.raises(ValueError, match="Unknown preset 'x'; known are digits, cifar10"):
+    with pytest.raises(ValueError, match="Unknown preset 'x'; known are digits, fashion, cifar10"):
         parse("--preset=x")
 
 

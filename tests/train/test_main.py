@@ -6,12 +6,12 @@ import tensorflow as tf
 
 from train import main as command
 from train.flags import without_preset
-from train.presets import PRESETS
+from train.presets import EMBEDDED_PRESETS, PRESETS
 
 
 @pytest.fixture(autouse=True)
 def _an_empty_folder(tmp_path_factory, monkeypatch):
-    """The current folder: where runs/digits is there already, the default run goes on with it."""
+    """The current folder: where runs/fashion is there already, the default run goes on with it."""
     monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
 
 
@@ -70,10 +70,10 @@ def test_an_empty_folder_and_an_unreadable_image_are_one_sentence(tmp_path):
     assert "\n" not in text
 
 
-def test_the_default_is_the_digits():
+def test_the_default_is_the_clothes():
     config, run_dir = command.parse([])
-    assert config == PRESETS["digits"]
-    assert run_dir == os.path.join("runs", "digits")
+    assert config == PRESETS["fashion"]
+    assert run_dir == os.path.join("runs", "fashion")
 
 
 def test_the_run_folder_is_named_after_the_preset():
@@ -98,9 +98,11 @@ def test_a_place_of_unknown_data_is_refused(tmp_path):
     assert f"--data_dir={tmp_path} needs --dataset=folder" in text
 
 
-def test_the_digits_by_name_are_the_preset(tmp_path):
-    config, _ = command.parse(["--dataset=digits", f"--data_dir={tmp_path}"])
-    assert config == dataclasses.replace(PRESETS["digits"], data_dir=str(tmp_path))
+@pytest.mark.parametrize("name", EMBEDDED_PRESETS)
+def test_an_embedded_data_set_by_name_is_its_preset(tmp_path, name):
+    config, run_dir = command.parse([f"--dataset={name}", f"--data_dir={tmp_path}"])
+    assert config == dataclasses.replace(PRESETS[name], data_dir=str(tmp_path))
+    assert run_dir == os.path.join("runs", name)
 
 
 def test_without_a_preset_flags_win_over_what_suits_the_data(shared_dir):

@@ -1,6 +1,8 @@
 import pytest
 
-from train.presets import PRESETS
+from tfglow import datasets
+from tfglow.datasets import embedded
+from train.presets import DEFAULT_PRESET, EMBEDDED_PRESETS, PRESETS
 
 # levels, steps, coupling, bits, batch of all GPUs: openai/glow's README, 64 images of 32x32 a GPU,
 # on 8 GPUs, and on 40 for the last two.
@@ -41,4 +43,13 @@ def test_official_hyperparameters(name):
 
 
 def test_names_that_are_promised():
-    assert set(PRESETS) >= {*OFFICIAL, "digits", "tiny"}
+    assert set(PRESETS) >= {*OFFICIAL, "digits", "fashion", "tiny"}
+
+
+def test_an_embedded_data_set_has_a_preset_of_its_name_and_shape():
+    assert sorted(EMBEDDED_PRESETS) == sorted(embedded.NAMES)
+    assert DEFAULT_PRESET in EMBEDDED_PRESETS
+    for name in EMBEDDED_PRESETS:
+        config = PRESETS[name]
+        assert config.dataset == name
+        assert config.model.image_shape == datasets.load(name, "test").image_shape

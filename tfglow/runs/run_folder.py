@@ -38,7 +38,7 @@ class RunFolder:
     format. Checkpoints are written by `tf.train.Checkpoint(glow=…, average=…, …)`, the last ones in
     `checkpoints/` and the best one by evaluation in `checkpoints/best/`.
 
-        glow = RunFolder.open("runs/digits").load_glow()
+        glow = RunFolder.open("runs/fashion").load_glow()
 
     Raises:
       ValueError: If `path` is a URL.

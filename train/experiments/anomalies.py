@@ -30,7 +30,7 @@ _DESCRIPTION = """\
 Measures which statistic tells which anomalies from the images that a model was trained on, and
 which does not.
 
-  python train/experiments/anomalies.py altered --run_dir=runs/digits --result_dir=runs/altered
+  python train/experiments/anomalies.py altered --run_dir=runs/fashion --result_dir=runs/altered
       of a run: constant images, noise, blurred and shuffled ones, a pasted square
   python train/experiments/anomalies.py left_out --preset=digits --result_dir=runs/left_out
       trains a model without a class, for each class in turn, and looks for that class

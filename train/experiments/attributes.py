@@ -28,14 +28,15 @@ _DESCRIPTION = """\
 Directions in a run's latent space along which an attribute comes and goes: the mean latent of the
 images with it minus that of those without (section 6 of the paper).
 
-  python train/experiments/attributes.py find --run_dir=runs/digits --pairs=3:8 --output=3to8.npz
+  python train/experiments/attributes.py find --run_dir=runs/fashion \\
+      --pairs=sneaker:boot --output=boot.npz
       from the mean of one class of the run's data set to that of another
   python train/experiments/attributes.py find --run_dir=runs/faces --table=attributes.csv \\
       --folder=faces --output=faces.npz
       from a table, CSV or CelebA's own list_attr_celeba.txt: a header, and in each row a file
       name, then 1, 0 or -1 an attribute
-  python train/experiments/attributes.py apply --run_dir=runs/digits --directions=3to8.npz \\
-      --attribute=3:8 --indices=3,13 --strengths=0,0.5,1,1.5 --output=3to8.png
+  python train/experiments/attributes.py apply --run_dir=runs/fashion --directions=boot.npz \\
+      --attribute=sneaker:boot --indices=3,13 --strengths=0,0.5,1,1.5 --output=boot.png
       a row an image, a column a strength
 """
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)

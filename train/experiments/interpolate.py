@@ -18,7 +18,7 @@ from train.pictures import check_output, grey_or_rgb, report_missing, write_gif,
 _DESCRIPTION = """\
 Draws the images on a path between two, in a run's latent space (section 6 of the paper).
 
-  python train/experiments/interpolate.py --run_dir=runs/digits --indices=3,8 --output=strip.png
+  python train/experiments/interpolate.py --run_dir=runs/fashion --indices=3,8 --output=strip.png
       between two images of the run's evaluation split
   python train/experiments/interpolate.py --run_dir=runs/faces --files A.png B.png \\
       --path=spherical --steps=16 --output=strip.png --gif=faces.gif

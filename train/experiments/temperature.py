@@ -24,7 +24,7 @@ _DESCRIPTION = """\
 Draws samples at several temperatures, a row each, from the same seeds (section 6 of the paper),
 and prints the mean likelihood that the model gives the samples of each.
 
-  python train/experiments/temperature.py --run_dir=runs/digits --output=temperature.png
+  python train/experiments/temperature.py --run_dir=runs/fashion --output=temperature.png
 """
 
 # The temperatures of the paper's figure, from the top.

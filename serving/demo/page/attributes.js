@@ -7,7 +7,7 @@ import { settings } from "./settings.js";
 import { Slot, withFiles } from "./slot.js";
 
 const FIND =
-  "python train/experiments/attributes.py find --run_dir=runs/digits --output=directions.npz";
+  "python train/experiments/attributes.py find --run_dir=runs/fashion --output=directions.npz";
 const START = "python serving/demo.py --directions=directions.npz";
 
 export class AttributesTab {

@@ -16,7 +16,7 @@ CLASS_NAMES = (
     "shirt",
     "sneaker",
     "bag",
-    "ankle boot",
+    "boot",
 )
 NUM_BITS = 5  # of a pixel, in the file
 LEVEL_MAX = 2**NUM_BITS - 1
