@@ -22,7 +22,8 @@ def histograms(data: Mapping[str, np.ndarray], anomalies: Mapping[str, np.ndarra
     columns = min(3, len(data))
     rows = math.ceil(len(data) / columns)
     figure = _figure(4 * columns, 2.6 * rows)
-    for axes, name in zip(figure.subplots(rows, columns, squeeze=False).flat, data, strict=False):
+    for number, name in enumerate(data, start=1):
+        axes = figure.add_subplot(rows, columns, number)
         values = [part[name][np.isfinite(part[name])] for part in (data, anomalies)]
         both = np.concatenate(values)
         low, high = np.percentile(both, _SHOWN) if both.size else (0.0, 1.0)
