@@ -89,11 +89,11 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     # The embedded clothes in three minutes on two CPU cores, at the 5 bits that the file has.
     "fashion": TrainConfig(
-        model=GlowConfig(image_shape=(16, 16, 1), levels=3, steps=8, width=48, num_bits=5),
+        model=GlowConfig(image_shape=(16, 16, 1), levels=3, steps=8, width=64, num_bits=5),
         dataset="fashion",
         batch_size=64,
         epochs=10,
-        epoch_images=8_000,
+        epoch_images=20_000,
         optimizer="adam",
         learning_rate=2e-3,
         warmup_steps=100,
