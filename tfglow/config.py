@@ -101,6 +101,12 @@ class GlowConfig:
         help="Whether the backward pass computes a step's inside again, in place of keeping it in "
         "memory.",
     )
+    scan_steps: bool = field(
+        False,
+        help="Whether a level's steps run as a loop: XLA then compiles one step a level, and not "
+        "K, but a step of training takes longer, as it computes every step's inside again, as "
+        "with gradient_checkpointing.",
+    )
     seed: int = field(0, help="Seed of the initial weights and of fixed permutations.", low=0)
 
     def __post_init__(self) -> None:

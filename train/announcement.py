@@ -131,7 +131,8 @@ def _devices(config: TrainConfig, strategy: tf.distribute.Strategy) -> str:
     text = f"{', '.join(names)} ({config.strategy}"
     text += f", {workers} workers" if workers > 1 else ""
     compiled = strategies.compiles(strategy, config.jit_compile)
-    return f"{text}), {config.model.precision}, {'' if compiled else 'not '}compiled by XLA"
+    text += f"), {config.model.precision}, {'' if compiled else 'not '}compiled by XLA"
+    return text + (", a level's steps as a loop" if config.model.scan_steps else "")
 
 
 def _on_gpus(strategy: tf.distribute.Strategy) -> bool:

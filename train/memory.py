@@ -60,9 +60,9 @@ def expected_memory(
 
     bytes, where a is the size of a float of the flow, and b that of one of the coupling networks:
     2 in mixed_bfloat16. The middle term is that of 3×3 windows, where the first convolution is a
-    product of these. With gradient checkpointing, only C_l·a bytes stay of a step; its inside is
-    there for one step at a time. The initialisation takes what is kept of one step, for all its
-    images.
+    product of these. With gradient checkpointing, and where steps are scanned, only C_l·a bytes
+    stay of a step; its inside is there for one step at a time. The initialisation takes what is
+    kept of one step, for all its images.
 
     Args:
       config: The run's configuration, `resolved`.
@@ -88,7 +88,7 @@ def expected_memory(
 def _activation_bytes(model: GlowConfig, flow_bytes: int) -> int:
     """What an image's activations take in a step of training."""
     inside = [_step_bytes(model, level, flow_bytes) for level in range(model.levels)]
-    if not model.gradient_checkpointing:
+    if not (model.gradient_checkpointing or model.scan_steps):
         return model.steps * sum(inside) + _backward_bytes(model, flow_bytes)
     inputs = [flow_bytes * math.prod(model.level_shape(level)) for level in range(model.levels)]
     return model.steps * sum(inputs) + inside[0] + _backward_bytes(model, flow_bytes)

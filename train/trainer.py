@@ -153,6 +153,11 @@ class Trainer:
         self._log = RunLog(self._run, writes=self._chief)
         compiled = "traced and compiled by XLA" if self._jit_compile else "traced"
         self._print(f"The first step is {compiled}, which takes longer than the steps after it.")
+        if self._jit_compile and not self._config.model.scan_steps:
+            self._print(
+                "XLA compiles every flow step of its own; with --scan_steps it compiles one a "
+                "level, and training takes longer."
+            )
         start = time.perf_counter()
         with (
             contextlib.closing(progress),

@@ -1,6 +1,7 @@
 """A program that `lower` wrote, on JAX's XLA client."""
 
 import json
+import time
 from pathlib import Path
 
 import jax
@@ -29,11 +30,14 @@ class HloProgram:
         computation = xla_client.XlaComputation((folder / f"{name}.hlo").read_bytes())
         backend = xla_bridge.get_backend()
         self.device = jax.devices()[0]
+        start = time.perf_counter()
         self._executable = backend.compile_and_load(
             _jax.mlir.xla_computation_to_mlir_module(computation),
             _jax.DeviceList((self.device,)),
             xla_client.CompileOptions(),
         )
+        # By the clock.
+        self.compile_seconds = time.perf_counter() - start
         saved = np.load(folder / f"{name}.npz")
         rng = np.random.default_rng(0)
         self._arguments = [

@@ -38,10 +38,13 @@ def main() -> None:
     parser.add_argument("--output_dir", required=True)
     add_size_flags(parser, default="paper")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
+    parser.add_argument(
+        "--scan_steps", action="store_true", help="train with a level's steps as a loop"
+    )
     args = parser.parse_args()
 
     size = size_from(args)
-    model = glow_config(size, precision=args.precision)
+    model = glow_config(size, precision=args.precision, scan_steps=args.scan_steps)
     batch = random_batch(size.batch_size, size.image_shape)
     state, step = start_training(
         TrainConfig(model=model, batch_size=size.batch_size, average_decay=0.0),
@@ -50,7 +53,11 @@ def main() -> None:
     )
     folder = Path(args.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {**dataclasses.asdict(size), "precision": args.precision}
+    facts = {
+        **dataclasses.asdict(size),
+        "precision": args.precision,
+        "scan_steps": args.scan_steps,
+    }
     variables = [v.value for v in (*state.glow.weights, *state.optimizer.variables)]
 
     # Lowering takes tensors as arguments, not dictionaries of them.

@@ -2,9 +2,10 @@
 
     python -m benchmarks.gpu.run --input_dir=lowered --peak_tflops=67
 
-needs JAX, PyTorch and NumPy, and neither TensorFlow nor tfglow. It prints images a second of both,
-the ratio of runs in turn, and what share of the card's peak the convolutions' arithmetic is. It
-runs on the default device of both libraries and says which: a GPU if they see one.
+needs JAX, PyTorch and NumPy, and neither TensorFlow nor tfglow. It prints what XLA took to compile
+each program, images a second of both, the ratio of runs in turn, and what share of the card's peak
+the convolutions' arithmetic is. It runs on the default device of both libraries and says which: a
+GPU if they see one.
 """
 
 import argparse
@@ -36,8 +37,11 @@ def main() -> None:
     facts = json.loads((folder / "train.json").read_text(encoding="utf-8"))["facts"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = facts.pop("precision")
+    steps = "a level's steps as a loop" if facts.pop("scan_steps") else "unrolled steps"
     size = Size(**facts)
-    print(f"XLA on {programs['train'].device}, PyTorch on {device}, {precision}")
+    print(f"XLA on {programs['train'].device}, PyTorch on {device}, {precision}, {steps}")
+    for name, program in programs.items():
+        print(f"{name}: compiled in {program.compile_seconds:.1f} s")
     peer = TorchPeer(size, device=device, mixed=precision == "mixed_bfloat16")
     losses = [np.ravel(np.asarray(loss))[0] for loss in (programs["train"].run()[0], peer.train())]
     if not np.all(np.isfinite(np.array(losses, np.float64))):

@@ -19,7 +19,14 @@ CONSTRUCTORS = {
     "TopPrior": (bijectors.TopPrior, {"num_channels": 4, "num_classes": 3, "learn_top": True}),
     "FlowSteps": (
         bijectors.FlowSteps,
-        {"num_steps": 2, "num_channels": 4, "width": 4, "seed": 100, "recompute": False},
+        {
+            "num_steps": 2,
+            "num_channels": 4,
+            "width": 4,
+            "seed": 100,
+            "recompute": False,
+            "scan": True,
+        },
     ),
     "CouplingNetwork": (
         networks.CouplingNetwork,
@@ -42,6 +49,7 @@ CONSTRUCTORS = {
             "weight_y": 0.5,
             "learn_top": True,
             "gradient_checkpointing": False,
+            "scan_steps": True,
             "seed": 2,
         },
     ),

@@ -60,6 +60,9 @@ def test_says_how_replicas_share_a_batch(photographs, two_replicas):
     said = lines(config, two_replicas)
     assert "16 images a step, 8 a replica" in said["Steps"]
     assert said["Devices"] == "CPU:0, CPU:1 (cpu_mirrored), float32, compiled by XLA"
+    model = dataclasses.replace(photographs.model, scan_steps=True)
+    said = lines(dataclasses.replace(config, model=model), two_replicas)
+    assert said["Devices"].endswith("compiled by XLA, a level's steps as a loop")
 
 
 def test_says_what_happens_to_files_and_classes(photographs, one_device):

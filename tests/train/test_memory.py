@@ -81,5 +81,6 @@ def test_grows_with_the_image_and_less_with_checkpointing(width):
 
     assert activations(64) == 4 * activations(32)
     assert activations(64, gradient_checkpointing=True) < activations(64) / 6
+    assert activations(64, scan_steps=True) == activations(64, gradient_checkpointing=True)
     assert activations(64, precision="mixed_bfloat16") < 0.8 * activations(64)
     assert activations(64, precision="float64") == 2 * activations(64)

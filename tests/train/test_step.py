@@ -107,6 +107,45 @@ def test_xla_computes_the_same(strategy, shallow, digits, request):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
+def scanned(config, **model):
+    return dataclasses.replace(
+        config, model=dataclasses.replace(config.model, scan_steps=True, **model)
+    )
+
+
+@pytest.mark.slow
+def test_what_was_trained_with_unrolled_steps_goes_on_with_a_loop(
+    shallow, digits, one_device, tmp_path
+):
+    """To rounding, not to the bit: a loop adds up log-dets in another order."""
+    before, *after = batches(shallow, digits, one_device, 3)
+    state, step = make(shallow, digits, one_device)
+    step(before)
+    path = state.checkpoint().save(str(tmp_path / "ckpt"))
+    other, other_step = make(scanned(shallow), digits, one_device)
+    other.checkpoint().restore(path).assert_consumed()
+    for batch in after:
+        results, others = step(batch), other_step(batch)
+        for name in ("loss", "gradient_norm"):
+            np.testing.assert_allclose(others[name], results[name], rtol=1e-5)
+    for mine, theirs in zip(
+        values(all_variables(state)), values(all_variables(other)), strict=True
+    ):
+        np.testing.assert_allclose(theirs, mine, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_xla_gets_as_large_a_program_for_any_number_of_scanned_steps(shallow, digits, one_device):
+    """Loss, gradients, finite check, update and moving average."""
+    [batch] = batches(shallow, digits, one_device, 1)
+    instructions = set()
+    for steps in (2, 5):
+        _, step = make(scanned(shallow, steps=steps), digits, one_device, jit_compile=True)
+        text = step.function.experimental_get_compiler_ir(batch, tf.constant(False))(stage="hlo")
+        instructions.add(text.count(" = "))
+    assert len(instructions) == 1
+
+
 @pytest.mark.slow
 def test_a_step_is_the_optimizers_own(tiny, digits, one_device):
     """Against Keras's `apply` of the gradient of the mean objective."""

@@ -23,6 +23,7 @@ class AdditiveCoupling(Coupling):
     """
 
     outputs_per_channel = 1
+    scales = False
 
     def __init__(
         self,

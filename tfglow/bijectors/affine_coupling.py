@@ -26,6 +26,7 @@ class AffineCoupling(Coupling):
     """
 
     outputs_per_channel = 2
+    scales = True
 
     def __init__(
         self,

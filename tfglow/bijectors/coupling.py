@@ -23,6 +23,8 @@ class Coupling(OnePassBijector):
 
     # Channels that the network must return for each channel of x₂.
     outputs_per_channel: int
+    # Whether it scales; one that does not has no log-scales, and log |det| = 0.
+    scales: bool
 
     def __init__(
         self,

@@ -212,6 +212,7 @@ class GlowFlow(OnePassBijector):
             # Every step has a seed of its own, so that all layers of a model start differently.
             seed=(config.seed * config.levels + level) * config.steps,
             recompute=config.gradient_checkpointing,
+            scan=config.scan_steps,
             network_dtype=self.network_dtype,
             name=name,
             **common,

@@ -17,7 +17,7 @@ def own_name(variable: tf.Variable) -> str:
 
 
 # Arguments by which a copy is no other function.
-_NOT_LEARNED = {"dtype", "name", "network_dtype", "recompute", "validate_args"}
+_NOT_LEARNED = {"dtype", "name", "network_dtype", "recompute", "scan", "validate_args"}
 
 
 class _NoMemory:

@@ -167,6 +167,7 @@ CASES = {
     "steps_affine_reverse": _steps(permutation="reverse"),
     "steps_additive_shuffle": _steps(coupling="additive", permutation="shuffle"),
     "steps_recomputed": _steps(recompute=True),
+    "steps_scanned": _steps(scan=True),
     "split": Case(lambda **kw: tgb.GaussianSplit(6, **kw), (2, 2, 6)),
     "top": Case(lambda **kw: tgb.TopPrior(4, **kw), (3, 2, 4)),
     "top_fixed": Case(lambda **kw: tgb.TopPrior(4, learn_top=False, **kw), (2, 2, 4)),

@@ -1,5 +1,7 @@
 """A level's stacked steps are its steps one after the other."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,6 +22,12 @@ from tfglow.networks import CouplingNetwork
 pytestmark = pytest.mark.slow
 
 CHANNELS = 4
+# How a graph holds the steps.
+FORMS: dict[str, dict[str, bool]] = {
+    "plain": {},
+    "recompute": {"recompute": True},
+    "scan": {"scan": True},
+}
 PERMUTATIONS = {
     "lu": {},
     "full": {"parameterization": "full"},
@@ -62,11 +70,11 @@ def assert_close(actual, expected, tolerance=2e-5):
         np.testing.assert_allclose(a, e, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("coupling", ["affine", "additive"])
 @pytest.mark.parametrize("permutation", PERMUTATIONS)
-def test_eagerly_and_in_a_graph_they_are_the_steps_in_turn(permutation, coupling, recompute):
-    steps = make_steps(permutation, coupling=coupling, recompute=recompute)
+def test_eagerly_and_in_a_graph_they_are_the_steps_in_turn(permutation, coupling, form):
+    steps = make_steps(permutation, coupling=coupling, **FORMS[form])
     variables = steps.trainable_variables
     # Gradients reach the stacked variables through the views as well.
     expected = values_and_gradients(lambda x: in_turn(steps, x), images(), variables)
@@ -86,9 +94,9 @@ def test_eagerly_and_in_a_graph_they_are_the_steps_in_turn(permutation, coupling
     np.testing.assert_allclose(x, y, atol=2e-5)
 
 
-@pytest.mark.parametrize("recompute", [False, True])
-def test_xla_equals_the_steps_in_turn(recompute):
-    steps = make_steps(recompute=recompute)
+@pytest.mark.parametrize("form", FORMS)
+def test_xla_equals_the_steps_in_turn(form):
+    steps = make_steps(**FORMS[form])
     variables = steps.trainable_variables
     compiled = tf.function(
         lambda x: values_and_gradients(steps.forward_and_log_det, x, variables), jit_compile=True
@@ -97,10 +105,11 @@ def test_xla_equals_the_steps_in_turn(recompute):
     assert_close(compiled(images()), expected)
 
 
+@pytest.mark.parametrize("form", ["plain", "scan"])
 @pytest.mark.parametrize("coupling", ["affine", "additive"])
-def test_xla_takes_the_images_for_no_constants(coupling):
+def test_xla_takes_the_images_for_no_constants(coupling, form):
     # It would compile again for every batch.
-    steps = make_steps(coupling=coupling, num_steps=2)
+    steps = make_steps(coupling=coupling, num_steps=2, **FORMS[form])
     variables = steps.trainable_variables
     compiled = tf.function(
         lambda x: values_and_gradients(steps.forward_and_log_det, x, variables)[2],
@@ -113,12 +122,12 @@ def test_xla_takes_the_images_for_no_constants(coupling):
     assert any(f"f32[{shape}]" in line for line in parameters)
 
 
-@pytest.mark.parametrize("recompute", [False, True])
-def test_replicas_read_their_own_variables(recompute):
+@pytest.mark.parametrize("form", FORMS)
+def test_replicas_read_their_own_variables(form):
     # A tf.function takes a mirrored variable for a constant: it is to be read anew all the same.
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with strategy.scope():
-        steps = make_steps(recompute=recompute)
+        steps = make_steps(**FORMS[form])
     variables = steps.trainable_variables
     x = images()
 
@@ -144,6 +153,47 @@ def test_a_graph_holds_one_step_that_is_called_for_each():
         sizes[num_steps] = len(graph.get_operations())
     # What one more step costs: its call, and nothing for its weights.
     assert (sizes[12] - sizes[2]) / 10 <= 2
+
+
+def test_scanned_the_program_is_as_large_for_any_number_of_steps():
+    instructions = {}
+    for form, num_steps in itertools.product(("plain", "scan"), (3, 12)):
+        steps = make_steps(num_steps=num_steps, **FORMS[form])
+        compiled = tf.function(
+            lambda x, s=steps: (
+                values_and_gradients(s.forward_and_log_det, x, s.trainable_variables),
+                s.inverse_and_log_det(x),
+            ),
+            jit_compile=True,
+        )
+        text = compiled.experimental_get_compiler_ir(images())(stage="hlo")
+        instructions[form, num_steps] = text.count(" = ")
+    assert instructions["scan", 12] == instructions["scan", 3] < instructions["plain", 3]
+    assert instructions["plain", 12] > 3 * instructions["plain", 3]
+
+
+def test_one_set_of_scanned_weights_in_every_precision_and_batch_size():
+    plain, scanned = (
+        make_steps(network_dtype=tf.bfloat16, **FORMS[form]) for form in ("plain", "scan")
+    )
+    x = images()
+    variables = plain.trainable_variables, scanned.trainable_variables
+    expected, actual = (
+        tf.function(lambda s=steps, v=own: values_and_gradients(s.forward_and_log_det, x, v))()
+        for steps, own in zip((plain, scanned), variables, strict=True)
+    )
+    # Both round to bfloat16 at the same places, but add up in another order.
+    assert_close(actual[:2], expected[:2], tolerance=1e-2)
+    for ours, theirs in zip(actual[2], expected[2], strict=True):
+        scale = np.max(np.abs(theirs)) + 1e-6
+        np.testing.assert_allclose(ours / scale, theirs / scale, atol=3e-2)
+    forward = tf.function(
+        scanned.forward_and_log_det, input_signature=[tf.TensorSpec([None, 4, 6, CHANNELS])]
+    )
+    for rows in (1, 2):
+        assert_close(forward(x[:rows]), plain.forward_and_log_det(x[:rows]), tolerance=1e-2)
+    places = [steps.forward_and_places(x)[1] for steps in (plain, scanned)]
+    assert_close(places[1], places[0], tolerance=1e-2)
 
 
 def test_recomputing_keeps_the_network_inside_out_of_the_forward_pass():
@@ -267,6 +317,16 @@ def test_validate_args_names_the_step():
     assign_step(steps, 1, "actnorm/b", np.inf)
     for forward in (steps.forward, tf.function(steps.forward)):
         with pytest.raises(tf.errors.InvalidArgumentError, match="flow_steps_step2 is not finite"):
+            forward(images())
+
+
+def test_validate_args_names_the_step_of_a_scan():
+    steps = make_steps(validate_args=True, scan=True)
+    assign_step(steps, 1, "actnorm/b", np.inf)
+    for forward in (steps.forward, tf.function(steps.forward)):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=r"flow_steps_step.*2.*is not finite"
+        ):
             forward(images())
 
 
