@@ -17,6 +17,7 @@ CONFIGS = {
     "shuffle": {"permutation": "shuffle", "learn_top": False},
     "reverse": {"permutation": "reverse", "coupling": "additive"},
     "conditional": {"num_classes": 3},
+    "scanned": {"num_classes": 3, "scan_steps": True},
     "labels_alone": {"num_classes": 3, "learn_top": False},
     "one_level_five_bits": {"levels": 1, "num_bits": 5, "image_shape": (4, 6, 1)},
 }

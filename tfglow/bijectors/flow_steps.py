@@ -31,6 +31,7 @@ from tfglow.config import COUPLINGS, PARAMETERIZATIONS, PERMUTATIONS
 from tfglow.networks import CouplingNetwork, coupling_network
 from tfglow.networks.scale import data_dependent_shift_and_log_scale
 from tfglow.ops import shapes
+from tfglow.ops.convolution import looped_convolution, plain_convolution
 from tfglow.ops.scan import scan as scan_steps
 
 # From so many steps on each is a call in the graph, which otherwise takes in a copy of every one.
@@ -246,15 +247,13 @@ class FlowSteps(OnePassBijector):
 
     def _inverse_steps(self, y, weights, network_dtype):
         """As `_forward_steps`, from y to x."""
-        channels = ChannelMap.inverse(weights.actnorm, weights.permutation)
+        stacked = ChannelMap.inverse(weights.actnorm, weights.permutation), weights.network
         if self._scans:
-            stacked = channels, weights.network
             x, log_det = self._scan(
                 self._step_inverse, y, stacked, network_dtype, sum_of_steps, reverse=True
             )
             return x, -_channels_log_det(weights, y) - log_det
-        channels = unstacked(channels)
-        steps = list(enumerate(zip(channels, unstacked(weights.network), strict=True)))
+        steps = list(enumerate(zip(*map(unstacked, stacked), strict=True)))
         log_scales = []
         for k, step in reversed(steps):
             y, log_scale = self._step_inverse(self._checked_step(y, k), *step, network_dtype)
@@ -288,7 +287,8 @@ class FlowSteps(OnePassBijector):
         """A coupling's network for images of the size of `x`."""
         height, width = shapes.shape_list(x)[1:3]
         folded = coupling_network.fold(weights, height, width, dtype)
-        return functools.partial(coupling_network.apply, folded)
+        convolve = looped_convolution if self._scans else plain_convolution
+        return functools.partial(coupling_network.apply, folded, convolve=convolve)
 
     def _initialized_step(self, x, weights):
         """The step's output on `x`, and the values of all that it normalises."""
@@ -308,10 +308,9 @@ class FlowSteps(OnePassBijector):
             message = f"The input of {self.name}_step{k} is not finite."
             return tf.debugging.check_numerics(x, message)
         # In a loop the step's number is known when it runs.
-        message = [f"The input of {self.name}_step", k, "is not finite."]
-        with tf.control_dependencies(
-            [tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(x)), message)]
-        ):
+        finite = tf.reduce_all(tf.math.is_finite(x))
+        parts = [f"The input of {self.name}_step", k, "is not finite."]
+        with tf.control_dependencies([tf.debugging.Assert(finite, parts)]):
             return tf.identity(x)
 
     def _permutation_view(self, weights, name, common):

@@ -9,6 +9,7 @@ from tfglow.keras_calls import RunByKeras
 from tfglow.networks import scaled_conv2d
 from tfglow.networks.scaled_conv2d import ConvWeights, FoldedConv, ScaledConv2D
 from tfglow.ops import shapes
+from tfglow.ops.convolution import Convolution, plain_convolution
 
 # Standard deviation of the hidden kernels' initial weights.
 _STDDEV = 0.05
@@ -151,15 +152,21 @@ def fold(
     )
 
 
-def apply(folded: FoldedNetwork, x: tf.Tensor, trainable: bool = True) -> tf.Tensor:
+def apply(
+    folded: FoldedNetwork,
+    x: tf.Tensor,
+    trainable: bool = True,
+    convolve: Convolution = plain_convolution,
+) -> tf.Tensor:
     """The network, `[B, H, W, in_channels] → [B, H, W, out_channels]`, in the dtype of `folded`.
 
-    `trainable` is as for `scaled_conv2d.apply`.
+    `trainable` and `convolve` are as for `scaled_conv2d.apply`.
     """
     h = tf.cast(x, folded.conv_1.kernel.dtype)
-    h = scaled_conv2d.apply(folded.conv_1, h, tf.nn.relu, trainable)  # [B, H, W, width]
-    h = scaled_conv2d.apply(folded.conv_2, h, tf.nn.relu, trainable)
-    return scaled_conv2d.apply(folded.conv_last, h, None, trainable)  # [B, H, W, out_channels]
+    h = scaled_conv2d.apply(folded.conv_1, h, tf.nn.relu, trainable, convolve)  # [B, H, W, width]
+    h = scaled_conv2d.apply(folded.conv_2, h, tf.nn.relu, trainable, convolve)
+    # [B, H, W, out_channels]
+    return scaled_conv2d.apply(folded.conv_last, h, None, trainable, convolve)
 
 
 def _seeds(seed):
