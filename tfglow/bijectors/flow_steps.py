@@ -136,10 +136,10 @@ class FlowSteps(OnePassBijector):
         # Functions of weights, which hold none: for all steps, and all replicas. A second batch
         # size is traced as any batch size.
         trace = functools.partial(tf.function, autograph=False, reduce_retracing=True)
-        if num_steps >= _MANY_STEPS or recompute:
+        if not scan and (num_steps >= _MANY_STEPS or recompute):
             # (In a copy, the graph's optimizer finds what it is to compute again, and keeps it.)
             trace = functools.partial(trace, experimental_attributes={"_noinline": True})
-        # (The loop computes steps again itself.)
+        # (A loop holds one step, and computes it again itself.)
         wrap = recomputed if recompute and not scan else lambda function: function
         self._step_forward: Callable[..., Any] = trace(wrap(self._forward_step))
         self._step_inverse: Callable[..., Any] = trace(wrap(self._inverse_step))
