@@ -77,6 +77,7 @@ def test_wheel_carries_version_and_licences(wheel):
         "train",
         "serving",
         "demo",
+        "docs",
         "onnx",
         "scoring",
         "bench",

@@ -23,6 +23,18 @@ class GlowConfig:
 
     Raises:
       ValueError: If a field is out of range, or the image cannot be squeezed `levels` times.
+
+    Example:
+      >>> config = tfglow.GlowConfig(image_shape=(64, 64, 3), levels=4, steps=8, width=128)
+      >>> config.num_dims
+      12288
+      >>> config.level_shape(3)
+      (4, 4, 96)
+      >>> tfglow.GlowConfig(image_shape=(30, 30, 3))
+      Traceback (most recent call last):
+          ...
+      ValueError: `levels` = 3 needs a height and width divisible by 8, got image_shape = (30, 30,
+          3).
     """
 
     image_shape: tuple[int, int, int] = field(

@@ -61,6 +61,19 @@ class Glow(NamedWeights, ObjectiveModel):
       ValueError: If `config` is no `GlowConfig`, or the environment makes TensorFlow take weights
         for constants. In every method, if images are not uint8 of `config.image_shape`, or labels
         are missing, unwanted or out of range.
+
+    Example:
+      >>> latents = glow.encode(images)
+      >>> latents.shape
+      TensorShape([64, 64])
+      >>> np.array_equal(glow.decode(latents), images // 16 * 16)  # The upper 4 bits, exactly.
+      True
+      >>> bits = glow.bits_per_dim(images)
+      >>> bits.shape, bool(tf.reduce_mean(bits) < 8.0)
+      (TensorShape([64]), True)
+      >>> samples = glow.sample(4, temperature=0.7, seed=0)
+      >>> samples.shape, samples.dtype
+      (TensorShape([4, 8, 8, 1]), tf.uint8)
     """
 
     def __init__(self, config: GlowConfig, **kwargs: Any):

@@ -52,6 +52,12 @@ def load_glow(
     Raises:
       ValueError: If there is no such model, or it is damaged. Checkpoints of the official code do
         not say all of their configuration: `tfglow.official.load` reads them.
+
+    Example:
+      >>> glow.save("glow.keras")
+      >>> again = tfglow.load_glow("glow.keras")
+      >>> np.array_equal(again.encode(images), glow.encode(images))
+      True
     """
     path = Path(checkpoint_prefix(path))
     if RunFolder(path).exists():

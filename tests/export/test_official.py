@@ -1,32 +1,29 @@
 """The folded graph against what the official implementation computed from its own weights."""
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from export.signatures import Signatures
+from tests.official_checkpoints import official_folder
 from tfglow import official
 
-OFFICIAL = Path(__file__).resolve().parents[3] / "shared" / "official"
 CONFIGS = {
     "affine_invconv_8bit": {"num_bits": 8},
     "additive_shuffle_conditional_5bit": {"num_bits": 5, "weight_y": 0.01},
 }
 both = pytest.mark.parametrize("name", CONFIGS)
-pytestmark = pytest.mark.skipif(
-    not OFFICIAL.is_dir(), reason="the official implementation's checkpoints are not at ../shared"
-)
 
 
 @functools.cache
 def loaded(name):
     """The signatures of an official checkpoint, its labels, and the official numbers."""
-    config = official.infer_config(str(OFFICIAL / name), image_size=32, **CONFIGS[name])
-    glow = official.load(str(OFFICIAL / name), config)
-    with np.load(OFFICIAL / name / "expected.npz") as arrays:
+    folder = official_folder(name)
+    config = official.infer_config(str(folder), image_size=32, **CONFIGS[name])
+    glow = official.load(str(folder), config)
+    with np.load(folder / "expected.npz") as arrays:
         expected = dict(arrays)
     label = tf.constant(expected["label"], tf.int32) if config.num_classes else None
     latents = [expected[f"eps_{level}"].reshape(8, -1) for level in range(config.levels)]

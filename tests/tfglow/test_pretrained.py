@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfglow
+from tests.official_checkpoints import official_folder
 from tests.random_glow import random_glow
 from tfglow.pretrained import find_pretrained
 from tfglow.runs import RunFolder
@@ -72,8 +73,8 @@ def test_of_a_keras_file(file, raw):
     assert_same(found.load(), raw)
 
 
-def test_of_the_official_code(shared_dir):
-    folder = shared_dir / "official" / OFFICIAL
+def test_of_the_official_code():
+    folder = official_folder(OFFICIAL)
     given = {"image_size": (32, 32), "num_bits": 5, "weight_y": 0.01}
     config = tfglow.official.infer_config(str(folder), **given)
     for path in (folder, folder / "model.ckpt"):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfglow
+from tests.official_checkpoints import official_folder
 from tests.random_glow import random_glow
 from tfglow.pretrained import Pretrained, find_pretrained
 from tfglow.runs import RunFolder
@@ -72,8 +73,8 @@ def test_with_a_preset_the_model_is_the_sources_all_the_same(source, file, tmp_p
         parse(f"--init_from={file}", run_dir)
 
 
-def test_of_an_official_checkpoint_the_rest_is_given(shared_dir, tmp_path):
-    folder = shared_dir / "official" / "additive_shuffle_conditional_5bit"
+def test_of_an_official_checkpoint_the_rest_is_given(tmp_path):
+    folder = official_folder("additive_shuffle_conditional_5bit")
     flags = [f"--init_from={folder}", f"--run_dir={tmp_path / 'new'}", "--preset=cifar10"]
     config = parse(*flags, "--image_shape=16,16,3", "--num_bits=4", "--weight_y=0.02")
     model = config.model

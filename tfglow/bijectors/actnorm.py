@@ -27,6 +27,15 @@ class ActNorm(OnePassBijector):
     Raises:
       ValueError: If `num_channels` is not positive, or an input has another number of channels,
         or a batch to initialise on has no rows.
+
+    Example:
+      >>> norm = tfglow.bijectors.ActNorm(3)
+      >>> x = 5.0 + 2.0 * tf.random.stateless_normal([16, 4, 4, 3], seed=[1, 2])
+      >>> y = norm.initialize(x)
+      >>> f"{abs(tf.reduce_mean(y)):.2f}, {tf.math.reduce_std(y):.2f}"
+      '0.00, 1.00'
+      >>> bool(np.allclose(norm.inverse(y), x, atol=1e-5))
+      True
     """
 
     num_channels: int  # Never None here.

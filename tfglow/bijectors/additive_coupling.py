@@ -20,6 +20,13 @@ class AdditiveCoupling(Coupling):
     Raises:
       ValueError: If `network` is not callable or not built, returns another number of channels,
         or an input has an odd number of channels.
+
+    Example:
+      >>> coupling = tfglow.bijectors.AdditiveCoupling(lambda x1: 10.0 * x1)
+      >>> coupling.forward([[[[1.0, 2.0]]]]).numpy()
+      array([[[[ 1., 12.]]]], dtype=float32)
+      >>> coupling.forward_log_det_jacobian([[[[1.0, 2.0]]]]).numpy()
+      np.float32(0.0)
     """
 
     outputs_per_channel = 1

@@ -23,6 +23,16 @@ class AffineCoupling(Coupling):
     Raises:
       ValueError: If `network` is not callable or not built, returns another number of channels,
         or an input has an odd number of channels.
+
+    Example:
+      >>> network = tfglow.networks.CouplingNetwork(in_channels=2, out_channels=4, width=8, seed=0)
+      >>> coupling = tfglow.bijectors.AffineCoupling(network)
+      >>> x = tf.ones([1, 4, 4, 4])
+      >>> y = coupling.forward(x)
+      >>> y[0, 0, 0].numpy().round(3)  # The network starts at zero: s = sigmoid(2).
+      array([1.   , 1.   , 0.881, 0.881], dtype=float32)
+      >>> coupling.forward_log_det_jacobian(x).numpy().round(3)  # 4·4·2·log s
+      array([-4.062], dtype=float32)
     """
 
     outputs_per_channel = 2

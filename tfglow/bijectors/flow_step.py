@@ -61,6 +61,19 @@ class FlowStep(OnePassBijector):
 
     Raises:
       ValueError: If a part is not one of these bijectors, or has another dtype.
+
+    Example:
+      >>> network = tfglow.networks.CouplingNetwork(in_channels=2, out_channels=4, width=8, seed=0)
+      >>> step = tfglow.bijectors.FlowStep(
+      ...     tfglow.bijectors.ActNorm(4),
+      ...     tfglow.bijectors.Invertible1x1Conv(4, seed=0),
+      ...     tfglow.bijectors.AffineCoupling(network),
+      ... )
+      >>> x = tf.random.stateless_normal([2, 4, 4, 4], seed=[1, 2])
+      >>> bool(np.allclose(step.inverse(step.forward(x)), x, atol=1e-5))
+      True
+      >>> step.forward_log_det_jacobian(x).numpy().round(3)  # A rotation adds nothing.
+      array([-4.062, -4.062], dtype=float32)
     """
 
     num_channels: int  # Never None here.

@@ -71,6 +71,15 @@ class FlowSteps(OnePassBijector):
     Raises:
       ValueError: If a count is not positive, `num_channels` is odd, there is no such coupling or
         permutation, or a batch to initialise on has no rows.
+
+    Example:
+      >>> steps = tfglow.bijectors.FlowSteps(num_steps=2, num_channels=4, width=8)
+      >>> x = tf.random.stateless_normal([2, 4, 4, 4], seed=[1, 2])
+      >>> y = steps.initialize(x)
+      >>> bool(np.allclose(steps.inverse(y), x, atol=1e-4))
+      True
+      >>> len(steps), steps[1].name
+      (2, 'flow_steps_step1')
     """
 
     num_channels: int  # Never None here.

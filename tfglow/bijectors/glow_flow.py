@@ -33,6 +33,14 @@ class GlowFlow(OnePassBijector):
     Raises:
       ValueError: If an event does not have `config.image_shape`, or as `TopPrior` does of
         `labels`, which conditional models take: `forward(x, labels=labels)`.
+
+    Example:
+      >>> config = tfglow.GlowConfig(image_shape=(8, 8, 1), levels=2, steps=1, width=8)
+      >>> flow = tfglow.bijectors.GlowFlow(config)
+      >>> flow.forward_event_shape([8, 8, 1])
+      TensorShape([64])
+      >>> flow.latent_shapes  # Of the split and of the top.
+      [(4, 4, 2), (2, 2, 8)]
     """
 
     def __init__(self, config: GlowConfig, validate_args: bool = False, name: str = "glow_flow"):

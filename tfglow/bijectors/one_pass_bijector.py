@@ -63,6 +63,24 @@ class OnePassBijector(RunByKeras, tfb.Bijector, metaclass=abc.ABCMeta):
 
     A Keras layer sees no variables of a bijector that it holds as it is: the first call inside one
     warns. `tfglow.BijectorLayer` holds bijectors so that Keras trains and saves them.
+
+    Example:
+      >>> class Doubling(tfglow.bijectors.OnePassBijector):
+      ...     def __init__(self, dtype=tf.float32, validate_args=False, name="doubling"):
+      ...         super().__init__(
+      ...             parameters=dict(locals()), dtype=dtype, validate_args=validate_args, name=name
+      ...         )
+      ...
+      ...     def _forward_and_log_det(self, x):
+      ...         log_det = float(np.prod(x.shape[1:])) * np.log(2.0)
+      ...         return 2.0 * x, tf.fill([x.shape[0]], tf.cast(log_det, x.dtype))
+      ...
+      ...     def _inverse_and_log_det(self, y):
+      ...         log_det = float(np.prod(y.shape[1:])) * np.log(2.0)
+      ...         return 0.5 * y, tf.fill([y.shape[0]], tf.cast(-log_det, y.dtype))
+      >>> y, log_det = Doubling().forward_and_log_det(tf.ones([1, 2, 2, 1]))
+      >>> log_det.numpy().round(3)  # 4·ln 2
+      array([2.773], dtype=float32)
     """
 
     # TFP asks this attribute of a bijector for values and log-dets; `tfb.FFJORD` sets it too.

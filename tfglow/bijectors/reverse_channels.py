@@ -14,6 +14,10 @@ class ReverseChannels(OnePassBijector):
       dtype: Dtype of the event.
       validate_args: Whether to check at run time that inputs are finite.
       name: Name of the bijector.
+
+    Example:
+      >>> tfglow.bijectors.ReverseChannels().forward([[[[1.0, 2.0, 3.0]]]]).numpy()
+      array([[[[3., 2., 1.]]]], dtype=float32)
     """
 
     def __init__(

@@ -54,6 +54,14 @@ class ShuffleChannels(OnePassBijector):
 
     Raises:
       ValueError: If `num_channels` is not positive, or an input has another number of channels.
+
+    Example:
+      >>> shuffle = tfglow.bijectors.ShuffleChannels(4, seed=0)
+      >>> x = tf.constant([[[[1.0, 2.0, 3.0, 4.0]]]])
+      >>> sorted(shuffle.forward(x).numpy().ravel().tolist())
+      [1.0, 2.0, 3.0, 4.0]
+      >>> shuffle.inverse(shuffle.forward(x)).numpy()
+      array([[[[1., 2., 3., 4.]]]], dtype=float32)
     """
 
     num_channels: int  # Never None here.

@@ -22,6 +22,13 @@ class Squeeze(OnePassBijector):
     Raises:
       ValueError: If `factor` is not an integer above 1, or does not divide an input's height and
         width (forward) or, squared, its channels (inverse).
+
+    Example:
+      >>> squeeze = tfglow.bijectors.Squeeze()
+      >>> squeeze.forward([[[[1.0], [2.0]], [[3.0], [4.0]]]]).numpy()
+      array([[[[1., 2., 3., 4.]]]], dtype=float32)
+      >>> squeeze.forward_event_shape([32, 32, 3])
+      TensorShape([16, 16, 12])
     """
 
     def __init__(

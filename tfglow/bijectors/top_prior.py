@@ -32,6 +32,12 @@ class TopPrior(OnePassBijector):
     Raises:
       ValueError: If `num_channels` is not positive or `num_classes` negative; in a map, if
         `labels` are missing from a conditional prior or given to an unconditional one.
+
+    Example:
+      >>> prior = tfglow.bijectors.TopPrior(4, num_classes=10)
+      >>> z = tf.random.stateless_normal([2, 2, 2, 4], seed=[1, 2])
+      >>> np.array_equal(prior.forward(z, labels=[3, 7]), z)  # It starts as N(0, I).
+      True
     """
 
     num_channels: int  # Never None here.

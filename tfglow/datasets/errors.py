@@ -13,6 +13,13 @@ def unreadable_image_message(error: Exception) -> str | None:
     A split that is too large for memory is read while the batches are consumed. An image file that
     cannot be read then surfaces as a `tf.errors.OpError`, wrapped in the runtime's own words; the
     program that consumes the batches shows this sentence instead.
+
+    Example:
+      >>> error = tf.errors.DataLossError(None, None, "… UnreadablePicture: 'a.png' is empty.")
+      >>> tfglow.datasets.unreadable_image_message(error)
+      "'a.png' is empty."
+      >>> tfglow.datasets.unreadable_image_message(ValueError("another")) is None
+      True
     """
     found = re.search(rf"{_MARK}([^\n]*)", str(error))
     return found.group(1) if found else None

@@ -26,6 +26,13 @@ class ImageData:
       num_classes: Number of labels; 0 if there are none.
       notes: What was decided in the user's place while it was opened, a sentence each.
       skipped: The files of a folder that could not be read and were left out.
+
+    Example:
+      >>> train = tfglow.datasets.load("digits", "train")
+      >>> train.num_images, train.image_shape, train.class_names[:3]
+      (1500, (8, 8, 1), ('0', '1', '2'))
+      >>> train.num_batches(256)
+      5
     """
 
     def __init__(

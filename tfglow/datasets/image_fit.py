@@ -19,11 +19,18 @@ class ImageFit:
 
     Raises:
       ValueError: If `PictureFit` refuses `image_shape` or `resize`.
+
+    Example:
+      >>> fit = tfglow.datasets.ImageFit((8, 8, 3), "center_crop")
+      >>> fit(tf.zeros([10, 20, 3], tf.uint8), draws=tf.zeros([2])).shape
+      TensorShape([8, 8, 3])
+      >>> fit.deterministic
+      True
     """
 
-    # (H, W, C) of the result.
+    #: (H, W, C) of the result.
     image_shape: tuple[int, int, int]
-    # How: one of `RESIZES`, see `PictureFit`.
+    #: How: one of `RESIZES`, see `PictureFit`.
     resize: str = "resize"
 
     def __post_init__(self) -> None:

@@ -82,6 +82,14 @@ def load(
 
     Raises:
       ValueError: If the data set, the split, the shape or an image file is not as described.
+
+    Example:
+      >>> test = tfglow.datasets.load("digits", "test")
+      >>> test
+      ImageData(name='digits', split='test', num_images=297, image_shape=(8, 8, 1), num_classes=10)
+      >>> batch = next(iter(test.batches(32, shuffle=False)))
+      >>> batch["image"].shape, batch["label"].numpy()[:5]
+      (TensorShape([32, 8, 8, 1]), array([3, 1, 8, 4, 3], dtype=int32))
     """
     data_dir = os.path.expanduser(check_local_path(data_dir, "`data_dir`")) if data_dir else None
     if bad_images not in BAD_IMAGES:

@@ -11,10 +11,17 @@ _NAMED = 5
 
 
 class SkippedImage(NamedTuple):
-    """An image file that cannot be read."""
+    """An image file that cannot be read.
 
-    # Relative to the folder.
+    Example:
+      >>> skipped = tfglow.datasets.SkippedImage("cats/3.png", "it is empty")
+      >>> skipped.file
+      'cats/3.png'
+    """
+
+    #: Relative to the folder.
     file: str
+    #: What is wrong with it, in words.
     reason: str
 
 
@@ -25,6 +32,15 @@ class UnreadableImages(ValueError):
       images: The files, at least one.
       total: How many were looked at.
       folder: The folder.
+
+    Example:
+      >>> skipped = tfglow.datasets.SkippedImage("cats/3.png", "it is empty")
+      >>> raise tfglow.datasets.UnreadableImages([skipped, skipped], total=100, folder="pets")
+      Traceback (most recent call last):
+          ...
+      tfglow.datasets.unreadable_images.UnreadableImages: In 'pets' 2 of 100 image files cannot be
+          read: 'cats/3.png' (it is empty), 'cats/3.png' (it is empty). --bad_images=skip leaves
+          such files out.
     """
 
     def __init__(self, images: Sequence[SkippedImage], total: int, folder: str) -> None:

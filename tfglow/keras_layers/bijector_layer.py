@@ -35,6 +35,13 @@ class BijectorLayer(ModuleLayer):
 
     Raises:
       ValueError: If `bijector` is neither, or `dtype` is given and is not the bijector's.
+
+    Example:
+      >>> layer = tfglow.BijectorLayer(tfglow.bijectors.ActNorm(3))
+      >>> layer(tf.ones([2, 4, 4, 3])).shape
+      TensorShape([2, 4, 4, 3])
+      >>> [tuple(weight.shape) for weight in layer.trainable_weights]
+      [(3,), (3,)]
     """
 
     argument = "bijector"

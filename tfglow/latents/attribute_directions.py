@@ -24,11 +24,21 @@ class AttributeDirections:
 
     Raises:
       ValueError: If there are not as many names as vectors, or two names are the same.
+
+    Example:
+      >>> latents, signs = np.array([[1.0, 0.0], [3.0, 2.0]]), np.array([[-1], [1]])
+      >>> pairs = [(latents, signs)]
+      >>> directions = tfglow.latents.AttributeDirections.from_latents(pairs, ["smile"])
+      >>> directions.vectors
+      array([[2., 2.]], dtype=float32)
+      >>> directions.apply(latents[:1], "smile", [0.0, 0.5])
+      array([[[1., 0.],
+              [2., 1.]]])
     """
 
-    # The name of each row.
+    #: The name of each row.
     names: tuple[str, ...]
-    # float32 [A, D].
+    #: float32 [A, D].
     vectors: np.ndarray
 
     def __post_init__(self) -> None:

@@ -55,6 +55,16 @@ def read_attribute_table(path: str | os.PathLike) -> AttributeTable:
         images than it says; if a row has another number of cells, no file name or another value
         (the line is named and quoted); if an image has two rows; or if
         its cells can be told apart in two ways.
+
+    Example:
+      >>> from pathlib import Path
+      >>> _ = Path("table.csv").write_text("file,Smiling,Male\\n1.jpg,1,0\\n2.jpg,,true\\n")
+      >>> table = tfglow.latents.read_attribute_table("table.csv")
+      >>> table.names
+      ('Smiling', 'Male')
+      >>> table.signs
+      array([[ 1, -1],
+             [ 0,  1]], dtype=int8)
     """
     path = os.fspath(path)
     lines = [line for line in enumerate(_lines(path), 1) if line[1].strip()]

@@ -25,6 +25,13 @@ def draw_latents(seeds: ArrayLike, num_dims: int, temperature: ArrayLike = 1.0) 
     Raises:
       ValueError: If the seeds are no integers of 64 bits in a row, a temperature is negative or not
         finite, or there is not one for each seed, or `num_dims` is not positive.
+
+    Example:
+      >>> latents = tfglow.latents.draw_latents([0, 1], num_dims=64, temperature=0.7)
+      >>> latents.shape
+      (2, 64)
+      >>> glow.decode(latents).shape
+      TensorShape([2, 8, 8, 1])
     """
     numbers = np.asarray(seeds)
     # An empty list has NumPy's default dtype, float64.

@@ -31,6 +31,15 @@ def interpolate(
 
     Raises:
       ValueError: If the latents are not two of one length, or an argument is out of range.
+
+    Example:
+      >>> a, b = np.array([0.0, 2.0]), np.array([2.0, 0.0])
+      >>> tfglow.latents.interpolate(a, b, steps=3)
+      array([[0., 2.],
+             [1., 1.],
+             [2., 0.]])
+      >>> tfglow.latents.interpolate(a, b, steps=3, path="spherical")[1].round(3)
+      array([1.414, 1.414])
     """
     if steps < 2:
         raise ValueError(f"`steps` must be at least 2, the two ends, got {steps}.")
@@ -53,6 +62,10 @@ def between(
 
     Raises:
       ValueError: If the latents are not two of one length, or an argument is out of range.
+
+    Example:
+      >>> tfglow.latents.between(np.array([0.0, 4.0]), np.array([4.0, 0.0]), positions=[0.25])
+      array([[1., 3.]])
     """
     first, second = np.asarray(first), np.asarray(second)
     if first.ndim != 1 or first.shape != second.shape:

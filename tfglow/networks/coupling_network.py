@@ -50,6 +50,13 @@ class CouplingNetwork(RunByKeras, tf.Module):
     Raises:
       ValueError: If a channel count is not a positive integer, or a batch to initialise on
         has no rows.
+
+    Example:
+      >>> network = tfglow.networks.CouplingNetwork(6, 12, width=32, seed=0)
+      >>> network(tf.ones([1, 8, 8, 6])).shape
+      TensorShape([1, 8, 8, 12])
+      >>> float(tf.reduce_max(tf.abs(network(tf.ones([1, 8, 8, 6])))))
+      0.0
     """
 
     def __init__(

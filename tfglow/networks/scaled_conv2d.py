@@ -69,6 +69,13 @@ class ScaledConv2D(RunByKeras, tf.Module):
     Raises:
       ValueError: If a count is not a positive integer, the input of a call has another number of
         channels, or a batch to initialise on has no rows.
+
+    Example:
+      >>> conv = tfglow.networks.ScaledConv2D(3, 8, 3, stddev=0.05, activation=tf.nn.relu, seed=0)
+      >>> conv(tf.ones([1, 4, 4, 3])).shape
+      TensorShape([1, 4, 4, 8])
+      >>> conv.kernel.shape  # With the channel of the edge.
+      TensorShape([3, 3, 4, 8])
     """
 
     def __init__(

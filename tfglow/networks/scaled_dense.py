@@ -18,6 +18,11 @@ class ScaledDense(RunByKeras, tf.Module):
 
     Raises:
       ValueError: If a length is not a positive integer.
+
+    Example:
+      >>> dense = tfglow.networks.ScaledDense(10, 4)
+      >>> dense(tf.one_hot([3], 10)).numpy()
+      array([[0., 0., 0., 0.]], dtype=float32)
     """
 
     def __init__(

@@ -40,6 +40,13 @@ def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
       ValueError: If there is no such checkpoint; if it was trained with other fields, which are
         named, or has a variable missing, left over or of another shape. Also if `averaged` and
         there is no average.
+
+    Example:
+      >>> given = {"image_size": 32, "num_bits": 5, "weight_y": 0.01}  # What no checkpoint says.
+      >>> config = tfglow.official.infer_config(checkpoint, **given)
+      >>> trained = tfglow.official.load(checkpoint, config)
+      >>> trained.sample(2, labels=[0, 1], seed=0).shape
+      TensorShape([2, 32, 32, 3])
     """
     reader = _open(checkpoint)
     shapes = _model_shapes(reader)
@@ -63,7 +70,12 @@ def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
 
 
 def has_average(checkpoint: str) -> bool:
-    """Whether an official checkpoint holds the moving average of its weights."""
+    """Whether an official checkpoint holds the moving average of its weights.
+
+    Example:
+      >>> tfglow.official.has_average(checkpoint)
+      True
+    """
     return any(_AVERAGE in name for name in _open(checkpoint).get_variable_to_shape_map())
 
 
@@ -91,6 +103,12 @@ def infer_config(
     Raises:
       ValueError: If the checkpoint is not one of the official code's, or something that it does
         not determine is not given.
+
+    Example:
+      >>> given = {"image_size": 32, "num_bits": 5, "weight_y": 0.01}  # What no checkpoint says.
+      >>> config = tfglow.official.infer_config(checkpoint, **given)
+      >>> config.levels, config.steps, config.width, config.coupling, config.permutation
+      (2, 3, 24, 'additive', 'shuffle')
     """
     shapes = _model_shapes(_open(checkpoint))
     said = _said_fields(shapes, checkpoint)

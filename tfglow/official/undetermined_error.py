@@ -10,6 +10,13 @@ class UndeterminedError(ValueError):
       checkpoint: The checkpoint.
       missing: The fields.
       ask: What to do, for the message; None to pass them as arguments.
+
+    Example:
+      >>> tfglow.official.infer_config(checkpoint, image_size=32)
+      Traceback (most recent call last):
+          ...
+      tfglow.official.undetermined_error.UndeterminedError: '...' does not determine num_bits,
+          weight_y: pass num_bits=…, weight_y=….
     """
 
     def __init__(self, checkpoint: str, missing: Sequence[str], ask: str | None = None):

@@ -40,6 +40,13 @@ class FusedAdam(FusedOptimizer, keras.optimizers.Adam):
 
     Raises:
       ValueError: If β₁ or β₂ is outside [0, 1), or ε is not positive.
+
+    Example:
+      >>> optimizer = tfglow.optimizers.FusedAdam(learning_rate=0.1)
+      >>> weight = keras.Variable([1.0])
+      >>> optimizer.apply([tf.constant([3.0])], [weight])
+      >>> weight.numpy().round(4)
+      array([0.9], dtype=float32)
     """
 
     def __init__(

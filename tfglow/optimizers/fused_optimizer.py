@@ -64,6 +64,12 @@ class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
 
     Raises:
       ValueError: If the learning rate is none of these.
+
+    Example:
+      >>> [kind.__name__ for kind in tfglow.optimizers.FusedOptimizer.__subclasses__()]
+      ['FusedAdam', 'OfficialAdamax']
+      >>> isinstance(tfglow.optimizers.FusedAdam(1e-3), keras.optimizers.Optimizer)
+      True
     """
 
     # Subclasses set them.

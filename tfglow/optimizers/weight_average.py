@@ -37,6 +37,16 @@ class WeightAverage:
 
     Raises:
       ValueError: If `decay` or `share` is out of range, or the two models' weights differ in shape.
+
+    Example:
+      >>> build = lambda: keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
+      >>> model, average = build(), build()
+      >>> averaging = tfglow.optimizers.WeightAverage(model, average, decay=0.5)
+      >>> for value in (1.0, 4.0):
+      ...     _ = model.layers[0].kernel.assign([[value]])
+      ...     averaging.update()
+      >>> average.layers[0].kernel.numpy()  # (0.5·1 + 4) / (0.5 + 1)
+      array([[3.]], dtype=float32)
     """
 
     def __init__(

@@ -33,6 +33,11 @@ def image_grid(
 
     Raises:
       ValueError: If there is no image, or the images, or `valid`, are not as described.
+
+    Example:
+      >>> from tfglow.pictures.image_grid import image_grid
+      >>> image_grid(images.numpy()[:8], columns=4, enlarge=1).shape
+      (22, 42, 1)
     """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in range(1, 5):
@@ -65,7 +70,13 @@ def image_grid(
 
 
 def grid_size(num: int, columns: int | None = None) -> tuple[int, int]:
-    """Rows and columns of a grid of `num` images, with at most so many columns."""
+    """Rows and columns of a grid of `num` images, with at most so many columns.
+
+    Example:
+      >>> from tfglow.pictures.image_grid import grid_size
+      >>> grid_size(10, columns=4)
+      (3, 4)
+    """
     columns = min(num, columns or math.ceil(math.sqrt(num)))
     return math.ceil(num / columns), columns
 

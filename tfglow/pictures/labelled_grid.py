@@ -41,6 +41,12 @@ def labelled_grid(
 
     Raises:
       ValueError: If there are not as many names as rows or columns, or `image_grid` refuses.
+
+    Example:
+      >>> from tfglow.pictures.labelled_grid import labelled_grid
+      >>> grid = labelled_grid(images.numpy()[:4], 2, row_labels=["a", "b"], enlarge=8)
+      >>> grid.ndim, grid.dtype
+      (3, dtype('uint8'))
     """
     grid = image_grid(images, columns, enlarge, valid)
     num_rows, num_columns = grid_size(len(images), columns)

@@ -34,11 +34,16 @@ class PictureFit:
 
     Raises:
       ValueError: If `image_shape` or `resize` is not as described.
+
+    Example:
+      >>> from tfglow.pictures.picture_fit import PictureFit
+      >>> PictureFit((8, 8, 3), "center_crop").fit(np.zeros([10, 20, 3], np.uint8)).shape
+      (8, 8, 3)
     """
 
-    # (H, W, C) of the result.
+    #: (H, W, C) of the result.
     image_shape: tuple[int, int, int]
-    # How: one of `RESIZES`.
+    #: How: one of `RESIZES`.
     resize: str = "resize"
 
     def __post_init__(self) -> None:

@@ -19,15 +19,20 @@ class Preparation:
 
     Raises:
       ValueError: If `PictureFit` refuses `image_shape` or `resize`, or `white` is no such value.
+
+    Example:
+      >>> from tfglow.pictures.preparation import Preparation
+      >>> Preparation((8, 8, 3), resize="center_crop", num_bits=5)
+      Preparation(image_shape=(8, 8, 3), resize='center_crop', white=None, num_bits=5)
     """
 
-    # (H, W, C) of the model's images.
+    #: (H, W, C) of the model's images.
     image_shape: tuple[int, int, int]
-    # How pictures of other sizes are fitted, see `PictureFit`; random crops are from the middle.
+    #: How pictures of other sizes are fitted, see `PictureFit`; random crops are from the middle.
     resize: str = "resize"
-    # The value of white in samples of more than 8 bits, see `read_picture`.
+    #: The value of white in samples of more than 8 bits, see `read_picture`.
     white: int | None = None
-    # The bits of a pixel that the model sees, from the highest.
+    #: The bits of a pixel that the model sees, from the highest.
     num_bits: int = 8
 
     def __post_init__(self) -> None:
@@ -77,5 +82,11 @@ class Preparation:
 
 
 def top_bits(images: np.ndarray, num_bits: int) -> np.ndarray:
-    """What a model of so many bits sees of uint8 images: the others are 0."""
+    """What a model of so many bits sees of uint8 images: the others are 0.
+
+    Example:
+      >>> from tfglow.pictures.preparation import top_bits
+      >>> top_bits(np.array([7, 8, 255], np.uint8), num_bits=5)
+      array([  0,   8, 248], dtype=uint8)
+    """
     return images & np.uint8(256 - 2 ** (8 - num_bits))

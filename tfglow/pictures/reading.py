@@ -79,6 +79,15 @@ def read_picture(
     Raises:
       UnreadablePicture: If it cannot be read, or not with these channels.
       ValueError: If `white` is no such value.
+
+    Example:
+      >>> from PIL import Image
+      >>> from tfglow.pictures.reading import read_picture
+      >>> Image.new("RGB", (4, 2), "red").save("red.png")
+      >>> read_picture("red.png").shape
+      (2, 4, 3)
+      >>> read_picture("red.png", channels=1)[0, 0]  # The luma of red.
+      array([76], dtype=uint8)
     """
     name = os.fsdecode(path)
     return decode_picture(read_file(path), name, channels, white)
@@ -87,7 +96,17 @@ def read_picture(
 def decode_picture(
     content: bytes, name: str, channels: int | None = None, white: int | None = None
 ) -> np.ndarray:
-    """`read_picture` of a file's content; `name` is for messages."""
+    """`read_picture` of a file's content; `name` is for messages.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from PIL import Image
+      >>> from tfglow.pictures.reading import decode_picture
+      >>> Image.new("L", (4, 2), 9).save("grey.png")
+      >>> decode_picture(Path("grey.png").read_bytes(), "grey.png")[..., 0]
+      array([[9, 9, 9, 9],
+             [9, 9, 9, 9]], dtype=uint8)
+    """
     white = deep_samples.check_white(white)
     try:
         with _opened(io.BytesIO(content)) as image:
@@ -102,6 +121,13 @@ def picture_shape(path: str | bytes | os.PathLike) -> tuple[int, int, int]:
 
     Raises:
       UnreadablePicture: If it has none.
+
+    Example:
+      >>> from PIL import Image
+      >>> from tfglow.pictures.reading import picture_shape
+      >>> Image.new("L", (4, 2), 9).save("grey.png")
+      >>> picture_shape("grey.png")
+      (2, 4, 1)
     """
     name = os.fsdecode(path)
     start = b""
@@ -120,7 +146,16 @@ def picture_shape(path: str | bytes | os.PathLike) -> tuple[int, int, int]:
 
 
 def is_animation(content: bytes) -> bool:
-    """Whether a file that can be read holds several frames or pages, of which the first is read."""
+    """Whether a file that can be read holds several frames or pages, of which the first is read.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from PIL import Image
+      >>> from tfglow.pictures.reading import is_animation
+      >>> Image.new("L", (4, 2), 9).save("grey.png")
+      >>> is_animation(Path("grey.png").read_bytes())
+      False
+    """
     try:
         with _opened(io.BytesIO(content)) as image:
             return image.format != "MPO" and bool(getattr(image, "is_animated", False))
@@ -133,6 +168,14 @@ def read_file(path: str | bytes | os.PathLike) -> bytes:
 
     Raises:
       UnreadablePicture: If it is no file, is too large, or cannot be read.
+
+    Example:
+      >>> from tfglow.pictures.reading import read_file
+      >>> read_file("absent.png")
+      Traceback (most recent call last):
+          ...
+      tfglow.pictures.unreadable_picture.UnreadablePicture: Cannot read the image file 'absent.png':
+          No such file or directory.
     """
     name = os.fsdecode(path)
     try:

@@ -7,6 +7,14 @@ class UnreadablePicture(ValueError):
     Args:
       name: The file's name, which the sentence quotes.
       reason: What is wrong with it.
+
+    Example:
+      >>> from tfglow.pictures.unreadable_picture import UnreadablePicture
+      >>> raise UnreadablePicture("a.png", "it is empty")
+      Traceback (most recent call last):
+          ...
+      tfglow.pictures.unreadable_picture.UnreadablePicture: Cannot read the image file 'a.png': it
+          is empty
     """
 
     def __init__(self, name: str, reason: str) -> None:

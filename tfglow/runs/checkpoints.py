@@ -14,7 +14,19 @@ MODEL, AVERAGE = "glow", "average"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is damaged, or not one of this model."""
+    """A checkpoint that is damaged, or not one of this model.
+
+    Example:
+      >>> from pathlib import Path
+      >>> run = tfglow.runs.RunFolder.create("damaged", {"model": glow.config.to_dict()})
+      >>> run.save_glow(glow)
+      >>> _ = Path(run.checkpoint() + ".data-00000-of-00001").write_bytes(b"")
+      >>> run.load_glow("raw")
+      Traceback (most recent call last):
+          ...
+      tfglow.runs.checkpoints.CheckpointError: The checkpoint 'damaged/checkpoints/ckpt-0' is
+          damaged or not of this model: Read less bytes than requested.
+    """
 
 
 def list_checkpoints(folder: str | os.PathLike) -> list[str]:

@@ -42,6 +42,13 @@ class RunFolder:
 
     Raises:
       ValueError: If `path` is a URL.
+
+    Example:
+      >>> run = tfglow.runs.RunFolder.create("run", {"model": glow.config.to_dict()})
+      >>> run.save_glow(glow)
+      >>> again = tfglow.runs.RunFolder.open("run").load_glow("raw")
+      >>> np.array_equal(again.encode(images), glow.encode(images))
+      True
     """
 
     path: Path

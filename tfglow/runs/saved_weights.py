@@ -14,13 +14,20 @@ class SavedWeights:
     """Weights that a run saved, found but not read yet.
 
     Made by `RunFolder.saved_weights` and `RunFolder.find_weights`.
+
+    Example:
+      >>> run = tfglow.runs.RunFolder.create("saved", {"model": glow.config.to_dict()})
+      >>> run.save_glow(glow, step=7)
+      >>> weights = run.saved_weights()["raw"]
+      >>> weights.kind, weights.step
+      ('raw', 7)
     """
 
-    # The model's configuration.
+    #: The model's configuration.
     config: GlowConfig
-    # Prefix of the checkpoint's files.
+    #: Prefix of the checkpoint's files.
     prefix: str
-    # "averaged" or "raw".
+    #: "averaged" or "raw".
     kind: str
 
     @property

@@ -14,6 +14,12 @@ def png_bits_per_dim(images: tf.Tensor, num_bits: int = 8) -> tf.Tensor:
     Args:
       images: uint8 `[B, H, W, C]`. Where C is more than 4, the channels are laid side by side.
       num_bits: How many bits of each pixel the model sees.
+
+    Example:
+      >>> black = tf.zeros([1, 8, 8, 1], tf.uint8)
+      >>> [bits] = tfglow.scoring.png_bits_per_dim(black).numpy()
+      >>> bool(bits < np.min(tfglow.scoring.png_bits_per_dim(images)))
+      True
     """
     _, height, width, channels = images.shape
     levels = tf.bitwise.right_shift(images, tf.cast(8 - num_bits, tf.uint8))

@@ -54,6 +54,13 @@ class Detector:
     Args:
       glow: The model.
       calibration: What was learnt.
+
+    Example:
+      >>> noise = tf.random.stateless_uniform([64, 8, 8, 1], [1, 2], 0, 256, tf.int32)
+      >>> detector = tfglow.scoring.Detector.fit(glow, images)
+      >>> scores = detector.score(tf.cast(noise, tf.uint8))
+      >>> bool(np.median(scores["p_value"]) < 0.1)  # Noise is odd among digits.
+      True
     """
 
     def __init__(self, glow: Glow, calibration: Calibration):

@@ -11,7 +11,13 @@ from tfglow.scoring.complexity import png_bits_per_dim
 
 
 def statistic_names(levels: int) -> list[str]:
-    """The names of what `image_statistics` gives of a model of L levels."""
+    """The names of what `image_statistics` gives of a model of L levels.
+
+    Example:
+      >>> tfglow.scoring.statistic_names(levels=1)
+      ['bits_per_dim', 'bits_per_dim_error', 'bits_level_0', 'squared_norm_level_0',
+       'complexity_png', 'bits_minus_complexity']
+    """
     return [
         "bits_per_dim",
         "bits_per_dim_error",
@@ -51,6 +57,12 @@ def image_statistics(
       num_bits: `glow.config.num_bits`.
       num_draws: Draws of the dequantisation noise.
       seed: Seed of the noise.
+
+    Example:
+      >>> terms = glow.log_prob_terms
+      >>> statistics, nats = tfglow.scoring.image_statistics(terms, images, num_bits=4)
+      >>> statistics["bits_per_dim"].shape, nats.shape
+      (TensorShape([64]), TensorShape([64, 8, 8]))
     """
     images = tf.convert_to_tensor(images)
     draws = []

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import tfglow
+from tests.official_checkpoints import official_folder
 from tfglow import likelihood, official
 from tfglow.official.__main__ import convert, main
 from tfglow.official.variables import entries
@@ -53,13 +54,13 @@ def name(request):
 
 
 @pytest.fixture
-def checkpoint(shared_dir, name):
-    return str(shared_dir / "official" / name / "model.ckpt")
+def checkpoint(name):
+    return str(official_folder(name) / "model.ckpt")
 
 
 @pytest.fixture
-def expected(shared_dir, name):
-    with np.load(shared_dir / "official" / name / "expected.npz") as values:
+def expected(name):
+    with np.load(official_folder(name) / "expected.npz") as values:
         return dict(values)
 
 
@@ -306,11 +307,11 @@ def test_command_writes_a_run_folder(checkpoint, name, tmp_path, expected):
 def test_evaluation_accepts_the_run_folder(shared_dir, tmp_path):
     # The images are the test split's first, and the checkpoint's own numbers those of one draw.
     name = "affine_invconv_8bit"
-    convert(str(shared_dir / "official" / name), tmp_path / "run", **GIVEN[name])
+    convert(str(official_folder(name)), tmp_path / "run", **GIVEN[name])
     results = evaluate_run(
         tmp_path / "run", dataset="cifar10", data_dir=str(shared_dir / "tfds"), num_images=64
     )
-    with np.load(shared_dir / "official" / name / "expected.npz") as values:
+    with np.load(official_folder(name) / "expected.npz") as values:
         official_bits = values["bits_per_dim"]
     raw = results["raw"]["bits_per_dim"]
     assert abs(raw - official_bits.mean()) < 3 * official_bits.std()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.official_checkpoints import official_folder
 from tests.tfglow.official import reference as official_reference
 from tfglow import GlowConfig, official
 
@@ -51,8 +52,8 @@ def write_checkpoint(prefix, values):
 
 
 @pytest.mark.parametrize("name", ["affine_invconv_8bit", "additive_shuffle_conditional_5bit"])
-def test_the_reference_is_the_official_code(shared_dir, name):
-    folder = shared_dir / "official" / name
+def test_the_reference_is_the_official_code(name):
+    folder = official_folder(name)
     reader = tf.train.load_checkpoint(str(folder / "model.ckpt"))
     variables = {
         key: reader.get_tensor(key)

@@ -1,0 +1,62 @@
+"""The site's navigation, kept out of the front page, which GitHub shows too."""
+
+from sphinx.application import Sphinx
+
+# Pages in their order, by caption. A page that is in no list is a warning, thus an error.
+NAVIGATION = {
+    "Tutorials": [
+        "tutorials/first_flow",
+        "tutorials/*",
+    ],
+    "Guides": [
+        "photographs",
+        "likelihood",
+        "runtimes",
+        "faq",
+        "coming_from/*",
+        "comparison",
+    ],
+    "Reference": [
+        "reference/index",
+        *(
+            f"reference/{page}"
+            for page in (
+                "glow",
+                "own_models",
+                "bijectors",
+                "networks",
+                "likelihood",
+                "datasets",
+                "optimizers",
+                "latents",
+                "scoring",
+                "official",
+                "runs",
+                "pictures",
+            )
+        ),
+    ],
+    "Results": [
+        "gallery",
+        "cifar10",
+        "performance",
+    ],
+    "Inside": [
+        "architecture",
+    ],
+}
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Adds the navigation to what Sphinx reads of the front page."""
+    app.connect("source-read", _add_navigation)
+    return {"parallel_read_safe": True}
+
+
+def _add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
+    if docname != app.config.root_doc:
+        return
+    for caption, pages in NAVIGATION.items():
+        there = [page for page in pages if "*" in page or page in app.env.found_docs]
+        source[0] += "\n\n```{toctree}\n:hidden:\n:glob:\n:caption: " + caption + "\n\n"
+        source[0] += "\n".join(there) + "\n```\n"
