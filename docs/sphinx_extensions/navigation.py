@@ -1,5 +1,7 @@
 """The site's navigation, kept out of the front page, which GitHub shows too."""
 
+import fnmatch
+
 from sphinx.application import Sphinx
 
 # Pages in their order, by caption. A page that is in no list is a warning, thus an error.
@@ -56,7 +58,12 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def _add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
     if docname != app.config.root_doc:
         return
-    for caption, pages in NAVIGATION.items():
-        there = [page for page in pages if "*" in page or page in app.env.found_docs]
-        source[0] += "\n\n```{toctree}\n:hidden:\n:glob:\n:caption: " + caption + "\n\n"
-        source[0] += "\n".join(there) + "\n```\n"
+    for caption, patterns in NAVIGATION.items():
+        pages = [
+            page
+            for pattern in patterns
+            for page in sorted(fnmatch.filter(app.env.found_docs, pattern))
+        ]
+        if pages:
+            toctree = ["```{toctree}", ":hidden:", f":caption: {caption}", ""]
+            source[0] += "\n".join(["", "", *toctree, *dict.fromkeys(pages), "```", ""])
