@@ -11,8 +11,10 @@ NAVIGATION = {
         "tutorials/*",
     ],
     "Guides": [
+        "training",
         "photographs",
         "likelihood",
+        "serving",
         "runtimes",
         "faq",
         "coming_from/*",

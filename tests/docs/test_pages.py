@@ -9,6 +9,7 @@ DOCS = ROOT / "docs"
 PAGES = [
     path.relative_to(ROOT).as_posix()
     for path in (
+        ROOT / "README.md",
         DOCS / "index.md",
         DOCS / "faq.md",
         *sorted((DOCS / "tutorials").glob("*.md")),
