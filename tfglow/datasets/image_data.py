@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from tfglow.checks import check_integer
@@ -33,6 +34,8 @@ class ImageData:
       (1500, (8, 8, 1), ('0', '1', '2'))
       >>> train.num_batches(256)
       5
+      >>> train.arrays(3)["label"]
+      array([3, 4, 2], dtype=int32)
     """
 
     def __init__(
@@ -59,6 +62,19 @@ class ImageData:
     def count_shared(self, other: "ImageData") -> int:
         """How many of these images are in another split of the same data set too."""
         return count_shared(self._source.split_sizes, self.split, other.split)
+
+    def arrays(self, num: int | None = None) -> dict[str, np.ndarray]:
+        """The first `num` images in the order that they are stored in, as arrays; None for all.
+
+        Returns:
+          `image` uint8 [N, H, W, C], and `label` int32 [N] if the data set has labels.
+
+        Raises:
+          ValueError: If `num` is no positive integer, or there are not so many.
+        """
+        num = self.num_images if num is None else _at_least("num", num, 1)
+        batch = next(iter(self.batches(num, shuffle=False)))
+        return {name: batch[name].numpy() for name in batch if name != "noise"}
 
     def num_batches(
         self, batch_size: int, *, num_shards: int = 1, drop_remainder: bool = True

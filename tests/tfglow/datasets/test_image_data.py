@@ -54,6 +54,22 @@ def test_pixels_and_labels_are_those_that_tfds_reads(cifar10_dir, cache_bytes):
     np.testing.assert_array_equal(ours["label"], [record["label"] for record in theirs])
 
 
+def test_arrays_are_the_images_as_they_are_stored(digits):
+    stored = collect(digits.batches(297, shuffle=False))
+    del stored["noise"]
+    assert_equal(digits.arrays(), stored)
+    assert_equal(digits.arrays(20), {name: values[:20] for name, values in stored.items()})
+
+
+@pytest.mark.parametrize(
+    ("num", "error"),
+    [(0, "`num` must be an integer of at least 1, got 0"), (298, "298 images.* has 297")],
+)
+def test_more_arrays_than_there_are(digits, num, error):
+    with pytest.raises(ValueError, match=error):
+        digits.arrays(num)
+
+
 def test_a_shuffled_epoch_holds_every_image_once(digits):
     stored = collect(digits.batches(50, shuffle=False, drop_remainder=False))
     shuffled = collect(digits.batches(50, drop_remainder=False))
