@@ -18,8 +18,8 @@ class DistributionLayer(ModuleLayer):
     It computes in their dtype, whatever policy is global; inputs are cast to it.
 
     As a model's last layer it trains by
-    `compile(optimizer, loss=lambda _, log_prob: -log_prob)`. How `.keras` files hold it, see
-    `BijectorLayer`.
+    `compile(optimizer, loss=tfglow.keras_layers.negative_log_prob)`. How `.keras` files hold it,
+    see `BijectorLayer`.
 
     Args:
       distribution: The distribution, or a function that makes it.
