@@ -10,6 +10,9 @@ from tfglow.pretrained import Pretrained, find_pretrained
 from tfglow.transfer import Transfer, differences, misfits
 from train.config import TrainConfig
 
+# The weight of a classifier that is left out.
+_ANY_WEIGHT = 1.0
+
 
 def source_of(init_from: str, model: dict[str, Any]) -> Pretrained:
     """What `init_from` names, with what its files do not say taken from fields of the model.
@@ -22,13 +25,14 @@ def source_of(init_from: str, model: dict[str, Any]) -> Pretrained:
     Raises:
       ValueError: If there is no such model, it is damaged, or a field is missing.
     """
-    shape = model.get("image_shape")
+    shape, weight_y = model.get("image_shape"), model.get("weight_y")
     try:
         return find_pretrained(
             init_from,
             image_size=None if shape is None else tuple(shape[:2]),
             num_bits=model.get("num_bits"),
-            weight_y=model.get("weight_y"),
+            # 0 is of a run without a classifier. The source has one, of whatever weight.
+            weight_y=_ANY_WEIGHT if weight_y == 0 else weight_y,
         )
     except UndeterminedError as error:
         names = ["image_shape" if name == "image_size" else name for name in error.missing]

@@ -10,9 +10,10 @@ import tensorflow as tf
 import tfglow
 from tests.official_checkpoints import official_folder
 from tests.random_glow import random_glow
+from tfglow import official
 from tfglow.pretrained import Pretrained, find_pretrained
 from tfglow.runs import RunFolder
-from tfglow.transfer import Transfer
+from tfglow.transfer import Transfer, transfer_weights
 from train import main as command
 from train.config import FINE_TUNING_WARMUP, TrainConfig
 from train.data import TrainingBatches, init_batch
@@ -258,6 +259,16 @@ def test_other_classes_are_learned_anew(source, tmp_path, capsys):
     before = source.load_glow().named_variables
     for name, variable in run.load_glow().named_variables.items():
         np.testing.assert_array_equal(variable.numpy(), before[name].numpy(), name)
+
+
+def test_no_classes_of_an_official_checkpoint_that_has_some():
+    """The weight 0 is the new run's: the checkpoint's classifier can be read all the same."""
+    folder = official_folder("additive_shuffle_conditional_5bit")
+    model = official.infer_config(str(folder), image_size=8, num_bits=5, weight_y=0.01)
+    model = dataclasses.replace(model, num_classes=0, weight_y=0.0)
+    source = find_source(TrainConfig(model=model, init_from=str(folder)))
+    transfer = transfer_weights(source.load(), tfglow.Glow(model))
+    assert (transfer.new, transfer.left) == ((), ("class embeddings", "classifier"))
 
 
 @pytest.mark.slow
