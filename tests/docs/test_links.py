@@ -10,7 +10,7 @@ from tests.source_imports import ROOT, modules
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 FOLDERS = "benchmarks|docs|examples|export|serving|tests|tfglow|train"
 # History names what is no longer there.
