@@ -32,7 +32,11 @@ def histograms(data: Mapping[str, np.ndarray], anomalies: Mapping[str, np.ndarra
             # Shares: the sets may differ in size.
             weights = np.full(len(part), 1 / max(1, len(part)))
             axes.hist(
-                np.clip(part, *edges[[0, -1]]), edges, weights=weights, alpha=0.6, label=label
+                np.clip(part, low, edges[-1]),
+                edges.tolist(),
+                weights=weights,
+                alpha=0.6,
+                label=label,
             )
         axes.set(title=name, ylabel="share")
         axes.legend(loc="upper right")
