@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfglow import GlowConfig
 from tfglow.datasets import ImageData
 from train import strategies
 from train.config import TrainConfig
@@ -122,6 +123,24 @@ def _memory(
     return (
         f"about {_size(local * memory.device + rest)} ({parts}, {_size(memory.images)} for images, "
         f"{_size(memory.program)} for the program)"
+    )
+
+
+def first_step_note(model: GlowConfig, compiled: bool) -> str:
+    """Why the first step takes longer, and what makes it shorter.
+
+    Args:
+      model: The model's configuration.
+      compiled: Whether XLA compiles.
+    """
+    if not compiled:
+        return "The first step is traced, which takes longer than the steps after it."
+    note = "The first step is traced and compiled by XLA, which takes longer than those after it"
+    if model.scan_steps or model.steps == 1:
+        return f"{note}."
+    return (
+        f"{note}: a level's {model.steps} flow steps one by one. With --scan_steps XLA compiles "
+        "one a level, and every step of training takes longer."
     )
 
 

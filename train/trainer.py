@@ -11,7 +11,7 @@ from tfglow.datasets import ImageData
 from tfglow.pretrained import Pretrained
 from tfglow.runs.run_folder import RunFolder
 from train import strategies
-from train.announcement import announcement
+from train.announcement import announcement, first_step_note
 from train.checkpoints import Checkpoints
 from train.config import TrainConfig
 from train.data import TrainingBatches, first_images, init_batch, steps_per_epoch
@@ -151,13 +151,7 @@ class Trainer:
         speed = Speed(self._config.batch_size)
         progress = Progress(self._total_steps, done, self._config.batch_size, self._chief)
         self._log = RunLog(self._run, writes=self._chief)
-        compiled = "traced and compiled by XLA" if self._jit_compile else "traced"
-        self._print(f"The first step is {compiled}, which takes longer than the steps after it.")
-        if self._jit_compile and not self._config.model.scan_steps:
-            self._print(
-                "XLA compiles every flow step of its own; with --scan_steps it compiles one a "
-                "level, and training takes longer."
-            )
+        self._print(first_step_note(self._config.model, self._jit_compile))
         start = time.perf_counter()
         with (
             contextlib.closing(progress),

@@ -1,9 +1,11 @@
 import dataclasses
+import re
 import types
 
 import pytest
 
-from train.announcement import announcement
+from tfglow import GlowConfig
+from train.announcement import announcement, first_step_note
 from train.data_defaults import data_defaults
 from train.presets import PRESETS
 
@@ -63,6 +65,20 @@ def test_says_how_replicas_share_a_batch(photographs, two_replicas):
     model = dataclasses.replace(photographs.model, scan_steps=True)
     said = lines(dataclasses.replace(config, model=model), two_replicas)
     assert said["Devices"].endswith("compiled by XLA, a level's steps as a loop")
+
+
+@pytest.mark.parametrize(
+    "steps, scan_steps, compiled, expected",
+    [
+        (8, False, False, "The first step is traced, which takes longer than the steps after it."),
+        (8, False, True, r"compiled by XLA.*: a level's 8 flow steps .*With --scan_steps XLA "),
+        (8, True, True, "compiled by XLA, which takes longer than those after it\\.$"),
+        (1, False, True, "compiled by XLA, which takes longer than those after it\\.$"),
+    ],
+)
+def test_says_what_makes_the_first_step_shorter(steps, scan_steps, compiled, expected):
+    model = GlowConfig(steps=steps, scan_steps=scan_steps)
+    assert re.search(expected, first_step_note(model, compiled))
 
 
 def test_says_what_happens_to_files_and_classes(photographs, one_device):

@@ -40,8 +40,8 @@ def scan(
     def run_step(x, k, step_weights):
         return step(x, k, tf.nest.pack_sequence_as(stacked, step_weights))
 
-    # The loops' conditions compare a counter with a constant, so that compilers see how often they
-    # run: with `maximum_iterations`, which only TensorFlow's gradients of loops need, they may not.
+    # Both loops count from 0 to a constant, so that compilers see how often they run. (With
+    # `maximum_iterations`, which TensorFlow's own gradient needs, there are two counters.)
 
     @tf.custom_gradient
     def run(x, total, *weights):
@@ -59,12 +59,13 @@ def scan(
 
         def gradient(of_y, of_total):
             def backward(i, of_x, gradients):
-                k = place(i)
-                arguments = tf.gather(kept, i), [tf.gather(w, k) for w in weights]
+                nth = num_steps - 1 - i
+                k = place(nth)
+                arguments = tf.gather(kept, nth), [tf.gather(w, k) for w in weights]
                 with tf.GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(arguments)
                     outputs = run_step(arguments[0], k, arguments[1])
-                gradient, of_weights = tape.gradient(
+                of_input, of_weights = tape.gradient(
                     outputs,
                     arguments,
                     (of_x, of_total),
@@ -73,13 +74,13 @@ def scan(
                 written = [
                     g.write(k, value) for g, value in zip(gradients, of_weights, strict=True)
                 ]
-                return i - 1, _shaped(gradient, of_x), written
+                return i + 1, _shaped(of_input, of_x), written
 
             gradients = [
                 tf.TensorArray(w.dtype, num_steps, element_shape=w.shape[1:]) for w in weights
             ]
             _, of_x, gradients = tf.while_loop(
-                lambda i, *_: i >= 0, backward, (tf.constant(num_steps - 1), of_y, gradients)
+                lambda i, *_: i < num_steps, backward, (tf.constant(0), of_y, gradients)
             )
             return of_x, of_total, *(g.stack() for g in gradients)
 
