@@ -66,7 +66,7 @@ class Glow(NamedWeights, ObjectiveModel):
       >>> latents = glow.encode(images)
       >>> latents.shape
       TensorShape([64, 64])
-      >>> np.array_equal(glow.decode(latents), images // 16 * 16)  # The upper 4 bits, exactly.
+      >>> np.array_equal(glow.decode(latents), images // 16 * 16)  # Upper 4 bits.
       True
       >>> bits = glow.bits_per_dim(images)
       >>> bits.shape, bool(tf.reduce_mean(bits) < 8.0)

@@ -40,6 +40,13 @@ def quantize(continuous: tf.Tensor, num_bits: int) -> tf.Tensor:
 
     Values outside [−0.5, 0.5) go to the nearest bin; the low 8 − `num_bits` bits are 0.
 
+    Args:
+      continuous: Values of any shape, float.
+      num_bits: How many bits of a pixel there are, from 1 to 8.
+
+    Returns:
+      uint8, of the same shape.
+
     Example:
       >>> tfglow.likelihood.quantize(tf.constant([-0.25, 0.25, 3.0]), num_bits=1).numpy()
       array([  0, 128, 128], dtype=uint8)
@@ -66,6 +73,14 @@ def discrete_log_prob(density_log_prob: tf.Tensor, num_dims: int, num_bits: int)
     A bin has the volume 2^(−bits·D): log P = log p − D·ln 2^bits, a lower bound in expectation
     over the noise (Theis et al. 2016).
 
+    Args:
+      density_log_prob: log p of each image, `[B]`, in nats.
+      num_dims: D, the number of pixels times channels.
+      num_bits: How many bits of a pixel are modelled.
+
+    Returns:
+      Nats, `[B]`.
+
     Example:
       >>> density = tf.constant([0.0])  # Uniform: 256 values have 1/256 each.
       >>> tfglow.likelihood.discrete_log_prob(density, num_dims=1, num_bits=8).numpy().round(3)
@@ -75,7 +90,14 @@ def discrete_log_prob(density_log_prob: tf.Tensor, num_dims: int, num_bits: int)
 
 
 def bits_per_dim(log_prob: tf.Tensor, num_dims: int) -> tf.Tensor:
-    """−log_prob / (D·ln 2), from nats.
+    """−log_prob / (D·ln 2): bits a value, from nats.
+
+    Args:
+      log_prob: log P of each image, `[B]`, in nats.
+      num_dims: D, the number of pixels times channels.
+
+    Returns:
+      Bits per dimension, `[B]`; lower is likelier.
 
     Example:
       >>> log_prob = tf.constant([-64 * 8 * np.log(2.0)], tf.float32)  # Uniform over 64 bytes.

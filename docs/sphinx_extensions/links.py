@@ -1,6 +1,7 @@
 """After the build: every link of the site leads somewhere, and nothing comes from another host."""
 
 import html.parser
+import re
 import urllib.parse
 from pathlib import Path
 
@@ -35,21 +36,30 @@ class _Page(html.parser.HTMLParser):
 
 
 def _check(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or app.builder.format != "html":
-        return
-    root = Path(app.outdir)
+    if exception is None and app.builder.format == "html":
+        for path, link, wrong in wrong_links(Path(app.outdir)):
+            _LOG.warning("%s: the link %r %s", path, link, wrong)
+
+
+def wrong_links(root: Path) -> list[tuple[str, str, str]]:
+    """The links of the site in `root` that are wrong: the file, the link, and what is wrong."""
+    root = root.resolve()
     pages: dict[Path, _Page] = {}
     for path in sorted(root.rglob("*.html")):
         pages[path] = _Page()
         pages[path].feed(path.read_text(encoding="utf-8"))
-    for path, page in pages.items():
-        for link in [*page.followed, *page.fetched]:
-            if wrong := _wrong(link, path, pages, link in page.fetched):
-                _LOG.warning("%s: the link %r %s", path.relative_to(root), link, wrong)
-    for style in sorted(root.rglob("*.css")):
-        text = style.read_text(encoding="utf-8")
-        if "url(http" in text or "@import" in text:
-            _LOG.warning("%s loads from another host", style.relative_to(root))
+    found = [
+        (path, link, _wrong(link, path, pages, is_fetched))
+        for path, page in pages.items()
+        for links, is_fetched in ((page.followed, False), (page.fetched, True))
+        for link in links
+    ]
+    for path in sorted(root.rglob("*.css")):
+        fetched = re.findall(
+            r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]*)", path.read_text("utf-8")
+        )
+        found += [(path, link, "is fetched from another host") for link in fetched]
+    return [(str(path.relative_to(root)), link, wrong) for path, link, wrong in found if wrong]
 
 
 def _wrong(link: str, path: Path, pages: dict[Path, _Page], is_fetched: bool) -> str:

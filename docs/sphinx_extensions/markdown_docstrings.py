@@ -4,8 +4,11 @@ Single backticks are code, and a link where they hold a public name. A paragraph
 four is a formula or code, as it stands. `|`, `*` and `_` mean nothing outside of them.
 """
 
+import collections
 import dataclasses
+import functools
 import re
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -14,6 +17,8 @@ from sphinx.util.inspect import signature, stringify_signature
 # Of an attribute napoleon takes what stands before a colon for its type. Its docstring goes past it
 # with this in a colon's place.
 _COLON = "\ue000"
+# In a docstring these are as often a method, an argument or a statistic.
+_ALSO_METHODS = {"bits_per_dim", "evaluate", "load", "log_prob_terms"}
 _SECTION = re.compile(r"^(Args|Returns|Raises|Yields|Example|Examples|Attributes):$")
 _CODE = re.compile(r"``(?P<double>[^`]+)``|`(?P<single>[^`]+)`", re.DOTALL)
 
@@ -111,10 +116,29 @@ def _inline(text: str) -> str:
     for code in _CODE.finditer(text):
         result += _plain(text[end : code.start()])
         inside = " ".join((code["double"] or code["single"]).split())
-        after = text[code.end() : code.end() + 1]
-        result += f"``{inside}``" + ("\\ " if after.isalnum() or (after in "(²" and after) else "")
+        link = _links().get(inside)
+        result += f":py:obj:`{inside} <{link}>`" if link else f"``{inside}``"
         end = code.end()
+        if text[end : end + 1].isalnum() or text[end : end + 1] == "(":
+            result += "\\ "  # A mark ends before a space.
     return result + _plain(text[end:])
+
+
+@functools.cache
+def _links() -> dict[str, str]:
+    """The public names that reference pages show, by their last part where one alone has it."""
+    pages = sorted((Path(__file__).parents[1] / "reference").glob("*.md"))
+    shown = re.findall(
+        r"^\.\. \S+:: (\S+)$",
+        "\n".join(page.read_text(encoding="utf-8") for page in pages),
+        re.MULTILINE,
+    )
+    last = collections.Counter(name.rpartition(".")[2] for name in shown)
+    return {
+        part: name
+        for name in shown
+        if last[part := name.rpartition(".")[2]] == 1 and part not in _ALSO_METHODS
+    }
 
 
 def _plain(text: str) -> str:

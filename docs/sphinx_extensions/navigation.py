@@ -8,6 +8,13 @@ from sphinx.application import Sphinx
 NAVIGATION = {
     "Tutorials": [
         "tutorials/first_flow",
+        "tutorials/layer_in_your_model",
+        "tutorials/folder_of_pictures",
+        "tutorials/likelihood",
+        "tutorials/latent_space",
+        "tutorials/official_checkpoint",
+        "tutorials/browser",
+        "tutorials/own_coupling_network",
         "tutorials/*",
     ],
     "Guides": [
