@@ -9,11 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 import tfglow
-from export.file_formats import FILE_FORMATS
-from export.publishing import check_base, publish
+from export.publishing import publish
+from export.request import check_request
 from export.saved_model import Functions
 from export.signatures import Signatures
 from export.warmup import smallest_inputs
+from export.writers import WRITERS
 from tfglow.glow import Glow
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.preparation import Preparation
@@ -24,7 +25,7 @@ from tfglow.scoring import Detector
 from tfglow.scoring.other_weights import OtherWeights
 from tfglow.writing import system_reason
 
-# The arithmetic of the coupling networks' convolutions, by the names of `GlowConfig.precision`.
+# By the names of `export.request.PRECISIONS`.
 NETWORK_DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
 
 
@@ -85,22 +86,14 @@ def export_run(
         that cannot be inverted; if the detector is of other weights; if the format cannot hold the
         model, or its converter is not installed; or if nothing can be published in `export_dir`.
     """
-    if precision not in NETWORK_DTYPES:
-        raise ValueError(
-            f"`precision` must be one of {', '.join(NETWORK_DTYPES)}; got {precision!r}."
-        )
-    if file_format not in FILE_FORMATS:
-        raise ValueError(
-            f"`file_format` must be one of {', '.join(FILE_FORMATS)}; got {file_format!r}."
-        )
-    kind = FILE_FORMATS[file_format]
-    kind.check_precision(precision)
-    if detector is not None:
-        kind.check_signature("score", "--detector")
-    kind.check_converter()
-    run = RunFolder.open(run_dir)
-    check_base(export_dir, version)
-    kind.check_base(Path(export_dir))
+    run, kind = check_request(
+        run_dir,
+        export_dir,
+        version=version,
+        precision=precision,
+        file_format=file_format,
+        detector=detector,
+    )
     found = run.saved_weights(checkpoint)
     weights = found.get("raw" if raw_weights else "averaged")
     if weights is None:
@@ -148,7 +141,7 @@ def export_run(
 
     def write(folder: Path) -> None:
         try:
-            kind.write(folder, signatures, functions, records)
+            WRITERS[kind.name](folder, signatures, functions, records)
         except tf.errors.OpError as error:  # Such as a full disk.
             raise OSError(0, system_reason(error)) from error
         for name, record in records.items():

@@ -1,15 +1,14 @@
-"""What a model can be published as."""
+"""What a model can be published as; `export.writers` writes it."""
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from export.litert_file import LITERT_FILE, write_litert
-from export.onnx_files import write_onnx
-from export.saved_model import Functions, write_saved_model
-from export.signatures import Signatures
+if TYPE_CHECKING:
+    from export.saved_model import Functions
+
+LITERT_FILE = "glow.tflite"
 
 # What other runtimes compute: TensorFlow's random numbers and its PNGs are its own.
 _MAPS = ("encode", "decode")
@@ -25,8 +24,6 @@ class FileFormat:
     name: str
     # The file by which one knows a version of this format.
     marker: str
-    # Writes into a folder: the model, those of its functions that are asked for, its records.
-    write: Callable[[Path, Signatures, Functions, Mapping[str, Any]], None]
     # Where in that folder the records are written, as JSON.
     records: str = ""
     # The signatures that it holds; none for all.
@@ -85,7 +82,7 @@ class FileFormat:
                     f"--format={self.name} an --export_dir of its own."
                 )
 
-    def check_size(self, functions: Functions) -> None:
+    def check_size(self, functions: "Functions") -> None:
         """Refuses functions whose weights are larger than what a file can hold.
 
         Raises:
@@ -104,8 +101,8 @@ FILE_FORMATS = {
     file_format.name: file_format
     for file_format in (
         # TF Serving looks for extra files there.
-        FileFormat("saved_model", "saved_model.pb", write_saved_model, records="assets.extra"),
-        FileFormat("onnx", "decode.onnx", write_onnx, signatures=_MAPS, converter="tf2onnx"),
-        FileFormat("litert", LITERT_FILE, write_litert, signatures=_MAPS),
+        FileFormat("saved_model", "saved_model.pb", records="assets.extra"),
+        FileFormat("onnx", "decode.onnx", signatures=_MAPS, converter="tf2onnx"),
+        FileFormat("litert", LITERT_FILE, signatures=_MAPS),
     )
 }

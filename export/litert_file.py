@@ -7,10 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from export.file_formats import LITERT_FILE
 from export.saved_model import Functions, save
 from export.signatures import Signatures
-
-LITERT_FILE = "glow.tflite"
 
 
 def write_litert(

@@ -1,10 +1,13 @@
 """`python export/main.py --run_dir=RUN --export_dir=BASE`: publishes a run's model."""
 
 import argparse
-import os
 import signal
 import sys
 from pathlib import Path
+
+from export.file_formats import FILE_FORMATS
+from export.request import PRECISIONS, check_request
+from tfglow import tensorflow_log
 
 _DESCRIPTION = """\
 Publishes a run's model as BASE/<version>/, a SavedModel that TF Serving serves as it is, or files
@@ -16,13 +19,22 @@ _EPILOG = "example: python export/main.py --run_dir=runs/fashion --export_dir=ex
 def main(argv: list[str] | None = None) -> int:
     """Exports, says where, and returns the exit status."""
     args = _parser().parse_args(argv)
-    # TensorFlow takes seconds to import: flags are checked before.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
+    try:
+        check_request(
+            args.run_dir,
+            args.export_dir,
+            version=args.version,
+            precision=args.precision,
+            file_format=args.file_format,
+            detector=args.detector,
+        )
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    # It takes seconds: what can be refused was.
+    tensorflow_log.start_tensorflow()
     from export.exporting import export_run
 
-    tf.get_logger().setLevel("WARNING")
     # An export that is asked to stop removes what it has written, as one that fails does.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -46,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="export/main.py",
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=f"{_EPILOG}\n\n{tensorflow_log.HELP}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--run_dir", type=Path, required=True, help="the run's folder")
@@ -66,14 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", type=int, help="(default: one more than the highest there)")
     parser.add_argument(
         "--precision",
-        choices=("float32", "mixed_bfloat16"),
+        choices=PRECISIONS,
         default="float32",
         help="mixed_bfloat16: convolutions of the coupling networks in bfloat16 (default float32)",
     )
     parser.add_argument(
         "--format",
         dest="file_format",
-        choices=("saved_model", "onnx", "litert"),
+        choices=tuple(FILE_FORMATS),
         default="saved_model",
         help="onnx, litert: encode and decode for other runtimes, which draw the noise themselves "
         "(default saved_model)",

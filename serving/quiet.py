@@ -1,18 +1,16 @@
-"""Keeps imports from writing to the terminal."""
+"""Keeps libraries from writing to the terminal."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
 
+from tfglow.tensorflow_log import quiet_import
+
 
 @contextlib.contextmanager
 def quiet_standard_error() -> Iterator[None]:
-    """Sends file descriptor 2 nowhere inside the `with`.
-
-    TensorFlow (which tensorflow-serving-api imports) prints six lines about oneDNN and CUDA before
-    any log level is heard. Python's own exceptions are raised as ever.
-    """
+    """Sends file descriptor 2 nowhere inside the `with`; Python's exceptions are raised as ever."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -26,14 +24,20 @@ def quiet_standard_error() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def quiet_imports(extra: str = "serving") -> Iterator[None]:
-    """The same for imports; one that is missing ends the program with a sentence.
+def naming_missing(extra: str = "serving") -> Iterator[None]:
+    """Around imports: a package that is missing ends the program with a sentence.
 
     Args:
       extra: The extra of setup.cfg that brings what may be missing.
     """
     try:
-        with quiet_standard_error():
-            yield
+        yield
     except ModuleNotFoundError as error:
         sys.exit(f"error: {error.name} is not installed; pip install -e .[{extra}] brings it")
+
+
+@contextlib.contextmanager
+def quiet_imports(extra: str = "serving") -> Iterator[None]:
+    """The same around tensorflow-serving-api, which brings TensorFlow: without its log."""
+    with naming_missing(extra), quiet_import():
+        yield

@@ -11,14 +11,15 @@ import sys
 import threading
 import time
 
-from serving.quiet import quiet_imports, quiet_standard_error
+from serving.quiet import naming_missing, quiet_standard_error
+from tfglow.tensorflow_log import start_tensorflow
 
 _log = logging.getLogger("serving")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status."""
-    with quiet_imports():
+    with naming_missing():
         from serving.embedded.flags import parse_server_flags
     config = parse_server_flags(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -27,10 +28,9 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopping.set())
 
     # TensorFlow takes seconds to import: flags are checked and signals heard before.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet_imports():
+    with naming_missing():
+        start_tensorflow()
         from serving.embedded.server import EmbeddedServer
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # What TensorFlow's import left need never be looked at again: collecting an old version's
     # graph then takes milliseconds, not the third of a second that would hold every request.
     gc.collect()

@@ -8,7 +8,7 @@ from tests.source_imports import ROOT, imports, modules
 
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
-    {"distribution_recipe", "fields", "keras_backend"},
+    {"distribution_recipe", "fields", "keras_backend", "lazy_parts", "log_filter"},
     {
         "array_files",
         "held_variables",
@@ -18,6 +18,7 @@ LAYERS = (
         "ops",
         "pictures",
         "saved_format",
+        "tensorflow_log",
         "version_folders",
         "writing",
     },

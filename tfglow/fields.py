@@ -155,16 +155,25 @@ def check(config: Any) -> None:
       ValueError: If a value is of another type, out of range, or none of the choices.
     """
     for name, own in fields(type(config)).items():
-        value = getattr(config, name)
-        try:
-            own_value = converted(value, own.kind)
-            allowed = own.allows(own_value)
-        except (TypeError, OverflowError):
-            allowed = False
-        if not allowed:
-            stop = ";" if own.choices else ","
-            raise ValueError(f"`{name}` must be {own.expected}{stop} got {value!r}.")
-        object.__setattr__(config, name, own_value)  # Also of a frozen dataclass.
+        # Also of a frozen dataclass.
+        object.__setattr__(config, name, checked(own, getattr(config, name)))
+
+
+def checked(own: Field, value: Any) -> Any:
+    """A value as one of the field's own type.
+
+    Raises:
+      ValueError: If it is of another type, out of range, or none of the choices.
+    """
+    try:
+        own_value = converted(value, own.kind)
+        allowed = own.allows(own_value)
+    except (TypeError, OverflowError):
+        allowed = False
+    if not allowed:
+        stop = ";" if own.choices else ","
+        raise ValueError(f"`{own.name}` must be {own.expected}{stop} got {value!r}.")
+    return own_value
 
 
 def to_dict(config: Any) -> dict[str, Any]:

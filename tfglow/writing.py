@@ -3,9 +3,12 @@
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class UnwritableFile(ValueError):
@@ -21,16 +24,22 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, tf.errors.OpError) as error:
+    except _errors() as error:
         raise UnwritableFile(
             f"Cannot write {os.fsdecode(path)!r}: {system_reason(error)}."
         ) from error
 
 
-def system_reason(error: OSError | tf.errors.OpError) -> str:
+def system_reason(error: "OSError | tf.errors.OpError") -> str:
     """The system's words, such as "No space left on device"."""
     if isinstance(error, OSError):
         return str(error.strerror or error).rstrip(".")
     # "{{function_node ...}} /runs/...tempstate1234; No space left on device [Op:SaveV2]"
     line = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", str(error.message).strip().splitlines()[0])
     return line.rpartition("; ")[2].strip().rstrip(".")
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Those of the file system; TensorFlow's only where somebody has imported it."""
+    tensorflow = sys.modules.get("tensorflow")
+    return (OSError,) if tensorflow is None else (OSError, tensorflow.errors.OpError)

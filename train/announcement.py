@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfglow import GlowConfig
 from tfglow.datasets import ImageData
+from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.config import TrainConfig
 from train.data import steps_per_epoch
@@ -14,15 +15,17 @@ _MOST_CLASS_NAMES = 5
 
 def announcement(
     config: TrainConfig,
+    run: RunFolder,
     train_data: ImageData,
     eval_data: ImageData,
     strategy: tf.distribute.Strategy,
     num_parameters: int,
 ) -> str:
-    """A block of lines: data, model, steps, memory and devices.
+    """A block of lines: data, model, steps, memory, devices and where to look.
 
     Args:
       config: The run's configuration, `resolved`.
+      run: The run's folder.
       train_data: The split to train on.
       eval_data: The split to evaluate on.
       strategy: The distribution strategy that it computes under.
@@ -34,6 +37,7 @@ def announcement(
         "Steps": _steps(config, train_data, strategy),
         "Memory": _memory(config, train_data, eval_data, strategy, num_parameters),
         "Devices": _devices(config, strategy),
+        "Results": _results(config, run),
     }
     return "\n".join(f"{name:<8} {text}" for name, text in parts.items())
 
@@ -152,6 +156,14 @@ def _devices(config: TrainConfig, strategy: tf.distribute.Strategy) -> str:
     compiled = strategies.compiles(strategy, config.jit_compile)
     text += f"), {config.model.precision}, {'' if compiled else 'not '}compiled by XLA"
     return text + (", a level's steps as a loop" if config.model.scan_steps else "")
+
+
+def _results(config: TrainConfig, run: RunFolder) -> str:
+    often = "epoch" if config.sample_every == 1 else f"{config.sample_every} epochs"
+    return (
+        f"every {often} in {run.samples_dir}, every epoch in {run.curves_path}; "
+        f"tensorboard --logdir={run.tensorboard_dir}"
+    )
 
 
 def _on_gpus(strategy: tf.distribute.Strategy) -> bool:

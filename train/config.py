@@ -5,9 +5,9 @@ import math
 from typing import Any, NamedTuple
 
 from tfglow import GlowConfig, fields
-from tfglow.datasets import RESIZES
 from tfglow.fields import field
 from tfglow.flags import as_text
+from tfglow.pictures.picture_fit import RESIZES
 
 STRATEGIES = ("mirrored", "one_device", "cpu_mirrored", "multi_worker_mirrored")
 OPTIMIZERS = ("adamax", "adam")

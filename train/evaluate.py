@@ -5,14 +5,10 @@ import os
 import sys
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
+from tfglow import tensorflow_log
 from tfglow.runs import RunFolder
 from tfglow.runs.files import check_place, replace_file
-from train import strategies
 from train.config import STRATEGIES, TrainConfig
-from train.data import load_split
-from train.evaluator import Evaluator
 from train.flags import OneSentenceParser
 from train.plain_warnings import plain_warnings
 from train.skipped import read_skipped
@@ -83,9 +79,14 @@ def evaluate_run(
             raise ValueError(f"`{name}` must be at least 1, got {value}.")
     if strategy not in _STRATEGIES:
         raise ValueError(f"`strategy` must be one of {', '.join(_STRATEGIES)}; got {strategy!r}.")
+    run = RunFolder.open(run_dir)
+    tensorflow_log.start_tensorflow()
+    from train import strategies
+    from train.data import load_split
+    from train.evaluator import Evaluator
+
     # Before anything is read: replicas are set up while TensorFlow has not started.
     where = strategies.make_strategy(strategy)
-    run = RunFolder.open(run_dir)
     asked = {
         "dataset": dataset,
         "data_dir": data_dir,

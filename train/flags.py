@@ -3,12 +3,15 @@
 import argparse
 import dataclasses
 import difflib
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from tfglow import GlowConfig
-from tfglow.fields import fields
+from tfglow import GlowConfig, tensorflow_log
+from tfglow.datasets.image_folder import check_image_folder
+from tfglow.fields import checked, fields
 from tfglow.flags import add_flags, as_text, given
+from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.data_defaults import CHOSEN_FIELDS
 from train.presets import DEFAULT_PRESET, EMBEDDED_PRESETS, PRESETS
@@ -19,7 +22,10 @@ class OneSentenceParser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs: Any):
         super().__init__(
-            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=tensorflow_log.HELP,
+            **kwargs,
         )
 
     def error(self, message: str) -> NoReturn:
@@ -91,6 +97,26 @@ def config_from_flags(flags: argparse.Namespace, base: TrainConfig | None = None
     return dataclasses.replace(config, model=model, **given(flags, TrainConfig))
 
 
+def check_given(flags: argparse.Namespace, base: TrainConfig | None) -> None:
+    """Refuses flags that no data set and no weights can make right.
+
+    Args:
+      flags: The flags that were given.
+      base: The configuration that they change, where it is known; else each is checked by itself.
+
+    Raises:
+      ValueError: If a value is out of range, or a folder of images is not there.
+    """
+    chosen = vars(flags)
+    if base is not None:
+        config_from_flags(flags, base)
+    for cls in (GlowConfig, TrainConfig):
+        for name, value in given(flags, cls).items():
+            checked(fields(cls)[name], value)
+    if chosen.get("dataset", base.dataset if base else None) == "folder":
+        check_image_folder(chosen.get("data_dir", base.data_dir if base else None))
+
+
 def preset_of(flags: argparse.Namespace) -> TrainConfig | None:
     """The preset that flags name, an embedded data set's or the default one; else None.
 
@@ -137,3 +163,9 @@ def flags_of(config: TrainConfig) -> str:
     values = {**vars(config), **vars(config.model)}
     names = (*fields(TrainConfig), *fields(GlowConfig))
     return "\n".join(f"--{name}={as_text(values[name])}" for name in names if name != "model")
+
+
+def command(run: RunFolder, **flags: object) -> str:
+    """The command line that goes on with a run, with these flags changed."""
+    words = [f"--run_dir={run.path}", *(f"--{name}={as_text(v)}" for name, v in flags.items())]
+    return " ".join(["python train/main.py", *map(shlex.quote, words)])

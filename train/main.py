@@ -5,19 +5,17 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
+from tfglow import tensorflow_log
 from tfglow.runs import RunFolder
-from train import strategies
 from train.config import TrainConfig
-from train.data import given_data, num_images, own_image_shape
 from train.data_defaults import CHOSEN_FIELDS, data_defaults, fitting_shape
-from train.fine_tuning import source_of
 from train.flags import (
     OneSentenceParser,
     add_config_flags,
+    check_given,
+    command,
     config_from_flags,
     flags_of,
     preset_of,
@@ -25,9 +23,10 @@ from train.flags import (
 )
 from train.plain_warnings import plain_warnings
 from train.presets import DEFAULT_PRESET, PRESETS
-from train.resuming import command
-from train.run import Summary, train_and_evaluate
-from train.trainer import TrainingDiverged
+from train.training_diverged import TrainingDiverged
+
+if TYPE_CHECKING:
+    from train.run import Summary
 
 _DESCRIPTION = """\
 Trains a Glow and shows what it learnt.
@@ -42,6 +41,8 @@ Trains a Glow and shows what it learnt.
       a run that is there goes on where it stopped, with its own configuration but for the flags
   python train/main.py --init_from=runs/fashion --run_dir=runs/coarse --num_bits=3
       a new run from trained weights; the model's fields that are not given are theirs
+  python train/main.py --dry_run ...
+      what any of these would do: configuration, images, memory, time; writes no run
 """
 
 # What `--help` says of the fields that `data_defaults` chooses.
@@ -72,6 +73,12 @@ def read_flags(arguments: list[str]) -> argparse.Namespace:
         help="Print the value of every flag, such as a preset's or what was chosen for the data, "
         "and train nothing.",
     )
+    parser.add_argument(
+        "--dry_run",
+        action="store_true",
+        help="Say what would be trained, write a picture of the images as the model sees them, "
+        "take a few steps to measure their time, and stop: no run folder is made or changed.",
+    )
     add_config_flags(parser, notes=dict.fromkeys(CHOSEN_FIELDS, _CHOSEN_NOTE))
     return parser.parse_args(arguments)
 
@@ -88,11 +95,18 @@ def configure(flags: argparse.Namespace) -> tuple[TrainConfig, str]:
     if given.get("init_from") is not None:
         # Absolute, as the run may go on from another folder.
         flags.init_from = os.path.abspath(flags.init_from)
-    base = own_config(flags)
+    base = known_base(flags)
     if base is None and given.get("init_from") is not None:
         base = _fine_tuning_base(flags)
-    base = base or preset_of(flags) or _data_base(given)
-    return config_from_flags(flags, base), _run_dir(flags)
+    return config_from_flags(flags, base or _data_base(given)), _run_dir(flags)
+
+
+def known_base(flags: argparse.Namespace) -> TrainConfig | None:
+    """What flags change, where that is known without a look at data or weights; else None."""
+    base = own_config(flags)
+    if base is None and vars(flags).get("init_from") is None:
+        base = preset_of(flags)
+    return base
 
 
 def strategy_name(flags: argparse.Namespace) -> str:
@@ -120,6 +134,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command; an error is one sentence on standard error and a non-zero exit status."""
     try:
         flags = read_flags(sys.argv[1:] if arguments is None else arguments)
+        # What can be refused at once is; TensorFlow takes seconds to import.
+        base = known_base(flags)
+        check_given(flags, base)
+        if flags.print_config and base is not None:
+            print(flags_of(configure(flags)[0].resolved()))
+            return
+        tensorflow_log.start_tensorflow()
+        from train import strategies
+        from train.dry_run import dry_run
+        from train.run import train_and_evaluate
+
         # Before anything looks at the data: replicas are set up while TensorFlow has not started.
         strategy = strategies.make_strategy(strategy_name(flags))
         config, run_dir = configure(flags)
@@ -127,18 +152,23 @@ def main(arguments: list[str] | None = None) -> None:
             print(flags_of(config.resolved()))
             return
         if strategies.is_chief(strategy):
-            begun = own_config(flags) is not None or _takes_all_of_source(flags)
-            choice = None if begun else without_preset(flags, config)
-            print(*([choice] if choice else []), f"Run folder: {run_dir}", sep="\n", flush=True)
-            run = RunFolder(Path(run_dir))
-            if "init_from" in flags and run.exists() and config.init_from == _began_from(run):
-                print(
-                    "--init_from counted when this run began, and changes nothing now.", flush=True
-                )
+            _say_what_was_chosen(flags, config, run_dir)
+        if flags.dry_run:
+            dry_run(config, run_dir, strategy)
+            return
         summary = train_and_evaluate(config, run_dir, strategy=strategy)
     except (ValueError, OSError, TrainingDiverged) as error:
         sys.exit(f"train/main.py: {error}")
     print(_report(config, summary, run_dir), flush=True)
+
+
+def _say_what_was_chosen(flags: argparse.Namespace, config: TrainConfig, run_dir: str) -> None:
+    begun = own_config(flags) is not None or _takes_all_of_source(flags)
+    choice = None if begun else without_preset(flags, config)
+    print(*([choice] if choice else []), f"Run folder: {run_dir}", sep="\n", flush=True)
+    run = RunFolder(Path(run_dir))
+    if "init_from" in flags and run.exists() and config.init_from == _began_from(run):
+        print("--init_from counted when this run began, and changes nothing now.", flush=True)
 
 
 def _began_from(run: RunFolder) -> str | None:
@@ -157,6 +187,8 @@ def _fine_tuning_base(flags: argparse.Namespace) -> TrainConfig:
     The rest is the preset's; without one what suits the data set that is given; and without that
     what the run had that trained the model.
     """
+    from train.fine_tuning import source_of
+
     given = vars(flags)
     source = source_of(flags.init_from, given)
     if _takes_all_of_source(flags):
@@ -183,6 +215,8 @@ def _takes_all_of_source(flags: argparse.Namespace) -> bool:
 
 def _data_base(given: dict[str, Any]) -> TrainConfig:
     """What `data_defaults` chooses for the data set that was given."""
+    from train.data import given_data, num_images, own_image_shape
+
     data = given_data(given)
     shape = given.get("image_shape") or fitting_shape(own_image_shape(**data))
     data.pop("eval_split", None)
@@ -190,7 +224,7 @@ def _data_base(given: dict[str, Any]) -> TrainConfig:
     return data_defaults(shape, num_images(shape, **data), **chosen)
 
 
-def _report(config: TrainConfig, summary: Summary, run_dir: str) -> str:
+def _report(config: TrainConfig, summary: "Summary", run_dir: str) -> str:
     """The last words of a run."""
     if not summary.finished:
         go_on = command(RunFolder(Path(run_dir)))

@@ -3,40 +3,10 @@
 import io
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from tfglow.runs.files import replace_file
-
-
-def check_output(path: str | os.PathLike, ending: str) -> Path:
-    """Refuses a file that cannot be written, before any work is done for it.
-
-    Raises:
-      ValueError: If the name has another ending or is a folder's, or its folder does not exist.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ending:
-        raise ValueError(f"{str(path)!r} must end in {ending}.")
-    if not path.parent.is_dir():
-        raise ValueError(f"The folder of {str(path)!r} does not exist.")
-    if path.is_dir():
-        raise ValueError(f"{str(path)!r} is a folder, expected a file to write.")
-    return path
-
-
-def check_folder(path: str | os.PathLike) -> Path:
-    """Refuses what cannot be a folder for results; it is made when there is something to write.
-
-    Raises:
-      ValueError: If it is a file.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{str(path)!r} is a file, expected a folder for the results.")
-    return path
 
 
 def grey_or_rgb(images: np.ndarray) -> np.ndarray:
@@ -63,6 +33,8 @@ def report_missing(valid: np.ndarray, what: str, report: Callable[[str], None] =
 
 def encode_png(picture: np.ndarray) -> bytes:
     """The PNG file of a picture, uint8 `[H, W, C]`."""
+    import tensorflow as tf
+
     return tf.io.encode_png(picture).numpy()
 
 

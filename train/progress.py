@@ -90,24 +90,31 @@ class ProgressLines:
         self._last = now, self._step
         self._interval = min(_GROWTH * self._interval, _LONGEST_INTERVAL)
         images_per_second = (self._step - step) * self._batch_size / (now - since)
-        # Three digits, but no exponent: "1240", not "1.24e+03".
-        digits = ".0f" if images_per_second >= 100 else ".3g"
         return (
             f"epoch {epoch} · step {self._step}/{self._total_steps} · {bits_per_dim:.4f} bits/dim "
-            f"· {images_per_second:{digits}} images/s · "
+            f"· {three_digits(images_per_second)} images/s · "
             + time_left(self._total_steps - self._step, self._batch_size, images_per_second)
         )
+
+
+def three_digits(number: float) -> str:
+    """A positive number in three digits or more, but no exponent: "1240", not "1.24e+03"."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def time_left(steps: int, batch_size: int, images_per_second: float) -> str:
     """How long so many steps take at a speed, in words."""
     if not images_per_second > 0:
         return "time left unknown"
-    seconds = steps * batch_size / images_per_second
+    return f"{duration(steps * batch_size / images_per_second)} left"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it, in words."""
     for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} left"
-    return f"{seconds:.0f} s left"
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 class Speed:

@@ -3,15 +3,14 @@
 import contextlib
 import datetime
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tfglow.flags import as_text
 from tfglow.runs.checkpoints import checkpoint_step, list_checkpoints
 from tfglow.runs.run_folder import RunFolder
 from tfglow.writing import UnwritableFile
 from train.config import Change, TrainConfig, changes
+from train.flags import command
 from train.state import TrainState
 
 # What the best evaluation so far is compared by.
@@ -85,9 +84,3 @@ def saying_what_is_kept(run: RunFolder) -> Iterator[None]:
             f"{str(error).rstrip('.')}; what was saved is whole, and with that put right the run "
             f"goes on from {start}: {command(run)}"
         ) from error
-
-
-def command(run: RunFolder, **flags: object) -> str:
-    """The command line that goes on with a run, with these flags changed."""
-    words = [f"--run_dir={run.path}", *(f"--{name}={as_text(v)}" for name, v in flags.items())]
-    return " ".join(["python train/main.py", *map(shlex.quote, words)])

@@ -7,18 +7,16 @@ import tensorflow as tf
 
 from tfglow import likelihood
 from tfglow.datasets import ImageData, SkippedImage
-from tfglow.runs.checkpoints import list_checkpoints
 from tfglow.runs.run_folder import RunFolder
 from train import strategies
 from train.baseline import MAX_DIMS, GaussianBaseline
 from train.config import TrainConfig
-from train.data import first_images, load_splits
-from train.fine_tuning import find_source
+from train.data import first_images
+from train.plan import Plan
 from train.plots import write_curves
-from train.resuming import find_changes, forget_best, saying_what_is_kept, take_changes
-from train.skipped import read_skipped, write_skipped
+from train.resuming import forget_best, saying_what_is_kept, take_changes
+from train.skipped import write_skipped
 from train.stop import StopRequest
-from train.trainer import Trainer
 
 # Enough for a covariance of `MAX_DIMS`; more would take longer and change little.
 _BASELINE_IMAGES = 50_000
@@ -60,16 +58,10 @@ def train_and_evaluate(
       UnwritableFile: If the disk is full, say; the run can go on from what it saved.
       TrainingDiverged: If loss or gradient were not finite too many steps in a row.
     """
-    config = config.resolved()
     strategy = strategy or strategies.make_strategy(config.strategy)
     chief = strategies.is_chief(strategy)
-    # What the run cannot change is said before its pictures are read, which takes long. The data
-    # before the folder: what is wrong with them leaves no run folder behind.
-    run, changed = find_changes(config, run_dir)
-    left_out = read_skipped(run)
-    train_data, eval_data = load_splits(config, left_out)
-    source = None if list_checkpoints(run.checkpoint_dir) else find_source(config)
-    trainer = Trainer(config, run, strategy, train_data, eval_data)
+    plan = Plan.make(config, run_dir, strategy)
+    config, run, trainer = plan.config, plan.run, plan.trainer
     if chief:
         if run.exists():
             run.remove_unfinished()
@@ -77,11 +69,12 @@ def train_and_evaluate(
             RunFolder.create(run.path, config.to_dict())
     with saying_what_is_kept(run):
         if chief and config.dataset == "folder":
-            _note_skipped(run, left_out, [*train_data.skipped, *eval_data.skipped])
+            skipped = [*plan.train_data.skipped, *plan.eval_data.skipped]
+            _note_skipped(run, plan.left_out, skipped)
         trainer.announce()
-        trainer.restore_or_initialize(source)
+        trainer.restore_or_initialize(plan.source)
         if chief:
-            sentence = take_changes(changed, config, run, trainer.state)
+            sentence = take_changes(plan.changed, config, run, trainer.state)
             if sentence is not None:
                 print(sentence, flush=True)
         forget_best(run, trainer.state)
@@ -92,7 +85,7 @@ def train_and_evaluate(
             return Summary(step, trainer.finished)
         if last is None:  # The run was finished before.
             last = trainer.evaluate()
-        gaussian = gaussian_bits_per_dim(config, train_data, eval_data)
+        gaussian = gaussian_bits_per_dim(config, plan.train_data, plan.eval_data)
         write_curves(run, gaussian)
         return Summary(step, True, last["eval_bits_per_dim"], gaussian)
 

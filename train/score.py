@@ -1,16 +1,15 @@
 """Scores images by a trained run: `python train/score.py --help`."""
 
-import os
 import signal
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from tfglow.flags import add_flags
+from tfglow.runs import RunFolder
+from tfglow.tensorflow_log import start_tensorflow
 from train.flags import OneSentenceParser
 from train.plain_warnings import plain_warnings
 from train.scoring.config import ScoreConfig
-from train.scoring.running import score_run
+from train.scoring.output_folder import check_output_folder
 
 _DESCRIPTION = """\
 Scores images by a run's model, and says how well that tells anomalies from other images.
@@ -33,7 +32,13 @@ def main(arguments: list[str] | None = None) -> None:
     # When it is asked to stop it removes what it has written, as when it fails.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        score_run(ScoreConfig(**vars(flags)))
+        config = ScoreConfig(**vars(flags))
+        check_output_folder(config.out)
+        RunFolder.open(config.run_dir)
+        start_tensorflow()
+        from train.scoring.running import score_run
+
+        score_run(config)
     except (ValueError, OSError) as error:
         sys.exit(f"train/score.py: {error}")
     except KeyboardInterrupt:

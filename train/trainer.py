@@ -18,21 +18,22 @@ from train.data import TrainingBatches, first_images, init_batch, steps_per_epoc
 from train.diagnostics import Health, first_not_finite, health
 from train.evaluator import Evaluator
 from train.fine_tuning import same_classes, sentence
+from train.flags import command
 from train.log import RunLog, keep_metrics
 from train.plots import write_curves
 from train.progress import Progress, Speed, time_left
-from train.resuming import command
 from train.samples import sample_grid, write_samples
 from train.state import TrainState
 from train.step import TrainStep
 from train.stop import StopRequest
+from train.training_diverged import TrainingDiverged
 
+# Steps that `measure` takes: so many at the least, the first with them, and at most; between these
+# for so long, in seconds.
+_FEWEST_MEASURED, _MOST_MEASURED = 2, 20
+_MEASURED_SECONDS = 5.0
 # Images that the diagnostics of an epoch look at.
 _HEALTH_IMAGES = 16
-
-
-class TrainingDiverged(RuntimeError):
-    """Loss or gradient were not finite too many steps in a row."""
 
 
 class Trainer:
@@ -92,9 +93,19 @@ class Trainer:
             variable.shape.num_elements() for variable in self.state.glow.trainable_variables
         )
         text = announcement(
-            self._config, self._train_data, self._eval_data, self._strategy, num_parameters
+            self._config,
+            self._run,
+            self._train_data,
+            self._eval_data,
+            self._strategy,
+            num_parameters,
         )
         self._print(text)
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return int(self.state.step)
 
     @property
     def finished(self) -> bool:
@@ -112,14 +123,13 @@ class Trainer:
         """
         prefix = self._checkpoints.restore_latest()
         step = int(self.state.step)
-        if self._chief:
-            keep_metrics(self._run, step)
         if prefix is None and source is not None:
             same = same_classes(source, self._config)
             transfer = self.state.initialize_from(source.load(), same)
             self._print(sentence(source, transfer, self._config.model))
             return
         if prefix is None:
+            self._print("Initialising the layers on images.")
             self.state.initialize(init_batch(self._config, self._train_data))
             return
         if step <= self._total_steps:
@@ -147,6 +157,8 @@ class Trainer:
             return None
         values = None
         done = int(self.state.step)
+        if self._chief:
+            keep_metrics(self._run, done)
         skipped_in_a_row = 0
         speed = Speed(self._config.batch_size)
         progress = Progress(self._total_steps, done, self._config.batch_size, self._chief)
@@ -189,6 +201,29 @@ class Trainer:
                 if results["stop"] or self.finished:
                     break
         return values
+
+    def measure(self) -> tuple[float, float]:
+        """Takes a few steps, to know how long they take; nothing is written.
+
+        Returns:
+          Seconds of the first step, which is traced, and of one of the others, their median.
+        """
+        self._print(first_step_note(self._config.model, self._jit_compile))
+        seconds: list[float] = []
+        before = time.perf_counter()
+        with contextlib.closing(self._batches.starting_at(int(self.state.step))) as batches:
+            for batch in batches:
+                enough = len(seconds) >= _MOST_MEASURED or (
+                    len(seconds) >= _FEWEST_MEASURED and sum(seconds[1:]) > _MEASURED_SECONDS
+                )
+                # As every worker sees it: they take the same steps.
+                stop = bool(self._train_step(batch, enough)["stop"])
+                now = time.perf_counter()
+                seconds.append(now - before)
+                before = now
+                if stop:
+                    return seconds[0], float(np.median(seconds[1:]))
+        raise ValueError("There are no batches to measure a step with.")
 
     def evaluate(self) -> dict[str, Any]:
         """Bits per dimension on the evaluation split, by the names of `metrics.jsonl`."""

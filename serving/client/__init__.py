@@ -4,8 +4,9 @@
 for: the protocol buffers bring all of TensorFlow, and nobody should wait seconds for `--help`.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tfglow.lazy_parts import lazy_parts
 
 if TYPE_CHECKING:
     from serving.client.answers import InvalidRowError
@@ -23,17 +24,14 @@ DEFAULT_BATCH_SIZE = 64
 # gRPC counts the first try too, and allows five in all.
 MAX_RETRIES = 4
 
-_PARTS = {
-    "InvalidRowError": "answers",
-    "ServingError": "connection",
-    "TlsConfig": "connection",
-    "Encoding": "glow_client",
-    "GlowClient": "glow_client",
-    "VersionState": "model_calls",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PARTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PARTS[name]}"), name)
+__getattr__, __dir__ = lazy_parts(
+    __name__,
+    {
+        "InvalidRowError": "answers",
+        "ServingError": "connection",
+        "TlsConfig": "connection",
+        "Encoding": "glow_client",
+        "GlowClient": "glow_client",
+        "VersionState": "model_calls",
+    },
+)

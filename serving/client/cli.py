@@ -18,6 +18,7 @@ from serving.client import (
 )
 from serving.printable import say
 from serving.quiet import quiet_imports
+from tfglow import tensorflow_log
 
 _EPILOG = """\
 examples:
@@ -68,7 +69,7 @@ def client_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="serving/client.py",
         description="Asks a served Glow for samples, latents and images (gRPC).",
-        epilog=_EPILOG,
+        epilog=f"{_EPILOG}\n{tensorflow_log.HELP}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

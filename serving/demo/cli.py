@@ -14,6 +14,7 @@ import webbrowser
 from serving.demo.config import DemoConfig
 from serving.printable import say
 from serving.quiet import quiet_imports
+from tfglow import tensorflow_log
 from tfglow.flags import add_flags, given
 
 _DESCRIPTION = """\
@@ -33,7 +34,6 @@ def main(argv: list[str] | None = None) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with quiet_imports("demo"):  # The protocol buffers bring TensorFlow, which takes seconds.
         from PIL.Image import DecompressionBombWarning
 
@@ -79,7 +79,7 @@ def _parse(argv: list[str] | None) -> DemoConfig:
     parser = argparse.ArgumentParser(
         prog="serving/demo.py",
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=f"{_EPILOG}\n{tensorflow_log.HELP}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_flags(parser, DemoConfig)

@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from serving.embedded.config import BatchingConfig, ServerConfig
+from tfglow import tensorflow_log
 from tfglow.fields import field
 from tfglow.flags import add_flags, given
 
@@ -44,7 +45,7 @@ def parse_server_flags(argv: list[str] | None = None) -> ServerConfig:
     parser = argparse.ArgumentParser(
         prog="serving/server.py",
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=f"{_EPILOG}\n\n{tensorflow_log.HELP}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_flags(parser, ServerConfig, exclude=("batching",))

@@ -16,6 +16,7 @@ import tfglow
 from export import file_formats, main
 from export.exporting import export_run
 from export.file_formats import FILE_FORMATS
+from export.writers import WRITERS
 from tests.export.conftest import CONFIG
 from tests.export.models import random_images
 from tests.random_glow import random_glow
@@ -155,7 +156,7 @@ def test_a_row_that_is_not_finite_becomes_zeros(tmp_path, runtime):
     model.flow = tf.Module()
     model.encode = tf.function(zeroed, [tf.TensorSpec([None, 2], tf.float32, "image")])
     functions = {"encode": model.encode.get_concrete_function()}
-    FILE_FORMATS[runtime].write(tmp_path, model, functions, {"config": {"model": {}}})
+    WRITERS[runtime](tmp_path, model, functions, {"config": {"model": {}}})
     run = OnnxRuntime(tmp_path, ["encode"]) if runtime == "onnx" else LiteRT(tmp_path)
     image = np.array([[np.nan, 1], [2, 3], [4, np.inf], [-np.inf, 5]], np.float32)
     answer = run("encode", image=image)["latent"]

@@ -43,8 +43,11 @@ CLIENTS_PART_OF_TFGLOW = [
     "tfglow.array_files",
     "tfglow.keras_classes",  # TensorFlow, which the messages import, has imported Keras.
     "tfglow.latents",
+    "tfglow.lazy_parts",
     "tfglow.local_paths",
+    "tfglow.log_filter",
     "tfglow.pictures",
+    "tfglow.tensorflow_log",
 ]
 # Wide enough for the product of patches, and for oneDNN to prefer layouts of its own.
 CONFIG = random_config(levels=2, steps=1, width=256)

@@ -1,10 +1,12 @@
 import dataclasses
 import re
 import types
+from pathlib import Path
 
 import pytest
 
 from tfglow import GlowConfig
+from tfglow.runs import RunFolder
 from train.announcement import announcement, first_step_note
 from train.data_defaults import data_defaults
 from train.presets import PRESETS
@@ -26,10 +28,22 @@ def lines(config, strategy, train=None, evaluation=None):
     """The lines by their first word."""
     train = train or split(1800, "train[:90%]")
     text = announcement(
-        config.resolved(), train, evaluation or split(200, "train[90%:]"), strategy, 1_234_567
+        config.resolved(),
+        RunFolder(Path("runs/new")),
+        train,
+        evaluation or split(200, "train[90%:]"),
+        strategy,
+        1_234_567,
     )
     pairs = [line.split(maxsplit=1) for line in text.splitlines()]
-    assert [name for name, _ in pairs] == ["Data", "Model", "Steps", "Memory", "Devices"]
+    assert [name for name, _ in pairs] == [
+        "Data",
+        "Model",
+        "Steps",
+        "Memory",
+        "Devices",
+        "Results",
+    ]
     return dict(pairs)
 
 
@@ -55,6 +69,10 @@ def test_says_what_will_be_trained(photographs, one_device):
     )
     assert said["Memory"].startswith("about ") and " GiB (" in said["Memory"]
     assert said["Devices"].endswith("(mirrored), float32, not compiled by XLA")
+    assert said["Results"] == (
+        "every epoch in runs/new/samples, every epoch in runs/new/curves.png; "
+        "tensorboard --logdir=runs/new/tensorboard"
+    )
 
 
 def test_says_how_replicas_share_a_batch(photographs, two_replicas):

@@ -131,7 +131,7 @@ def test_some_fields_may_change_between_some_values(name, before, now, free):
 
 def test_what_cannot_change_is_said_before_the_data_are_read(started, monkeypatch):
     folder, config = started
-    monkeypatch.setattr("train.run.load_splits", lambda *_: pytest.fail("The data are read."))
+    monkeypatch.setattr("train.plan.load_splits", lambda *_: pytest.fail("The data are read."))
     changed = dataclasses.replace(config, dataset="cifar10", batch_size=32)
     with pytest.raises(ValueError, match=r"cannot change dataset digits → cifar10 .*, batch_size"):
         train_and_evaluate(changed, folder)

@@ -18,6 +18,7 @@ from tfglow.datasets.folder_layout import (
     shown,
 )
 from tfglow.datasets.folder_names import SPLITS, FolderName, Kind, name_words
+from tfglow.datasets.image_folder import check_image_folder
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.kinds import EXTENSIONS, is_picture_name, unread_files
 
@@ -82,9 +83,7 @@ class FolderFiles:
         if classes_from not in CLASSES_FROM:
             known = ", ".join(map(repr, CLASSES_FROM))
             raise ValueError(f"`classes_from` must be one of {known}; got {classes_from!r}.")
-        folder = check_local_path(folder, "`data_dir`")
-        if not os.path.isdir(folder):
-            raise ValueError(f"`data_dir` = {folder!r} is not a folder.")
+        folder = check_image_folder(folder)
         names, others = _some_file_names(folder)
         train = _own_folder("train_folder", train_folder, folder, names)
         test = _own_folder("test_folder", test_folder, folder, names)

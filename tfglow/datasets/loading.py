@@ -14,6 +14,7 @@ from tfglow.datasets.checked_files import BAD_IMAGES, check_files
 from tfglow.datasets.folder_source import FolderSource
 from tfglow.datasets.image_data import ImageData
 from tfglow.datasets.image_fit import ImageFit
+from tfglow.datasets.image_folder import check_image_folder
 from tfglow.datasets.memory_source import MemorySource
 from tfglow.datasets.source import Source
 from tfglow.datasets.tfds_builders import find_builder
@@ -157,10 +158,9 @@ def _open(
             builder.info.file_format.value == "array_record"
         )
         return (ArrayRecordSource if by_number else TfdsSource)(builder, split)
-    if data_dir is None:
-        raise ValueError("The data set 'folder' needs `data_dir`, the folder of images.")
+    folder = check_image_folder(data_dir)
     shape = fit.image_shape if fit else None
-    return FolderSource(data_dir, split, shape, left_out=left_out, **folders)
+    return FolderSource(folder, split, shape, left_out=left_out, **folders)
 
 
 def _own_shape(source: Source) -> tuple[int, int, int]:

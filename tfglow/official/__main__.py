@@ -7,9 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-from tfglow import official
+from tfglow import official, tensorflow_log
 from tfglow.local_paths import check_local_path
 from tfglow.runs.run_folder import RunFolder
 from tfglow.writing import writing
@@ -47,6 +45,7 @@ def convert(
     target = Path(check_local_path(run_dir, "The run folder"))
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ValueError(f"{str(target)!r} exists and is not an empty folder.")
+    tensorflow_log.start_tensorflow()
     config = official.infer_config(
         checkpoint, image_size=image_size, num_bits=num_bits, weight_y=weight_y
     )
@@ -73,6 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tfglow.official",
         description=_DESCRIPTION,
+        epilog=tensorflow_log.HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("checkpoint", help="prefix of the checkpoint's files, or their folder")

@@ -1,29 +1,27 @@
-"""The folder that a training run writes, and that evaluation and export read."""
+"""The folder that a training run writes, and that evaluation and export read.
 
+TensorFlow is imported where checkpoints are read: that there is no run is said without it.
+"""
+
+import contextlib
 import dataclasses
+import errno
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
-
-import tensorflow as tf
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfglow.config import GlowConfig
-from tfglow.glow import Glow
 from tfglow.local_paths import check_local_path
-from tfglow.runs.checkpoints import (
-    AVERAGE,
-    MODEL,
-    has_average,
-    list_checkpoints,
-    remove_unfinished_checkpoints,
-)
 from tfglow.runs.files import remove_unfinished, replace_file
-from tfglow.runs.saved_weights import SavedWeights
 from tfglow.saved_format import FORMAT, check_format
 from tfglow.writing import writing
+
+if TYPE_CHECKING:
+    from tfglow.glow import Glow
+    from tfglow.runs.saved_weights import SavedWeights
 
 BEST, LATEST = "best", "latest"
 
@@ -63,26 +61,40 @@ class RunFolder:
         Raises:
           ValueError: If `path` is a run folder already, or holds something else, or is a URL.
         """
+        cls.check_new(path)
+        run = cls(Path(path))
+        with _errors_naming(run.path):
+            run.path.mkdir(parents=True, exist_ok=True)
+            # A process that was killed here before had not come further than this file.
+            remove_unfinished(run.path, run.config_path.name)
+            run.write_config(config)
+        return run
+
+    @classmethod
+    def check_new(cls, path: str | os.PathLike) -> None:
+        """Refuses a path that `create` would refuse, and makes nothing.
+
+        Raises:
+          ValueError: If `create` would.
+        """
         check_local_path(path, "The run folder")
         run = cls(Path(path))
         if run.exists():
             raise ValueError(f"{str(path)!r} is a run folder already.")
-        try:
-            run.path.mkdir(parents=True, exist_ok=True)
-            # A process that was killed here before had not come further than this file.
-            remove_unfinished(run.path, run.config_path.name)
+        with _errors_naming(run.path):
+            places = (run.path, *run.path.absolute().parents)
+            above = next(place for place in places if place.exists())
+            if not above.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(above, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             unfinished = f".{run.config_path.name}."
-            if not all(child.name.startswith(unfinished) for child in run.path.iterdir()):
+            inside = run.path.iterdir() if run.path.is_dir() else ()
+            if not all(child.name.startswith(unfinished) for child in inside):
                 raise ValueError(
                     f"{str(path)!r} holds files but no config.json: it is not a run folder, and "
                     "not an empty one to start a run in."
                 )
-            run.write_config(config)
-        except OSError as error:
-            raise ValueError(
-                f"Cannot make a run folder of {str(path)!r}: {error.strerror}."
-            ) from error
-        return run
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> "RunFolder":
@@ -150,6 +162,8 @@ class RunFolder:
 
     def remove_unfinished(self) -> None:
         """Removes what a process that was killed was writing; nobody else may be writing here."""
+        from tfglow.runs.checkpoints import remove_unfinished_checkpoints
+
         for folder in (self.path, self.samples_dir):
             remove_unfinished(folder)
         for folder in (self.checkpoint_dir, self.best_checkpoint_dir):
@@ -221,13 +235,15 @@ class RunFolder:
         folders = {BEST: self.best_checkpoint_dir, LATEST: self.checkpoint_dir}
         if which is not None and which not in folders:
             raise ValueError(f"A checkpoint must be one of best, latest; got {which!r}.")
+        from tfglow.runs.checkpoints import list_checkpoints
+
         for name, folder in folders.items():
             found = list_checkpoints(folder) if which in (None, name) else []
             if found:
                 return found[-1]
         raise ValueError(f"The run {str(self.path)!r} has no {which or 'saved'} checkpoint.")
 
-    def saved_weights(self, checkpoint: str | None = None) -> dict[str, SavedWeights]:
+    def saved_weights(self, checkpoint: str | None = None) -> "dict[str, SavedWeights]":
         """All weights of the model that a checkpoint holds, by their kind.
 
         Args:
@@ -240,6 +256,9 @@ class RunFolder:
         Raises:
           ValueError: If there is no such checkpoint, or it is damaged.
         """
+        from tfglow.runs.checkpoints import has_average
+        from tfglow.runs.saved_weights import SavedWeights
+
         prefix = self.checkpoint(checkpoint)
         kinds = ("averaged", "raw") if has_average(prefix) else ("raw",)
         config = self.model_config()
@@ -247,7 +266,7 @@ class RunFolder:
 
     def find_weights(
         self, weights: str | None = None, checkpoint: str | None = None
-    ) -> SavedWeights:
+    ) -> "SavedWeights":
         """The weights that are asked for.
 
         Args:
@@ -276,11 +295,11 @@ class RunFolder:
             )
         return found[weights]
 
-    def load_glow(self, weights: str | None = None, checkpoint: str | None = None) -> Glow:
+    def load_glow(self, weights: str | None = None, checkpoint: str | None = None) -> "Glow":
         """The run's model with its weights: `find_weights(...).load()`."""
         return self.find_weights(weights, checkpoint).load()
 
-    def save_glow(self, glow: Glow, average: Glow | None = None, step: int = 0) -> None:
+    def save_glow(self, glow: "Glow", average: "Glow | None" = None, step: int = 0) -> None:
         """Saves a model that was not trained here, as the run's only checkpoint.
 
         Args:
@@ -288,12 +307,25 @@ class RunFolder:
           average: The same model with the moving average of its weights, if there is one.
           step: The training step that the checkpoint is named after.
         """
+        import tensorflow as tf
+
+        from tfglow.runs.checkpoints import AVERAGE, MODEL
+
         models = {MODEL: glow} if average is None else {MODEL: glow, AVERAGE: average}
         manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(**models), str(self.checkpoint_dir), max_to_keep=1
         )
         with writing(self.checkpoint_dir / f"ckpt-{step}"):
             manager.save(checkpoint_number=step)
+
+
+@contextlib.contextmanager
+def _errors_naming(path: Path) -> Iterator[None]:
+    """Turns an error of the file system into one sentence that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"Cannot make a run folder of {str(path)!r}: {error.strerror}.") from error
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -7,15 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.scoring.density import StatisticsDensity
+from tfglow.scoring.scores import SCORES
 
-# Every score is larger for odder images; what each is says `Detector`.
-SCORES = (
-    "bits_per_dim",
-    "complexity_png",
-    "bits_minus_complexity",
-    "typicality",
-    "density",
-)
 # With fewer in each half the smallest p-value is no small number, and there is no density.
 FEWEST_IMAGES = 40
 

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from tfglow.checks import check_integer, check_positive_integer
 from tfglow.glow import Glow
-from tfglow.scoring.calibration import SCORES, Calibration
+from tfglow.scoring.calibration import Calibration
 from tfglow.scoring.other_weights import OtherWeights
+from tfglow.scoring.scores import SCORES
 from tfglow.scoring.statistics import statistics_function
 from tfglow.scoring.weights_checksum import weights_checksum
 from tfglow.writing import system_reason, writing

@@ -8,23 +8,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import numpy as np
 
 from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
-from tfglow.scoring.calibration import SCORES
+from tfglow.scoring.scores import SCORES
+from tfglow.tensorflow_log import start_tensorflow
 from train.config import TrainConfig
-from train.data import load_split
 from train.experiments.altered_images import altered_sets, pasted
 from train.experiments.image_flags import integers
 from train.experiments.sweep import run_missing
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.pictures import check_folder, write_png
+from train.outputs import check_folder
+from train.pictures import write_png
 from train.scoring.config import ScoreConfig
-from train.scoring.running import score_run
-from train.trainer import TrainingDiverged
+from train.training_diverged import TrainingDiverged
 
 _DESCRIPTION = """\
 Measures which statistic tells which anomalies from the images that a model was trained on, and
@@ -65,6 +63,7 @@ def altered(run_dir: str | os.PathLike, folder: str | os.PathLike, seed: int = 0
     if config.model.num_classes:
         raise ValueError(f"The run {str(run_dir)!r} is conditional; altered images have no class.")
     folder = check_folder(folder)
+    start_tensorflow()
     split = config.eval_split
     halves = f"{split}[:50%]", f"{split}[50%:]"
     images = _images(config, halves[1])[0]
@@ -118,6 +117,7 @@ def left_out(
     if config.model.num_classes:
         raise ValueError("The models are unconditional: leave out --num_classes.")
     folder = check_folder(folder)
+    start_tensorflow()
     parts = [_images(config, split) for split in (config.train_split, config.eval_split)]
     images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
     known = sorted(set(labels.tolist()))
@@ -185,6 +185,8 @@ def _cell(interval, is_best=False):
 
 def _images(config, split):
     """All images of a split, and their labels; zeros without labels."""
+    from train.data import load_split
+
     data = load_split(config, split)
     batches = list(data.batches(256, shuffle=False, drop_remainder=False))
     images = np.concatenate([batch["image"].numpy() for batch in batches])
@@ -204,6 +206,8 @@ def _write_images(folder, images):
 
 def _scored(out, **fields):
     """The report of `train/score.py` in this folder; scores the images if it is not there."""
+    from train.scoring.running import score_run
+
     path = out / "report.json"
     if not path.exists():
         score_run(ScoreConfig(out=out, **fields))

@@ -2,20 +2,22 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfglow.datasets import ImageData
 from tfglow.latents import AttributeDirections, read_attribute_table
-from train.data import first_images
 from train.experiments.trained_run import TrainedRun, encode, model_labels
+
+if TYPE_CHECKING:
+    from tfglow.datasets import ImageData
 
 _BATCH = 64
 
 
 def directions_from_labels(
     run: TrainedRun,
-    data: ImageData,
+    data: "ImageData",
     pairs: Sequence[tuple[str, str]] = (),
     num_images: int | None = None,
 ) -> AttributeDirections:
@@ -31,6 +33,8 @@ def directions_from_labels(
     Raises:
       ValueError: If the data have no labels, or there is no such class.
     """
+    from train.data import first_images
+
     names = data.class_names
     if not names:
         raise ValueError(f"The data set {data.name!r} has no labels to take directions from.")

@@ -1,15 +1,12 @@
 """Finds and applies attribute directions."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfglow import Glow
 from tfglow.latents import AttributeDirections
 from tfglow.pictures.labelled_grid import labelled_grid
 from train.experiments.attribute_fitting import directions_from_labels, directions_from_table
@@ -22,7 +19,11 @@ from train.experiments.image_flags import (
 )
 from train.experiments.trained_run import Decoded, TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, grey_or_rgb, report_missing, write_png
+from train.outputs import check_output
+from train.pictures import grey_or_rgb, report_missing, write_png
+
+if TYPE_CHECKING:
+    from tfglow import Glow
 
 _DESCRIPTION = """\
 Directions in a run's latent space along which an attribute comes and goes: the mean latent of the
@@ -43,7 +44,7 @@ STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 def apply_direction(
-    glow: Glow,
+    glow: "Glow",
     images: np.ndarray,
     directions: AttributeDirections,
     attribute: str,

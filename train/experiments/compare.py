@@ -7,8 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from tfglow.config import COUPLINGS, PERMUTATIONS
 from tfglow.runs.files import replace_file
 from train.config import TrainConfig
@@ -22,8 +20,8 @@ from train.experiments.curves import (
 from train.experiments.image_flags import integers, words
 from train.experiments.sweep import check_different, run_missing
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.pictures import check_folder
-from train.trainer import TrainingDiverged
+from train.outputs import check_folder
+from train.training_diverged import TrainingDiverged
 
 _DESCRIPTION = """\
 Trains every permutation with every coupling, for several seeds, and compares their bits per

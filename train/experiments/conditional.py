@@ -1,21 +1,21 @@
 """Draws samples by class, and tells classes apart."""
 
-import os
 import sys
 from collections.abc import Sequence
-from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfglow import Glow
 from tfglow.pictures.labelled_grid import labelled_grid
 from train.evaluate import evaluate_run
 from train.experiments.image_flags import add_checkpoint_flag, integers
 from train.experiments.trained_run import Decoded, TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, grey_or_rgb, report_missing, write_png
+from train.outputs import check_output
+from train.pictures import grey_or_rgb, report_missing, write_png
+
+if TYPE_CHECKING:
+    from tfglow import Glow
 
 _DESCRIPTION = """\
 Draws samples of a conditional model, a class a row, and prints how often its classifier, a linear
@@ -26,7 +26,7 @@ map of the top latent's mean over space, names the right class of the evaluation
 
 
 def samples_by_class(
-    glow: Glow, classes: Sequence[int], columns: int, temperature: float, seed: int = 0
+    glow: "Glow", classes: Sequence[int], columns: int, temperature: float, seed: int = 0
 ) -> Decoded:
     """Samples of every class from the same latents, uint8 `[classes, columns, H, W, C]`.
 

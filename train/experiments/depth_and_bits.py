@@ -6,21 +6,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import numpy as np
 
-from tfglow.checks import check_temperature
 from tfglow.pictures.labelled_grid import labelled_grid
 from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
+from tfglow.tensorflow_log import start_tensorflow
 from train.config import TrainConfig
 from train.experiments.image_flags import integers
 from train.experiments.sweep import check_different, run_missing
 from train.experiments.trained_run import decode
 from train.flags import OneSentenceParser, add_config_flags, config_from_flags
-from train.pictures import check_folder, grey_or_rgb, report_missing, write_png
-from train.trainer import TrainingDiverged
+from train.outputs import check_folder
+from train.pictures import grey_or_rgb, report_missing, write_png
+from train.training_diverged import TrainingDiverged
 
 _DESCRIPTION = """\
 Trains models of several depths (levels L) and of images of several bits on the same data, and
@@ -73,13 +72,16 @@ def compare_depth_and_bits(
     check_different("bits", bits)
     if columns < 1:
         raise ValueError(f"`columns` must be at least 1, got {columns}.")
-    check_temperature(temperature, columns, config.model.dtype)
     configs, models = {}, {}
     for num_bits, depth in itertools.product(bits, levels):
         name = f"bits{num_bits}-levels{depth}"
         models[name] = dataclasses.replace(config.model, levels=depth, num_bits=num_bits)
         configs[name] = dataclasses.replace(config, model=models[name])
     folder = check_folder(folder)
+    start_tensorflow()
+    from tfglow.checks import check_temperature
+
+    check_temperature(temperature, columns, config.model.dtype)
     if not run_missing(configs, folder):
         return []
     results, rows = [], []

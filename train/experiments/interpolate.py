@@ -3,17 +3,20 @@
 import os
 import sys
 from collections.abc import Sequence
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfglow import Glow, latents
+from tfglow import latents
 from tfglow.pictures.image_grid import image_grid
 from train.experiments.image_flags import add_image_flags, images_from_flags
 from train.experiments.trained_run import Decoded, TrainedRun, decode, encode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, grey_or_rgb, report_missing, write_gif, write_png
+from train.outputs import check_output
+from train.pictures import grey_or_rgb, report_missing, write_gif, write_png
+
+if TYPE_CHECKING:
+    from tfglow import Glow
 
 _DESCRIPTION = """\
 Draws the images on a path between two, in a run's latent space (section 6 of the paper).
@@ -28,7 +31,7 @@ With more than two images, every two of them make a row.
 
 
 def interpolate_images(
-    glow: Glow,
+    glow: "Glow",
     first: np.ndarray,
     second: np.ndarray,
     steps: int,
@@ -61,7 +64,7 @@ def interpolate_images(
 
 
 def interpolate_pairs(
-    glow: Glow,
+    glow: "Glow",
     images: np.ndarray,
     steps: int,
     path: str = "linear",

@@ -5,14 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from tfglow import GlowConfig
 from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.flags import OneSentenceParser
-from train.pictures import check_output
+from train.outputs import check_output
 
 _DESCRIPTION = """\
 Puts runs of Glow and of RealNVP into one table with the paper's (table 2). A place is empty where

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tfglow.runs.run_folder import RunFolder
+from tfglow.tensorflow_log import start_tensorflow
 from train.config import TrainConfig, changes
-from train.run import train_and_evaluate
 
 # Fields that say where and how long to train, not what the runs are compared by.
 _PLACE_AND_LENGTH = ("strategy", "data_dir", "epochs", "jit_compile", "keep_checkpoints")
@@ -41,6 +41,9 @@ def run_missing(
     Raises:
       ValueError: If a run folder was started with another configuration.
     """
+    start_tensorflow()
+    from train.run import train_and_evaluate
+
     missing = [name for name, config in configs.items() if not finished(config, folder, name)]
     for number, name in enumerate(missing, 1):
         report(f"Run {number} of {len(missing)} that are missing, {name}:")

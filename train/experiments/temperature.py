@@ -2,23 +2,22 @@
 
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfglow import Glow, likelihood
-from tfglow.checks import check_temperature
 from tfglow.pictures.labelled_grid import labelled_grid
 from tfglow.runs.files import replace_file
 from train.experiments.image_flags import add_checkpoint_flag, numbers
 from train.experiments.trained_run import TrainedRun, decode
 from train.flags import OneSentenceParser
-from train.pictures import check_output, grey_or_rgb, report_missing, write_png
+from train.outputs import check_output
+from train.pictures import grey_or_rgb, report_missing, write_png
+
+if TYPE_CHECKING:
+    from tfglow import Glow
 
 _DESCRIPTION = """\
 Draws samples at several temperatures, a row each, from the same seeds (section 6 of the paper),
@@ -49,7 +48,7 @@ class SamplesAtTemperature:
 
 
 def sample_at_temperatures(
-    glow: Glow,
+    glow: "Glow",
     num: int,
     temperatures: Sequence[float] = TEMPERATURES,
     seed: int = 0,
@@ -70,6 +69,8 @@ def sample_at_temperatures(
     Raises:
       ValueError: If an argument is out of range.
     """
+    from tfglow.checks import check_temperature
+
     if num < 1:
         raise ValueError(f"`num` must be at least 1, got {num}.")
     config = glow.config
@@ -97,6 +98,8 @@ def sample_at_temperatures(
 
 def _bits_per_dim(glow, images, labels, valid, seed):
     """The mean over the images that there are, and its standard error."""
+    from tfglow import likelihood
+
     if not valid.any():
         return float("nan"), float("nan")
     kept = {"image": images[valid]} | ({} if labels is None else {"label": labels[valid]})

@@ -3,17 +3,19 @@
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from tfglow import Glow
-from tfglow.datasets import ImageData
 from tfglow.pictures.preparation import Preparation
 from tfglow.pictures.unreadable_picture import UnreadablePicture
 from tfglow.runs.run_folder import RunFolder
+from tfglow.tensorflow_log import start_tensorflow
 from train.config import TrainConfig
-from train.data import load_split
+
+if TYPE_CHECKING:
+    from tfglow import Glow
+    from tfglow.datasets import ImageData
 
 # Images at a time.
 _BATCH = 64
@@ -42,7 +44,7 @@ class TrainedRun:
 
     folder: RunFolder
     config: TrainConfig
-    glow: Glow
+    glow: "Glow"
 
     @classmethod
     def open(cls, run_dir: str | os.PathLike, checkpoint: str | None = None) -> "TrainedRun":
@@ -56,10 +58,11 @@ class TrainedRun:
           ValueError: If it is no run folder, or has no such checkpoint.
         """
         folder = RunFolder.open(run_dir)
+        start_tensorflow()
         glow = folder.load_glow(checkpoint=checkpoint)
         return cls(folder, TrainConfig.from_dict(folder.read_config()), glow)
 
-    def load_split(self, split: str | None = None, data_dir: str | None = None) -> ImageData:
+    def load_split(self, split: str | None = None, data_dir: str | None = None) -> "ImageData":
         """A split of the data that the run was trained on.
 
         Args:
@@ -69,6 +72,8 @@ class TrainedRun:
         Raises:
           ValueError: If there is no such split, or the run was not trained here.
         """
+        from train.data import load_split
+
         if "dataset" not in self.folder.read_config():
             raise ValueError(
                 f"The run {str(self.folder.path)!r} was not trained here and names no data set."
@@ -99,7 +104,7 @@ class TrainedRun:
         return np.stack(images)
 
 
-def images_at(data: ImageData, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
+def images_at(data: "ImageData", indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
     """Images of a split by their places in it, from 0.
 
     Returns:
@@ -126,20 +131,20 @@ def images_at(data: ImageData, indices: Sequence[int]) -> tuple[np.ndarray, np.n
     return images, np.stack([wanted[index]["label"] for index in indices])
 
 
-def model_labels(glow: Glow, labels: np.ndarray | None) -> np.ndarray | None:
+def model_labels(glow: "Glow", labels: np.ndarray | None) -> np.ndarray | None:
     """Labels for a model: the given ones if it is conditional, else none."""
     return labels if glow.config.num_classes else None
 
 
 def encode(
-    glow: Glow, images: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
+    glow: "Glow", images: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
 ) -> np.ndarray:
     """`Glow.encode`, a batch at a time."""
     return np.concatenate(_by_batches(glow.encode, images, labels, batch_size))
 
 
 def decode(
-    glow: Glow, latents: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
+    glow: "Glow", latents: np.ndarray, labels: np.ndarray | None = None, batch_size: int = _BATCH
 ) -> Decoded:
     """`Glow.decode`, a batch at a time, and which of the images there are."""
 

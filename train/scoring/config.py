@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tfglow import fields
 from tfglow.fields import field
-from tfglow.scoring.calibration import SCORES
+from tfglow.scoring.scores import SCORES
 
 
 @dataclasses.dataclass(frozen=True)

@@ -213,6 +213,22 @@ def test_refuses_what_is_no_run_folder(tmp_path, run):
         run.checkpoint("newest")
 
 
+def test_a_new_run_is_checked_without_a_trace(tmp_path, run, monkeypatch):
+    RunFolder.check_new(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(ValueError, match="is a run folder already"):
+        RunFolder.check_new(run.path)
+    with pytest.raises(ValueError, match=r"holds files but no config\.json"):
+        RunFolder.check_new(run.path.parent)
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(ValueError, match=r"Cannot make a run folder of .*: Not a directory\.$"):
+            RunFolder.check_new(path)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(ValueError, match=r"Cannot make a run folder of .*: Permission denied\.$"):
+        RunFolder.check_new(tmp_path / "a" / "b")
+
+
 @pytest.mark.parametrize(
     "content", ["", "[1, 2]", '{"model": 3}', '{"model": {}, "format": []}', '{"no_model": {}}']
 )

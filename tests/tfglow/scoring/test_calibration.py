@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tfglow.scoring.calibration import SCORES, Calibration
+from tfglow.scoring.calibration import Calibration
+from tfglow.scoring.scores import SCORES
 
 
 def statistics(num, seed):

@@ -32,7 +32,7 @@ def trained(monkeypatch):
         run.metrics_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return Summary(step=1, finished=path.name != "stopped")
 
-    monkeypatch.setattr(sweep, "train_and_evaluate", train)
+    monkeypatch.setattr("train.run.train_and_evaluate", train)
     return names
 
 

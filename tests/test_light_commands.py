@@ -1,0 +1,102 @@
+"""Commands that only print their help, or refuse, import neither TensorFlow nor what needs it."""
+
+import subprocess
+import sys
+
+from tests.conftest import REPO
+
+# Each calls commands as `(module, arguments, what it says)`.
+PROGRAM = """
+import contextlib, importlib, io, sys
+
+HEAVY = {"tensorflow", "tensorflow_probability", "tensorflow_datasets", "tensorflow_serving",
+         "keras", "tf_keras", "matplotlib", "scipy", "sklearn", "torch"}
+
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in HEAVY:
+            raise RuntimeError(f"{name} is imported")
+
+
+sys.meta_path.insert(0, Refuse())
+for module, arguments, expected in CASES:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            importlib.import_module(module).main(arguments)
+        except SystemExit as end:
+            print(end.code, file=said)
+    if expected not in said.getvalue():
+        print(module, arguments, repr(said.getvalue()[-300:]))
+print(len(CASES), "commands")
+"""
+HELP = (
+    "export.main",
+    "serving.client.cli",
+    "serving.demo.cli",
+    "serving.server",
+    "tfglow.official.__main__",
+    "train.evaluate",
+    "train.experiments.anomalies",
+    "train.experiments.attributes",
+    "train.experiments.compare",
+    "train.experiments.conditional",
+    "train.experiments.depth_and_bits",
+    "train.experiments.interpolate",
+    "train.experiments.paper_table",
+    "train.experiments.temperature",
+    "train.main",
+    "train.score",
+)
+NO_RUN = "There is no run folder '/nowhere'."
+REFUSALS = (
+    ("export.main", ["--run_dir=/nowhere", "--export_dir=new"], NO_RUN),
+    ("export.main", ["--run_dir=a", "--export_dir=b", "--format=x"], "invalid choice: 'x'"),
+    ("serving.client.cli", ["sample", "--num=0"], "'0' is not a whole number from 1 on"),
+    ("serving.demo.cli", ["--port=-1"], "`port` must be an integer from 0 to 65535"),
+    ("serving.server", ["--model_base_path=/nowhere"], "`model_base_path` must be a folder"),
+    ("tfglow.official.__main__", ["x", "--out", "/"], "'/' exists and is not an empty folder."),
+    ("train.evaluate", ["--run_dir=/nowhere"], NO_RUN),
+    ("train.evaluate", ["--run_dir=a", "--strategy=x"], "`strategy` must be one of mirrored"),
+    ("train.experiments.anomalies", ["altered", "--run_dir=/nowhere", "--result_dir=n"], NO_RUN),
+    ("train.experiments.attributes", ["find", "--run_dir=/nowhere", "--output=a.npz"], NO_RUN),
+    ("train.experiments.compare", ["--compare_dir=n", "--seed=1"], "--seed is what is compared"),
+    ("train.experiments.conditional", ["--run_dir=/nowhere", "--output=a.png"], NO_RUN),
+    ("train.experiments.depth_and_bits", ["--result_dir=n", "--bits=9"], "`num_bits` must be"),
+    ("train.experiments.interpolate", ["--run_dir=/nowhere", "--output=a.png"], NO_RUN),
+    ("train.experiments.paper_table", ["--runs", "/nowhere"], NO_RUN),
+    ("train.experiments.temperature", ["--run_dir=/nowhere", "--output=a.png"], NO_RUN),
+    ("train.main", ["--nothing"], "Unknown flag '--nothing'"),
+    ("train.main", ["--preset=tinny"], "Unknown preset 'tinny'; did you mean tiny?"),
+    ("train.main", ["--preset=tiny", "--learning_rate=-1"], "`learning_rate` must be a finite"),
+    ("train.main", ["--dataset=cifar10", "--width=0"], "`width` must be an integer >= 1, got 0."),
+    ("train.main", ["--dataset=folder"], "The data set 'folder' needs `data_dir`"),
+    ("train.main", ["--dataset=folder", "--data_dir=/nowhere"], "'/nowhere' is not a folder."),
+    ("train.main", ["--preset=imagenet64", "--print_config"], "--warmup_steps=980"),
+    ("train.score", ["--run_dir=/nowhere", "--data=x", "--out=new"], NO_RUN),
+)
+
+
+def test_help_and_refusals_need_no_tensorflow(tmp_path):
+    cases = [(module, ["--help"], "usage: ") for module in HELP] + list(REFUSALS)
+    cases += [(module, ["--help"], "TF_CPP_MIN_LOG_LEVEL=0") for module in HELP]
+    program = f"import sys\nsys.path.insert(0, {str(REPO)!r})\nCASES = {cases!r}\n{PROGRAM}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert (done.stderr, done.stdout) == ("", f"{len(cases)} commands\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_is_among_them():
+    found = {
+        ".".join(file.relative_to(REPO).with_suffix("").parts)
+        for folder in ("export", "serving", "tfglow", "train")
+        for file in (REPO / folder).rglob("*.py")
+        if 'if __name__ == "__main__":' in file.read_text(encoding="utf-8")
+    }
+    # What is behind the scripts of these packages; and programs that are no commands of users.
+    found -= {"serving.client", "serving.demo", "tfglow.log_filter"}
+    found = {name for name in found if ".make_" not in name}
+    assert found | {"serving.client.cli", "serving.demo.cli"} == set(HELP)

@@ -1,0 +1,29 @@
+"""Packages whose parts are imported when they are first asked for."""
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def lazy_parts(
+    package: str, parts: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and the `__dir__` of a package that gathers names of its modules.
+
+    Many of them bring TensorFlow, which takes seconds to import, and others must do without.
+
+    Args:
+      package: The package's name.
+      parts: Its public names, each with the module in it that defines it.
+    """
+
+    def get(name: str) -> Any:
+        if name not in parts:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{parts[name]}"), name)
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *parts})
+
+    return get, names
