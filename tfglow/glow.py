@@ -197,7 +197,16 @@ class Glow(NamedWeights, ObjectiveModel):
         labels: tf.Tensor | None = None,
         noise: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """−log_prob / (D·ln 2), `[B]`; arguments as for `log_prob`."""
+        """−log_prob / (D·ln 2): bits per dimension, `[B]`; lower is likelier.
+
+        Args:
+          images: uint8 `[B, H, W, C]`.
+          labels: int `[B]`, for a conditional model.
+          noise: Noise of the dequantisation, as for `log_prob`.
+
+        Raises:
+          ValueError: As `log_prob` does.
+        """
         log_prob = self._log_prob(images, labels, noise)
         warn_of_rows(tf.math.is_finite(log_prob), _NO_LIKELIHOOD)
         return likelihood.bits_per_dim(log_prob, self.config.num_dims)
@@ -252,6 +261,13 @@ class Glow(NamedWeights, ObjectiveModel):
         """Latents `[B, D]` of images, dequantised at the centre of each bin.
 
         Eagerly it warns of images whose latents are not finite.
+
+        Args:
+          images: uint8 `[B, H, W, C]`.
+          labels: int `[B]`, for a conditional model.
+
+        Raises:
+          ValueError: If the images or labels are not of this model.
         """
         images, labels = self._checked(images, labels)
         x = self._dequantize(images, 0.5)
@@ -265,6 +281,13 @@ class Glow(NamedWeights, ObjectiveModel):
         Far from the latents of images the inverse overflows: there is no image, and in its place
         all is black. Eagerly `decode` warns of such rows; which they are, in graphs too, is the
         second output of `decode_with_valid`.
+
+        Args:
+          latents: `[B, D]`, each level's ε, the first level's first.
+          labels: int `[B]`, for a conditional model.
+
+        Raises:
+          ValueError: If the latents have another length, or the labels are not of this model.
         """
         images, valid = self.decode_with_valid(latents, labels)
         warn_of_rows(valid, _NO_IMAGE)
@@ -298,9 +321,18 @@ class Glow(NamedWeights, ObjectiveModel):
         labels: tf.Tensor | None = None,
         seed: int | None = None,
     ) -> tf.Tensor:
-        """Images uint8 `[num, H, W, C]` decoded from `sample_latents`; `labels` as for `decode`.
+        """Images uint8 `[num, H, W, C]`, decoded from `sample_latents`.
 
         Eagerly it warns, as `decode` does, of samples that have no image.
+
+        Args:
+          num: Number of samples.
+          temperature: One temperature for all samples, or one for each, `[num]`.
+          labels: int `[num]`, for a conditional model.
+          seed: The same seed gives the same samples; None draws new ones.
+
+        Raises:
+          ValueError: If an argument is not as described.
         """
         latents = self.sample_latents(num, temperature, seed)
         images, valid = self.decode_with_valid(latents, labels)

@@ -72,6 +72,12 @@ def load(checkpoint: str, config: GlowConfig, averaged: bool = False) -> Glow:
 def has_average(checkpoint: str) -> bool:
     """Whether an official checkpoint holds the moving average of its weights.
 
+    Args:
+      checkpoint: Prefix of the checkpoint's files, or the folder that holds it.
+
+    Raises:
+      ValueError: If there is no readable checkpoint.
+
     Example:
       >>> tfglow.official.has_average(checkpoint)
       True

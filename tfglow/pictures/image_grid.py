@@ -70,7 +70,11 @@ def image_grid(
 
 
 def grid_size(num: int, columns: int | None = None) -> tuple[int, int]:
-    """Rows and columns of a grid of `num` images, with at most so many columns.
+    """Rows and columns of a grid of `num` images.
+
+    Args:
+      num: How many images, at least one.
+      columns: The most images in a row; by default as many as make the grid about square.
 
     Example:
       >>> from tfglow.pictures.image_grid import grid_size

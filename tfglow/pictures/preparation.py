@@ -84,6 +84,10 @@ class Preparation:
 def top_bits(images: np.ndarray, num_bits: int) -> np.ndarray:
     """What a model of so many bits sees of uint8 images: the others are 0.
 
+    Args:
+      images: uint8, of any shape.
+      num_bits: How many bits, from the highest, are kept: 1 to 8.
+
     Example:
       >>> from tfglow.pictures.preparation import top_bits
       >>> top_bits(np.array([7, 8, 255], np.uint8), num_bits=5)

@@ -96,7 +96,16 @@ def read_picture(
 def decode_picture(
     content: bytes, name: str, channels: int | None = None, white: int | None = None
 ) -> np.ndarray:
-    """`read_picture` of a file's content; `name` is for messages.
+    """`read_picture` of a file's content, uint8 `[h, w, c]`.
+
+    Args:
+      content: The file's bytes.
+      name: Its name, for messages.
+      channels: c, as for `read_picture`.
+      white: As for `read_picture`.
+
+    Raises:
+      UnreadablePicture: If it cannot be read, or not with these channels.
 
     Example:
       >>> from pathlib import Path

@@ -11,7 +11,10 @@ from tfglow.scoring.complexity import png_bits_per_dim
 
 
 def statistic_names(levels: int) -> list[str]:
-    """The names of what `image_statistics` gives of a model of L levels.
+    """The names of what `image_statistics` gives of a model, in their order.
+
+    Args:
+      levels: L, the model's levels.
 
     Example:
       >>> tfglow.scoring.statistic_names(levels=1)
