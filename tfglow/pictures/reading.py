@@ -102,7 +102,7 @@ def decode_picture(
       content: The file's bytes.
       name: Its name, for messages.
       channels: c, as for `read_picture`.
-      white: As for `read_picture`.
+      white: The value of white, as for `read_picture`.
 
     Raises:
       UnreadablePicture: If it cannot be read, or not with these channels.
