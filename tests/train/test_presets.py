@@ -46,10 +46,10 @@ def test_names_that_are_promised():
     assert set(PRESETS) >= {*OFFICIAL, "digits", "fashion", "tiny"}
 
 
-def test_an_embedded_data_set_has_a_preset_of_its_name_and_shape():
+def test_an_embedded_data_set_has_a_preset_of_its_name_and_shape(tmp_path):
     assert sorted(EMBEDDED_PRESETS) == sorted(embedded.NAMES)
     assert DEFAULT_PRESET in EMBEDDED_PRESETS
     for name in EMBEDDED_PRESETS:
         config = PRESETS[name]
         assert config.dataset == name
-        assert config.model.image_shape == datasets.load(name, "test").image_shape
+        assert config.model.image_shape == datasets.load(name, "test", tmp_path).image_shape
