@@ -205,7 +205,7 @@ class Glow(NamedWeights, ObjectiveModel):
           noise: Noise of the dequantisation, as for `log_prob`.
 
         Raises:
-          ValueError: As `log_prob` does.
+          ValueError: If the images, labels or noise are not of this model.
         """
         log_prob = self._log_prob(images, labels, noise)
         warn_of_rows(tf.math.is_finite(log_prob), _NO_LIKELIHOOD)
