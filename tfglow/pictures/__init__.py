@@ -1,7 +1,8 @@
 """Pictures as arrays and files, without TensorFlow."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tfglow.lazy_parts import lazy_parts
 
 if TYPE_CHECKING:
     from tfglow.pictures.saving import save_grid
@@ -17,13 +18,5 @@ __all__ = [
     "unreadable_picture",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Imports the function when it is first asked for: who draws nothing needs no fonts."""
-    if name == "save_grid":
-        return importlib.import_module("tfglow.pictures.saving").save_grid
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+# Fonts are imported by whoever draws.
+__getattr__, __dir__ = lazy_parts(__name__, {"save_grid": "saving"})
