@@ -71,6 +71,7 @@ REFUSALS = (
     ("train.main", ["--preset=tinny"], "Unknown preset 'tinny'; did you mean tiny?"),
     ("train.main", ["--preset=tiny", "--learning_rate=-1"], "`learning_rate` must be a finite"),
     ("train.main", ["--dataset=cifar10", "--width=0"], "`width` must be an integer >= 1, got 0."),
+    ("train.main", ["--preset=tiny", "--strategy=multi_worker_mirrored"], "TF_CONFIG"),
     ("train.main", ["--dataset=folder"], "The data set 'folder' needs `data_dir`"),
     ("train.main", ["--dataset=folder", "--data_dir=/nowhere"], "'/nowhere' is not a folder."),
     ("train.main", ["--preset=imagenet64", "--print_config"], "--warmup_steps=980"),

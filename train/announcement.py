@@ -159,11 +159,10 @@ def _devices(config: TrainConfig, strategy: tf.distribute.Strategy) -> str:
 
 
 def _results(config: TrainConfig, run: RunFolder) -> str:
-    often = "epoch" if config.sample_every == 1 else f"{config.sample_every} epochs"
-    return (
-        f"every {often} in {run.samples_dir}, every epoch in {run.curves_path}; "
-        f"tensorboard --logdir={run.tensorboard_dir}"
-    )
+    what = "samples/ and curves.png every epoch"
+    if config.sample_every > 1:
+        what = f"samples/ every {config.sample_every} epochs, curves.png every epoch"
+    return f"{run.path}: {what}; tensorboard --logdir={run.path}"
 
 
 def _on_gpus(strategy: tf.distribute.Strategy) -> bool:

@@ -15,6 +15,7 @@ from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.data_defaults import CHOSEN_FIELDS
 from train.presets import DEFAULT_PRESET, EMBEDDED_PRESETS, PRESETS
+from train.workers import check_tf_config
 
 
 class OneSentenceParser(argparse.ArgumentParser):
@@ -105,7 +106,8 @@ def check_given(flags: argparse.Namespace, base: TrainConfig | None) -> None:
       base: The configuration that they change, where it is known; else each is checked by itself.
 
     Raises:
-      ValueError: If a value is out of range, or a folder of images is not there.
+      ValueError: If a value is out of range, a folder of images is not there, or TF_CONFIG names no
+        workers.
     """
     chosen = vars(flags)
     if base is not None:
@@ -113,6 +115,8 @@ def check_given(flags: argparse.Namespace, base: TrainConfig | None) -> None:
     for cls in (GlowConfig, TrainConfig):
         for name, value in given(flags, cls).items():
             checked(fields(cls)[name], value)
+    if chosen.get("strategy", base.strategy if base else None) == "multi_worker_mirrored":
+        check_tf_config()
     if chosen.get("dataset", base.dataset if base else None) == "folder":
         check_image_folder(chosen.get("data_dir", base.data_dir if base else None))
 

@@ -1,12 +1,9 @@
 """Where a run computes: distribution strategies by name."""
 
-import json
-import os
-from typing import Any
-
 import tensorflow as tf
 
 from train.config import STRATEGIES
+from train.workers import check_tf_config
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -91,16 +88,7 @@ def _cpu_mirrored() -> tf.distribute.Strategy:
 
 
 def _multi_worker_mirrored() -> tf.distribute.Strategy:
-    text = os.environ.get("TF_CONFIG", "")
-    try:
-        config = json.loads(text)
-        _check_cluster(config)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            "`strategy` = 'multi_worker_mirrored' needs the environment variable TF_CONFIG, such "
-            'as {"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", '
-            f'"index": 0}}}}; got {text!r}.'
-        ) from error
+    check_tf_config()
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
@@ -108,11 +96,3 @@ def _multi_worker_mirrored() -> tf.distribute.Strategy:
             "`strategy` = 'multi_worker_mirrored' must be made before TensorFlow computes "
             f"anything in this process: {error}"
         ) from error
-
-
-def _check_cluster(config: Any) -> None:
-    """Raises one of many errors if TF_CONFIG does not say which of its workers this is."""
-    task = config["task"]
-    addresses = config["cluster"][task["type"]]
-    if not 0 <= int(task["index"]) < len(addresses):
-        raise ValueError

@@ -70,8 +70,7 @@ def test_says_what_will_be_trained(photographs, one_device):
     assert said["Memory"].startswith("about ") and " GiB (" in said["Memory"]
     assert said["Devices"].endswith("(mirrored), float32, not compiled by XLA")
     assert said["Results"] == (
-        "every epoch in runs/new/samples, every epoch in runs/new/curves.png; "
-        "tensorboard --logdir=runs/new/tensorboard"
+        "runs/new: samples/ and curves.png every epoch; tensorboard --logdir=runs/new"
     )
 
 
@@ -116,6 +115,11 @@ def test_says_what_happens_to_files_and_classes(photographs, one_device):
 def test_does_not_promise_more_images_than_there_are(photographs, one_device):
     said = lines(photographs, one_device, split(20))
     assert "initialised on 20 images" in said["Steps"]
+
+
+def test_says_how_often_there_are_samples(photographs, one_device):
+    said = lines(dataclasses.replace(photographs, sample_every=10), one_device)
+    assert said["Results"].startswith("runs/new: samples/ every 10 epochs, curves.png every epoch;")
 
 
 def test_says_where_the_weights_come_from(photographs, one_device):
