@@ -40,9 +40,6 @@ def scan(
     def run_step(x, k, step_weights):
         return step(x, k, tf.nest.pack_sequence_as(stacked, step_weights))
 
-    # Both loops count from 0 to a constant, so that compilers see how often they run. (With
-    # `maximum_iterations`, which TensorFlow's own gradient needs, there are two counters.)
-
     @tf.custom_gradient
     def run(x, total, *weights):
         def forward(i, x, total, inputs):
@@ -52,9 +49,7 @@ def scan(
             return i + 1, _shaped(y, x), _shaped(total + addend, total), inputs
 
         inputs = tf.TensorArray(x.dtype, num_steps, element_shape=x.shape)
-        _, y, total, inputs = tf.while_loop(
-            lambda i, *_: i < num_steps, forward, (tf.constant(0), x, total, inputs)
-        )
+        _, y, total, inputs = _repeat(num_steps, forward, (0, x, total, inputs))
         kept = inputs.stack()  # [K, *x.shape]
 
         def gradient(of_y, of_total):
@@ -79,14 +74,21 @@ def scan(
             gradients = [
                 tf.TensorArray(w.dtype, num_steps, element_shape=w.shape[1:]) for w in weights
             ]
-            _, of_x, gradients = tf.while_loop(
-                lambda i, *_: i < num_steps, backward, (tf.constant(0), of_y, gradients)
-            )
+            _, of_x, gradients = _repeat(num_steps, backward, (0, of_y, gradients))
             return of_x, of_total, *(g.stack() for g in gradients)
 
         return (y, total), gradient
 
     return run(x, total, *weights)
+
+
+def _repeat(times, body, loop_vars):
+    """`body` so many times.
+
+    The loop has no condition but its number of iterations. With another one XLA would not know how
+    often it runs; without that number it could compile no gradient of the gradient.
+    """
+    return tf.while_loop(lambda *_: True, body, loop_vars, maximum_iterations=times)
 
 
 def _shaped(value, like):

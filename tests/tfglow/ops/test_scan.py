@@ -58,6 +58,35 @@ def test_values_and_gradients(reverse):
     assert_close(tf.function(run, jit_compile=True)(*arguments()), expected)
 
 
+def test_gradients_of_gradients():
+    def run(many_steps, x, total, stacked):
+        with tf.GradientTape() as outer:
+            outer.watch([x, stacked])
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y, sums = many_steps(x, total, stacked)
+                loss = tf.reduce_sum(y**2) + tf.reduce_sum(sums**3)
+            squares = tf.reduce_sum(tape.gradient(loss, x) ** 2)
+        return outer.gradient(squares, [x, stacked["w"]])
+
+    expected = run(lambda *args: one_by_one(*args, reverse=False), *arguments())
+    compiled = tf.function(
+        lambda *args: run(lambda *own: scan(step, *own), *args), jit_compile=True
+    )
+    assert_close(compiled(*arguments()), expected)
+
+
+def test_xla_knows_how_often_the_loops_run():
+    """A GPU would else be asked after every step whether there is another."""
+    compiled = tf.function(
+        lambda *args: values_and_gradients(lambda *own: scan(step, *own), *args),
+        jit_compile=True,
+    )
+    text = compiled.experimental_get_compiler_ir(*arguments())(stage="optimized_hlo")
+    assert text.count(" while(") == 2
+    assert text.count(f'"known_trip_count":{{"n":"{NUM_STEPS}"}}') == 2
+
+
 def test_any_number_of_rows():
     x, total, stacked = arguments()
     rows = tf.TensorSpec([None, 2], tf.float64), tf.TensorSpec([None], tf.float64)
