@@ -1,8 +1,17 @@
 """Scaling of pictures, exact to the last bit on every machine."""
 
+import dataclasses
+import functools
+import math
+
 import numpy as np
 
 from tfglow.pictures.blocks import blocks
+
+# How many sides' weights are kept; those of 4,000 pixels take 64 KiB.
+_SIDES_KEPT = 128
+# How many times as long a picture's columns take as its rows, about.
+_COLUMNS_COST = 4
 
 
 def scale(
@@ -28,68 +37,114 @@ def scale(
       uint8 `[H, W, c]`, or those rows and columns of it.
     """
     kept = [rows or slice(0, size[0]), columns or slice(0, size[1])]
-    sums: np.ndarray = image
-    parts = 1
-    # First the side that shrinks more, which leaves less to do.
-    for axis in sorted([0, 1], key=lambda axis: size[axis] / image.shape[axis]):
-        if image.shape[axis] == size[axis]:
-            sums = sums[kept[0]] if axis == 0 else sums[:, kept[1]]
-        else:
-            sums, own_parts = _scaled_side(sums, axis, size[axis], kept[axis])
-            parts *= own_parts
+    sides = [_side(image.shape[i], size[i], kept[i].start, kept[i].stop) for i in (0, 1)]
+    parts = math.prod(side.parts for side in sides if side is not None)
+    # No sum is more than 255 · parts in the end; on the way there unsigned numbers may wrap around.
+    kind = np.uint32 if 255 * parts < 2**32 else np.uint64
+    sums = image
+    # First the side that shrinks more, which leaves less to do; but columns take longer.
+    ratios = size[0] / image.shape[0], _COLUMNS_COST * size[1] / image.shape[1]
+    for axis in (0, 1) if ratios[0] <= ratios[1] else (1, 0):
+        sums = _summed(sums, axis, sides[axis], kept[axis], kind)
     if parts == 1:
         return np.ascontiguousarray(sums)
     return np.rint(sums / parts).astype(np.uint8)
 
 
-def _scaled_side(image: np.ndarray, axis: int, size: int, kept: slice) -> tuple[np.ndarray, int]:
-    """A part of one side scaled: integers, and what to divide them by."""
-    old = image.shape[axis]
-    if size < old:
-        return _means(image, axis, size, kept), old
-    # Centres of the new pixels, in units of 1/(2·size) of an old one, from the first old centre.
-    places = (2 * np.arange(kept.start, kept.stop) + 1) * old - size
-    places = np.clip(places, 0, 2 * size * (old - 1))
-    below, rest = np.divmod(places, 2 * size)
-    above = np.minimum(below + 1, old - 1)
-    rest = _along(rest, axis, image.ndim)
-    sums = image.take(below, axis).astype(np.int64) * (2 * size - rest)
-    sums += image.take(above, axis).astype(np.int64) * rest
-    return sums, 2 * size
+@dataclasses.dataclass(frozen=True)
+class _Side:
+    """New pixels along a side as weighted sums of the old ones.
+
+    new = Σ_i weights[i] · old[places[i]] / parts
+    """
+
+    # int64 [T, S] each, for S new pixels that T old ones or fewer are under.
+    places: np.ndarray
+    weights: np.ndarray
+    # What the weights of a new pixel sum up to.
+    parts: int
+
+    def add(self, rows: np.ndarray, total: np.ndarray) -> None:
+        """Adds the weighted sums of rows `[N, n]` to `[S, n]`."""
+        term = np.empty(total.shape, total.dtype)
+        for places, weights in zip(self.places, self.weights, strict=True):
+            factors = weights.astype(total.dtype)[:, np.newaxis]
+            np.multiply(rows.take(places, 0), factors, out=term)
+            total += term
 
 
-def _means(image: np.ndarray, axis: int, size: int, kept: slice) -> np.ndarray:
-    """Sums of the old pixels under each of fewer new ones, a whole pixel counted `size` times."""
-    old = image.shape[axis]
-    edges = np.arange(kept.start, kept.stop + 1) * old  # In units of 1/size of an old pixel.
-    first = edges[:-1] // size
-    last = (edges[1:] - 1) // size  # Of the pixels that it covers, also in part.
-    covered = slice(first[0], last[-1] + 1)
-    image = image[covered] if axis == 0 else image[:, covered]
-    # Sums from each first to its last; those in between, from a last to the next first, are left.
-    pairs = np.stack([first, last + 1], axis=-1).ravel()[:-1] - first[0]
-    sums = _sums(image, pairs, axis)
-    sums = sums.take(np.arange(len(first)) * 2, axis).astype(np.int64) * size
-    # What of the first and last pixel lies outside.
-    before = _along(edges[:-1] - first * size, axis, image.ndim)
-    after = _along((last + 1) * size - edges[1:], axis, image.ndim)
-    sums -= image.take(first - covered.start, axis).astype(np.int64) * before
-    sums -= image.take(last - covered.start, axis).astype(np.int64) * after
-    return sums
+@dataclasses.dataclass(frozen=True)
+class _LongSide:
+    """The same where more old pixels are under a new one than there are new ones."""
+
+    # int64 [S + 1], in units of 1/new of an old pixel.
+    edges: np.ndarray
+    new: int
+    parts: int
+
+    def add(self, rows: np.ndarray, total: np.ndarray) -> None:
+        """Adds the weighted sums of rows `[N, n]` to `[S, n]`."""
+        kind = total.dtype.type
+        for row, start, stop in zip(total, self.edges[:-1], self.edges[1:], strict=True):
+            first, last = start // self.new, (stop - 1) // self.new
+            row += rows[first : last + 1].sum(0, kind) * kind(self.new)
+            # What of the first and last pixel lies outside.
+            row -= rows[first] * kind(start - first * self.new)
+            row -= rows[last] * kind((last + 1) * self.new - stop)
 
 
-def _sums(image: np.ndarray, starts: np.ndarray, axis: int) -> np.ndarray:
-    """Sums along an axis from each start to the next; NumPy copies all that it widens."""
-    wide = np.int64 if image.dtype == np.int64 else np.uint32
-    other = 1 - axis
-    length = image.shape[other]
-    parts = [
-        np.add.reduceat(image[part] if axis else image[:, part], starts, axis=axis, dtype=wide)
-        for part in blocks(length, image.size // length)
-    ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=other)
+@functools.lru_cache(_SIDES_KEPT)
+def _side(old: int, new: int, start: int, stop: int) -> _Side | _LongSide | None:
+    """How the new pixels `start` to `stop` are made of the old ones; None: they are the same."""
+    if new == old:
+        return None
+    if new > old:
+        return _Side(*_neighbours(old, new, start, stop), 2 * new)
+    edges = np.arange(start, stop + 1) * old
+    if old > new * (stop - start):
+        return _LongSide(edges, new, old)
+    return _Side(*_overlaps(old, new, edges), old)
 
 
-def _along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
-    """`values` as a tensor of a rank, along one axis."""
-    return values.reshape([-1 if i == axis else 1 for i in range(rank)])
+def _summed(
+    image: np.ndarray,
+    axis: int,
+    side: _Side | _LongSide | None,
+    kept: slice,
+    kind: type[np.unsignedinteger],
+) -> np.ndarray:
+    """The weighted sums along an axis of integers `[h, w, c]`, as integers of a kind."""
+    if side is None:
+        return image[kept] if axis == 0 else image[:, kept]
+    height, width, channels = image.shape
+    count = kept.stop - kept.start
+    if axis == 0:
+        rows = image.reshape(height, width * channels)
+        total = np.zeros((count, width * channels), kind)
+        for part in blocks(width * channels, count):
+            side.add(np.ascontiguousarray(rows[:, part]), total[:, part])
+        return total.reshape(count, width, channels)
+    total = np.empty((height, count, channels), kind)
+    for part in blocks(height, max(width, count) * channels):
+        # Rows are looked up whole; columns would be pixel by pixel.
+        turned = np.ascontiguousarray(image[part].swapaxes(0, 1))
+        total[part] = _summed(turned, 0, side, kept, kind).swapaxes(0, 1)
+    return total
+
+
+def _overlaps(old: int, new: int, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The old pixels under each of fewer new ones, and their weights: `new` for a whole one."""
+    first = edges[:-1] // new
+    last = (edges[1:] - 1) // new
+    places = first + np.arange((last - first).max() + 1)[:, np.newaxis]
+    overlaps = np.minimum(edges[1:], (places + 1) * new) - np.maximum(edges[:-1], places * new)
+    # Those that lie beyond the last one under a new pixel overlap with nothing of it.
+    return np.minimum(places, old - 1), np.maximum(overlaps, 0)
+
+
+def _neighbours(old: int, new: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """The two old pixels on either side of each of more new ones' centres, and their weights."""
+    # Centres of the new pixels, in units of 1/(2·new) of an old one, from the first old centre.
+    centres = (2 * np.arange(start, stop) + 1) * old - new
+    below, rest = np.divmod(np.clip(centres, 0, 2 * new * (old - 1)), 2 * new)
+    return np.stack([below, np.minimum(below + 1, old - 1)]), np.stack([2 * new - rest, rest])

@@ -55,3 +55,24 @@ def test_a_long_strip_takes_no_more_memory_than_its_part():
     strip = np.arange(10**6, dtype=np.uint32).astype(np.uint8).reshape(1, -1, 1)
     part = scale(strip, (64, 64 * 10**6), columns=slice(32 * 10**6, 32 * 10**6 + 64))
     assert part.shape == (64, 64, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [*SIZES, ((40, 61), (3, 4)), ((90, 3), (1, 5)), ((3, 700), (2, 2))]
+)
+def test_the_sums_are_exact(old, new):
+    image = RNG.integers(0, 256, (*old, 3)).astype(np.uint8)
+    # The matrices' entries are integers over what each row sums up to.
+    parts = [2 * size if size > side else side for side, size in zip(old, new, strict=True)]
+    rows, columns = (
+        np.rint(weights(*side) * n).astype(np.int64)
+        for side, n in zip(zip(old, new, strict=True), parts, strict=True)
+    )
+    sums = np.einsum("Hh,hwc,Ww->HWc", rows, image.astype(np.int64), columns)
+    np.testing.assert_array_equal(scale(image, new), np.rint(sums / np.prod(parts)))
+
+
+def test_sums_that_take_more_than_32_bits():
+    strip = np.full((2, 9 * 10**6, 1), 255, np.uint8)
+    strip[:, ::2] = 1
+    np.testing.assert_array_equal(scale(strip, (1, 2)), np.full((1, 2, 1), 128))
