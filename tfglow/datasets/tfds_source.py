@@ -1,8 +1,11 @@
 """A split of a TFDS data set."""
 
 import math
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfglow.datasets.randomness import permutation
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 # Encoded records are shuffled in windows of so many bytes. Up to three are alive at a time: one is
 # read from while the next is shuffled and the one after collected.
 WINDOW_BYTES = 256 * 2**20
+
+# As TFDS has it.
+_FILES_AT_ONCE = 16
+_RECORDS_IN_A_ROW = 16
 
 
 class TfdsSource(Source):
@@ -38,14 +45,20 @@ class TfdsSource(Source):
         own.describe(self)
         self._window = min(self.num_images, _records_per_window(builder))
 
-    def elements(self, key: int | None) -> tf.data.Dataset:
-        records = self._read(key)
-        if key is not None:
-            windows = records.batch(self._window).enumerate()
+    def elements(self, key: int | None, first: int = 0) -> tf.data.Dataset:
+        if key is None:
+            records = self._stored().skip(first)
+        else:
+            number, rest = divmod(first, self._window)
+            records = self._read(key).skip(number * self._window)
+            windows = records.batch(self._window).enumerate(number)
             windows = windows.map(lambda number, window: _shuffled(window, number, key))
             # Collects the next window while this one is read from.
-            records = windows.prefetch(1).unbatch()
-        return records.apply(tf.data.experimental.assert_cardinality(self.num_images))
+            records = windows.prefetch(1).unbatch().skip(rest)
+            if self._raw:
+                records = records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE)
+        left = self.num_images - first
+        return records.apply(tf.data.experimental.assert_cardinality(left))
 
     def image_batches(
         self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
@@ -55,37 +68,62 @@ class TfdsSource(Source):
     def _decode(self, payload: tf.Tensor) -> tf.Tensor:
         return self._own.image_feature.decode_example(payload)
 
-    def _read(self, key: int | None) -> tf.data.Dataset:
-        """`(encoded image, label)`, from files in a random order (or as stored)."""
-        import tensorflow_datasets as tfds
+    @property
+    def _raw(self) -> bool:
+        """Whether the files are TFRecords, which are read as they are, and parsed when needed."""
+        file_format = self._own.builder.info.file_format
+        return file_format is None or file_format.value == "tfrecord"
 
-        def reorder(files: list) -> list:
-            return files if key is None else [files[i] for i in permutation(len(files), key)]
+    def _read(self, key: int) -> tf.data.Dataset:
+        """The records from files in a random order, sixteen at a time.
+
+        Serialized, as strings, if they are `_raw`: passing over such costs next to nothing. (TFDS
+        parses all, and reads the files of a data set that was stored without shuffling, whose
+        order may be that of its classes, one after the other.) Else `(encoded image, label)`.
+        """
+        files = self._own.builder.info.splits[self.split].file_instructions
+        files = [files[i] for i in permutation(len(files), key)]
+        if not self._raw:
+            return self._stored(lambda _: files)
+        parts = (
+            [os.fspath(file.filename) for file in files],
+            np.array([file.skip for file in files], np.int64),
+            np.array([file.take for file in files], np.int64),
+        )
+        return tf.data.Dataset.from_tensor_slices(parts).interleave(
+            lambda name, skip, take: tf.data.TFRecordDataset(name).skip(skip).take(take),
+            cycle_length=_FILES_AT_ONCE,
+            block_length=_RECORDS_IN_A_ROW,
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+
+    def _stored(self, order: Callable[[list], list] | None = None) -> tf.data.Dataset:
+        """`(encoded image, label)` as TFDS reads them, from the files in an order."""
+        import tensorflow_datasets as tfds
 
         records = self._own.builder.as_dataset(
             split=self.split,
             decoders=self._own.undecoded(),
-            read_config=tfds.ReadConfig(
-                try_autocache=False,
-                experimental_interleave_sort_fn=reorder,
-            ),
+            read_config=tfds.ReadConfig(try_autocache=False, experimental_interleave_sort_fn=order),
         )
         return records.map(self._element, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _parse(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        features = self._own.builder.info.features
+        return self._element(features.deserialize_example(record, decoders=self._own.undecoded()))
 
     def _element(self, record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         label = record[self._own.label_key] if self._own.label_key else 0
         return record[self._own.image_key], tf.cast(label, tf.int32)
 
 
-def _shuffled(
-    window: tuple[tf.Tensor, tf.Tensor], number: tf.Tensor, key: int
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _shuffled(window: Any, number: tf.Tensor, key: int) -> Any:
     """The window in an order that depends on the key and the window's number only."""
-    payloads, labels = window
+    size = tf.shape(tf.nest.flatten(window)[0])[0]
     order = tf.random.experimental.stateless_shuffle(
-        tf.range(tf.size(labels)), seed=tf.stack([tf.constant(key, tf.int64), number]), alg="philox"
+        tf.range(size), seed=tf.stack([tf.constant(key, tf.int64), number]), alg="philox"
     )
-    return tf.gather(payloads, order), tf.gather(labels, order)
+    return tf.nest.map_structure(lambda values: tf.gather(values, order), window)
 
 
 def _records_per_window(builder: "tfds.core.DatasetBuilder") -> int:
