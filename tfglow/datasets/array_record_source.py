@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from tfglow.datasets.python_calls import python_call
 from tfglow.datasets.randomness import permutation
 from tfglow.datasets.source import Fit, Source, decode_and_batch
 from tfglow.datasets.tfds_split import TfdsSplit
@@ -42,10 +43,11 @@ class ArrayRecordSource(Source):
                 f"array_record: {error}."
             ) from error
 
-    def elements(self, key: int | None) -> tf.data.Dataset:
+    def elements(self, key: int | None, first: int = 0) -> tf.data.Dataset:
         order = np.arange(self.num_images) if key is None else permutation(self.num_images, key)
+        order = order[first:]
         # The label comes with the record.
-        return tf.data.Dataset.from_tensor_slices((order, np.zeros(self.num_images, np.int32)))
+        return tf.data.Dataset.from_tensor_slices((order, np.zeros(len(order), np.int32)))
 
     def image_batches(
         self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
@@ -59,9 +61,7 @@ class ArrayRecordSource(Source):
         self, positions: tf.Tensor, elements: tuple[tf.Tensor, tf.Tensor]
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
         """`(position, (encoded image, label))` of the records with these numbers."""
-        payloads, labels = tf.numpy_function(
-            self._read_records, [elements[0]], [tf.string, tf.int32], stateful=False
-        )
+        payloads, labels = python_call(self._read_records, [elements[0]], [tf.string, tf.int32])
         return positions, (tf.ensure_shape(payloads, [None]), tf.ensure_shape(labels, [None]))
 
     def _read_records(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

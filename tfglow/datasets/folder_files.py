@@ -1,5 +1,6 @@
 """What the files of a folder of images are: splits, classes, names."""
 
+import bisect
 import dataclasses
 import hashlib
 import os
@@ -85,6 +86,7 @@ class FolderFiles:
             raise ValueError(f"`classes_from` must be one of {known}; got {classes_from!r}.")
         folder = check_image_folder(folder)
         names, others = _some_file_names(folder)
+        empty = _empty_split_folders(folder, names)
         train = _own_folder("train_folder", train_folder, folder, names)
         test = _own_folder("test_folder", test_folder, folder, names)
         if test is not None and train is not None and _in(train, test):
@@ -117,6 +119,11 @@ class FolderFiles:
             splits = _divide(splits["train"])
             if train is not None:
                 notes.append(f"Of the images in {train_folder!r} a tenth is tested on.")
+            elif empty:
+                notes.append(
+                    f"The folder {shown(empty[0])!r} in {folder!r} holds no image that is read: a "
+                    "tenth of the others is tested on."
+                )
         return cls(
             names={split: tuple(members) for split, members in splits.items()},
             class_names=tuple(shown(name) for name in classes.names),
@@ -171,6 +178,17 @@ def _some_file_names(folder: str) -> tuple[list[str], list[str]]:
             f"{', '.join(EXTENSIONS)}."
         )
     return names, others
+
+
+def _empty_split_folders(folder: str, names: Sequence[str]) -> list[str]:
+    """The folders, at the top, that are called as what is tested on, and hold no image."""
+    filled = {name.partition("/")[0] for name in names}
+    empty = []
+    for entry in os.scandir(folder):
+        said = FolderName.read(entry.name)
+        if entry.is_dir() and not _hidden(entry.name) and entry.name not in filled and said.certain:
+            empty += [entry.name] if said.kind in (Kind.TEST, Kind.VALIDATION) else []
+    return sorted(empty)
 
 
 def _mask_folder(name: str) -> str | None:
@@ -332,7 +350,7 @@ def _hash(name: str) -> bytes:
 def _divide(names: list[str]) -> dict[str, list[str]]:
     """A test and a train split of files that are in the order of their hashes."""
     limit = int(_TEST_FRACTION * 2**64).to_bytes(8, "big")
-    count = sum(_hash(name) < limit for name in names)
+    count = bisect.bisect_left(names, limit, key=_hash)
     # Of a handful of images the lowest is the test split, if no hash is low enough.
     count = max(count, 1) if len(names) > 1 else 0
     return {"train": names[count:], "test": names[:count]}

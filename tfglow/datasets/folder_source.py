@@ -10,12 +10,18 @@ import tensorflow as tf
 
 from tfglow.datasets.folder_files import FolderFiles
 from tfglow.datasets.folder_layout import shown
+from tfglow.datasets.python_calls import python_call
 from tfglow.datasets.randomness import permutation
-from tfglow.datasets.source import Fit, Source, decode_and_batch
+from tfglow.datasets.source import Fit, Source
 from tfglow.datasets.splits import empty_split, resolve_split, select
+from tfglow.datasets.unreadable_images import SkippedImage
 from tfglow.pictures.in_parallel import in_parallel
+from tfglow.pictures.picture_fit import PictureFit
 from tfglow.pictures.reading import picture_shape, read_picture
 from tfglow.pictures.unreadable_picture import UnreadablePicture
+
+# Files that one call of Python's reads: a call costs as much as a small file.
+_READ_AT_ONCE = 8
 
 
 class FolderSource(Source):
@@ -72,6 +78,11 @@ class FolderSource(Source):
             )
         if not kept:
             raise empty_split(split, self.name)
+        self._images: np.ndarray | None = None
+        # Of this split.
+        self.left_out = tuple(
+            SkippedImage(name, "it was left out before.") for name in names if name in left_out
+        )
         self.num_images = len(kept)
         # Relative to the folder.
         self.file_names = tuple(names[i] for i in kept)
@@ -86,16 +97,36 @@ class FolderSource(Source):
         """The files."""
         return [os.path.join(self.folder, name) for name in self.file_names]
 
-    def elements(self, key: int | None) -> tf.data.Dataset:
+    def elements(self, key: int | None, first: int = 0) -> tf.data.Dataset:
         order = np.arange(self.num_images) if key is None else permutation(self.num_images, key)
-        # As bytes: a file's name need not be UTF-8.
-        paths = np.array([os.fsencode(path) for path in self.paths], dtype=object)
-        return tf.data.Dataset.from_tensor_slices((paths[order], self.labels[order]))
+        order = order[first:]
+        return tf.data.Dataset.from_tensor_slices((order, self.labels[order]))
 
     def image_batches(
         self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
     ) -> tf.data.Dataset:
-        return decode_and_batch(elements, self._decode, fit, batch_size, drop_remainder)
+        pictures = fit.image_fit.pictures
+
+        def read_files(numbers: np.ndarray, draws: np.ndarray) -> np.ndarray:
+            images = [self._read(*which, pictures) for which in zip(numbers, draws, strict=True)]
+            return np.stack(images)
+
+        def read(
+            positions: tf.Tensor, elements: tuple[tf.Tensor, tf.Tensor]
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            numbers, labels = elements
+            draws = tf.gather(fit.draws, positions)
+            images = python_call(read_files, [numbers, draws], tf.uint8)
+            return positions, tf.ensure_shape(images, [None, *pictures.image_shape]), labels
+
+        read_at_once = elements.batch(min(_READ_AT_ONCE, batch_size))
+        images = read_at_once.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        return images.rebatch(batch_size, drop_remainder=drop_remainder)
+
+    def keep_images(self, image_shape: tuple[int, int, int]) -> None:
+        """Keeps each image in memory once it was read, fitted to a shape; from then on."""
+        self._images = np.empty([self.num_images, *image_shape], np.uint8)
+        self._have = np.zeros(self.num_images, np.bool_)
 
     def keep(self, places: Collection[int]) -> None:
         """Leaves out all files but those at these places."""
@@ -103,14 +134,17 @@ class FolderSource(Source):
         self.labels = self.labels[list(places)]
         self.num_images = len(self.file_names)
 
-    def _decode(self, path: tf.Tensor) -> tf.Tensor:
-        image = tf.numpy_function(
-            lambda path: read_image(os.fsdecode(path), self.image_shape, self.white),
-            [path],
-            tf.uint8,
-            stateful=False,
-        )
-        return tf.ensure_shape(image, self.image_shape)
+    def _read(self, number: int, draws: np.ndarray, pictures: PictureFit) -> np.ndarray:
+        """An image, from its file or from memory, fitted."""
+        if self._images is not None and self._have[number]:
+            return self._images[number]
+        path = os.path.join(self.folder, self.file_names[number])
+        image = read_image(path, self.image_shape, self.white)
+        image = pictures.fit(image, (draws[0], draws[1]))
+        if self._images is not None:
+            self._images[number] = image
+            self._have[number] = True
+        return image
 
     def _own_shape(self) -> tuple[int, int, int]:
         """The shape of all images, by the files' headers."""

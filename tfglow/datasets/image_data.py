@@ -9,7 +9,7 @@ from tfglow.checks import check_integer
 from tfglow.datasets import augmentation, image_fit
 from tfglow.datasets.image_fit import ImageFit
 from tfglow.datasets.randomness import Stream, stream_key, uniform_noise, uniform_table
-from tfglow.datasets.source import Source
+from tfglow.datasets.source import Fit, Source
 from tfglow.datasets.splits import count_shared
 from tfglow.datasets.unreadable_images import SkippedImage
 
@@ -26,7 +26,7 @@ class ImageData:
       class_names: What the labels 0, 1, ... stand for; empty if there are no labels.
       num_classes: Number of labels; 0 if there are none.
       notes: What was decided in the user's place while it was opened, a sentence each.
-      skipped: The files of a folder that could not be read and were left out.
+      skipped: The files of a folder that could not be read and were left out, now or before.
 
     Example:
       >>> train = tfglow.datasets.load("digits", "train")
@@ -163,14 +163,15 @@ class ImageData:
             key(Stream.AUGMENTATION), self.num_images, image_fit.DRAWS + augmentation.DRAWS
         )
 
-        elements = self._source.elements(key(Stream.ORDER) if shuffle else None).enumerate()
+        first = start_batch * batch_size * num_shards
+        elements = self._source.elements(key(Stream.ORDER) if shuffle else None, first)
+        elements = elements.enumerate(first)
         if drop_remainder:
             # Every shard gets the same number of batches, or some would wait for others for ever.
-            elements = elements.take(num_batches * batch_size * num_shards)
-        elements = elements.shard(num_shards, shard_index).skip(start_batch * batch_size)
+            elements = elements.take(num_batches * batch_size * num_shards - first)
+        elements = elements.shard(num_shards, shard_index)
 
-        def fit(image: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
-            return self._fit(image, draws[position, : image_fit.DRAWS])
+        fit = Fit(self._fit, draws[:, : image_fit.DRAWS])
 
         def finish(
             positions: tf.Tensor, images: tf.Tensor, labels: tf.Tensor

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfglow.datasets.python_calls import python_call
 from tfglow.pictures.colours import can_convert, convert_channels
 from tfglow.pictures.picture_fit import RESIZES, PictureFit
 
@@ -64,7 +65,7 @@ class ImageFit:
             convert_channels(np.zeros([1, 1, source], np.uint8), target)  # Says so.
         if image.shape == self.image_shape:  # known beforehand, and in every mode nothing to do
             return image
-        fitted = tf.numpy_function(self._fit, [image, draws], tf.uint8, stateful=False)
+        fitted = python_call(self._fit, [image, draws], tf.uint8)
         return tf.ensure_shape(fitted, self.image_shape)
 
     def _fit(self, image: np.ndarray, draws: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from tfglow.datasets.image_fit import ImageFit
 from tfglow.datasets.image_folder import check_image_folder
 from tfglow.datasets.memory_source import MemorySource
 from tfglow.datasets.source import Source
+from tfglow.datasets.splits import count_doubles
 from tfglow.datasets.tfds_builders import find_builder
 from tfglow.datasets.tfds_source import TfdsSource
 from tfglow.datasets.unreadable_images import SkippedImage
@@ -51,7 +52,9 @@ def load(
 
     If all its images fit into `cache_bytes` they are decoded now and kept in memory; otherwise
     they are decoded whenever they are needed. The files of a folder are all read once before, so
-    that what is wrong with them is said now, and the images are the same in every epoch.
+    that what is wrong with them is said now, and the images are the same in every epoch. A large
+    folder that was read before and has not changed is not read again: of one that fits into
+    `cache_bytes`, an image is then kept when it is first needed.
 
     Args:
       name: "digits" or "fashion", the embedded data sets; "folder", a folder of images, see
@@ -110,6 +113,9 @@ def load(
         if value is not None and value != default:
             folders[argument] = value
     source = _open(name, split, data_dir, wanted, folders, left_out)
+    doubles = count_doubles(source.split_sizes, source.split)
+    if doubles:
+        source.notes += (f"The split {split!r} of {name!r} holds {doubles:,} images twice.",)
     for note in source.notes:
         _say_once(note)
     fit = wanted or ImageFit(_own_shape(source), resize)
@@ -124,11 +130,13 @@ def load(
         return ImageData(MemorySource.read(source, fit) if kept else source, fit)
     images: np.ndarray | None = None
     skipped: tuple[SkippedImage, ...] = ()
-    if kept or bad_images != "later":
-        how = "stop" if bad_images == "later" else bad_images
-        images, skipped = check_files(source, fit.pictures if kept else None, how, progress)
+    if bad_images != "later":
+        images, skipped = check_files(source, fit.pictures if kept else None, bad_images, progress)
+    skipped = source.left_out + skipped
     if images is not None:
         return ImageData(MemorySource(source, images, source.labels), fit, skipped)
+    if kept:
+        source.keep_images(fit.image_shape)
     return ImageData(source, fit, skipped)
 
 

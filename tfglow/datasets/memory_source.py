@@ -48,7 +48,7 @@ class MemorySource(Source):
             raise ValueError(f"Images of `resize` = {fit.resize!r} differ from epoch to epoch.")
         batches = source.image_batches(
             source.elements(None).enumerate(),
-            lambda image, _: fit(image, tf.zeros([DRAWS])),
+            Fit(fit, tf.zeros([source.num_images, DRAWS])),
             batch_size=source.num_images,
             drop_remainder=True,
         )
@@ -59,8 +59,9 @@ class MemorySource(Source):
                 raise ValueError(one_sentence(error, source.name, source.split)) from error
         return cls(source, images, labels.numpy())
 
-    def elements(self, key: int | None) -> tf.data.Dataset:
+    def elements(self, key: int | None, first: int = 0) -> tf.data.Dataset:
         order = np.arange(self.num_images) if key is None else permutation(self.num_images, key)
+        order = order[first:]
         return tf.data.Dataset.from_tensor_slices((order, self._labels[order]))
 
     def image_batches(

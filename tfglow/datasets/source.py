@@ -1,12 +1,25 @@
 """Where images come from."""
 
 import abc
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-# (image [h, w, c], position) -> image [H, W, C]
-Fit = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+from tfglow.datasets.image_fit import ImageFit
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How an epoch's images become those of the model, each with the draws of its place."""
+
+    image_fit: ImageFit
+    # U[0, 1), float32 [places, DRAWS].
+    draws: tf.Tensor
+
+    def __call__(self, image: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+        """An image uint8 [h, w, c] as uint8 [H, W, C]."""
+        return self.image_fit(image, self.draws[position])
 
 
 class Source(abc.ABC):
@@ -33,8 +46,14 @@ class Source(abc.ABC):
     notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
-    def elements(self, key: int | None) -> tf.data.Dataset:
-        """`num_images` elements: in the order that `key` shuffles them to, or as stored (None)."""
+    def elements(self, key: int | None, first: int = 0) -> tf.data.Dataset:
+        """The elements in the order that `key` shuffles them to, or as stored (None).
+
+        Args:
+          key: The order.
+          first: The place of the first one, before which all are left out: as little of them is
+            read as can be.
+        """
 
     @abc.abstractmethod
     def image_batches(

@@ -96,6 +96,22 @@ def count_shared(sizes: Mapping[str, int], first: str, second: str) -> int:
     return sum(map(len, shared.values()))
 
 
+def count_doubles(sizes: Mapping[str, int], split: str) -> int:
+    """How many images a split specification holds again: of "train[:5]+train[3:9]" two.
+
+    Args:
+      sizes: How many images each split of the data set has.
+      split: The specification.
+    """
+    if "+" not in split:
+        return 0
+    parts = _parts(sizes, split)
+    distinct: dict[str, set[int]] = {}
+    for name, start, end in parts:
+        distinct.setdefault(name, set()).update(range(start, end))
+    return sum(end - start for _, start, end in parts) - sum(map(len, distinct.values()))
+
+
 def _parts(sizes: Mapping[str, int], split: str) -> list[tuple[str, int, int]]:
     """The splits' names, with the first image and the end, that a specification is made of."""
     import tensorflow_datasets as tfds  # slow to import, and rarely needed here

@@ -288,3 +288,16 @@ def test_of_masks_alone_there_is_no_image(tmp_path):
         FolderFiles.find_all(make(tmp_path, "masks/1.png"))
     with pytest.raises(ValueError, match="There is no folder"):
         FolderFiles.find_all(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("empty", ["test", "Validation", "val"])
+def test_an_empty_folder_to_test_on_is_named(tmp_path, empty):
+    make(tmp_path, *(f"train/{i}.png" for i in range(20)))
+    assert FolderFiles.find(tmp_path).notes == ()
+    (tmp_path / empty).mkdir()
+    files = FolderFiles.find(tmp_path)
+    assert set(files.names) == {"train", "test"}
+    assert files.notes == (
+        f"The folder {empty!r} in {str(tmp_path)!r} holds no image that is read: a tenth of the "
+        "others is tested on.",
+    )

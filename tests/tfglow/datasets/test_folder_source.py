@@ -208,6 +208,7 @@ def test_unreadable_files_are_left_out(broken, cache_bytes):
         "folder", "train+test", broken, (4, 4, 3), cache_bytes=cache_bytes, bad_images="later",
         left_out=[file for file, _ in data.skipped],
     )  # fmt: skip
+    assert {file for file, _ in again.skipped} == set(REASONS)
     for one, other in zip(data.batches(5), again.batches(5), strict=True):
         np.testing.assert_array_equal(one["image"], other["image"])
 
@@ -304,3 +305,10 @@ def test_what_was_decided_is_said_once(tmp_path, caplog):
         data = datasets.load("folder", split, tmp_path)
         assert data.notes == (f"Not read in '{tmp_path}', by their names: masks (6 images).",)
     assert [record.message for record in caplog.records] == list(data.notes)
+
+
+def test_it_says_that_a_split_holds_images_twice(folder):
+    place, _ = folder
+    data = datasets.load("folder", "train[:5]+train[3:9]", place)
+    assert data.num_images == 11
+    assert data.notes == ("The split 'train[:5]+train[3:9]' of 'folder' holds 2 images twice.",)

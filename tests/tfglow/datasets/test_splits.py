@@ -1,6 +1,6 @@
 import pytest
 
-from tfglow.datasets.splits import count_shared, resolve_split, select
+from tfglow.datasets.splits import count_doubles, count_shared, resolve_split, select
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,18 @@ def test_images_of_two_splits(first, second, shared):
     sizes = {"train": 100, "test": 10}
     assert count_shared(sizes, first, second) == shared
     assert count_shared(sizes, second, first) == shared
+
+
+@pytest.mark.parametrize(
+    ("split", "doubles"),
+    [
+        ("train", 0),
+        ("train[:5]+train[5:]", 0),
+        ("train[:5]+train[3:9]", 2),
+        ("train[:5]+test+train[3:9]+train[4:5]", 3),
+        ("train+train", 10),
+        ("train[:50%]+train[40%:]", 1),
+    ],
+)
+def test_images_that_a_split_holds_twice_are_counted(split, doubles):
+    assert count_doubles({"train": 10, "test": 4}, split) == doubles
