@@ -2,10 +2,10 @@
 
     python -m benchmarks.large_data --data=DIR
 
-Of the folder and of the TFDS data set: the time until the first batch, images a second and CPU
-seconds of all threads, read anew and kept in memory; how well an epoch is mixed; and how long it
-takes to go on late in a run, with the same batch as one that was not interrupted. With
-`taskset --cpu-list=0` in front it has one core.
+Of the folder and of the TFDS data set: the time until the first batch, and images a CPU second of
+all threads, read anew and kept in memory; how long it takes to go on late in a run; and with
+--order, which reads all images twice, how well an epoch is mixed. With `taskset --cpu-list=0` in
+front it has one core.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import itertools
 import os
 import resource
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=32, help="images of a batch")
     parser.add_argument("--images", type=int, default=3_000, help="images to time the reading of")
     parser.add_argument("--late_step", type=int, default=50_000, help="the step to go on from")
+    parser.add_argument("--order", action="store_true", help="say how an epoch is mixed")
     args = parser.parse_args()
     print(f"{len(os.sched_getaffinity(0))} cores, {args.side}x{args.side}x3 of JPEGs")
     for source in args.sources.split(","):
@@ -53,6 +54,8 @@ def main() -> None:
             how = f"{source}, {'kept in memory' if kept else 'read anew'}"
             print(f"{how}: {data.num_images:,} images, opened in {clock}", flush=True)
             report(data, args)
+            if args.order and not kept:
+                print(f"  {order(data, args.batch_size)}", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # From KiB.
     print(f"peak memory {peak:,.0f} MiB")
 
@@ -83,13 +86,10 @@ def report(data: ImageData, args: argparse.Namespace) -> None:
         next(batches)
     batches.close()
     print(f"  {count * args.batch_size / clock.cpu_seconds():,.0f} images a CPU second")
-    labels = [b["label"] for b in itertools.islice(labels_of(data, args.batch_size), 500)]
-    print(f"  {mixing(np.stack(labels), len(data.class_names))}")
     number, start = divmod(args.late_step, data.num_batches(args.batch_size))
     clock = Clock()
-    late = next(iter(data.batches(args.batch_size, epoch=number, start_batch=start)))
+    next(iter(data.batches(args.batch_size, epoch=number, start_batch=start)))
     print(f"  step {args.late_step:,} after {clock}", flush=True)
-    del late
 
 
 def endless(data: ImageData, batch_size: int) -> Generator[dict[str, tf.Tensor]]:
@@ -98,18 +98,24 @@ def endless(data: ImageData, batch_size: int) -> Generator[dict[str, tf.Tensor]]
         yield from data.batches(batch_size, epoch=epoch, flip=True)
 
 
-def labels_of(data: ImageData, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
-    """The labels of an epoch's batches."""
-    return (batch for batch in data.batches(batch_size).as_numpy_iterator())
-
-
-def mixing(labels: np.ndarray, num_classes: int) -> str:
-    """How far the classes of batches [N, B] are from those of batches drawn at random."""
-    counts = np.stack([(labels == label).sum(1) for label in range(num_classes)])
-    share = counts.sum(1, keepdims=True) / labels.size
-    expected = labels.shape[1] * share
-    chi = ((counts - expected) ** 2 / np.maximum(expected, 1e-9)).sum(0).mean()
-    return f"classes of a batch: mean chi-squared {chi:.1f}, at random {num_classes - 1}"
+def order(data: ImageData, batch_size: int) -> str:
+    """How an epoch is mixed, in words; all images must differ."""
+    place: dict[bytes, int] = {}
+    for batch in data.batches(batch_size, shuffle=False, drop_remainder=False):
+        first = len(place)
+        place |= {image.tobytes(): first + i for i, image in enumerate(batch["image"].numpy())}
+    stored, classes = [], []
+    for batch in data.batches(batch_size, drop_remainder=False):
+        stored += [place[image.tobytes()] for image in batch["image"].numpy()]
+        classes.append(len(set(batch["label"].numpy().tolist())))
+    way = np.abs(np.diff(np.argsort(stored)))  # In the epoch, between neighbours as stored.
+    correlation = np.corrcoef(stored, np.arange(len(stored)))[0, 1]
+    return (
+        f"classes in a batch {np.mean(classes[:-1]):.1f} (least {min(classes[:-1])}); rank "
+        f"correlation of stored order and epoch {correlation:.2f}; of stored neighbours "
+        f"{100 * (way < batch_size).mean():.2f}% are less than a batch apart, the median "
+        f"{np.median(way) / len(stored):.2f} of the epoch"
+    )
 
 
 if __name__ == "__main__":
