@@ -1,6 +1,5 @@
 """Toy models, embedded servers on them, and every kind of server that the client must work with."""
 
-import gc
 import os
 from pathlib import Path
 
@@ -14,15 +13,6 @@ from tests.serving.raw_calls import TF_SERVING_VARIABLE
 from tests.serving.rest_calls import TF_SERVING_REST_VARIABLE, RestCalls
 from tests.serving.server_process import ServerProcess
 from tests.serving.toy_glow import IMAGE_SHAPE, ToyGlow
-
-
-@pytest.fixture(scope="session", autouse=True)
-def frozen_imports():
-    """As `serving/server.py` does: unloading a version then collects in milliseconds."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

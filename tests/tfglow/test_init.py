@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import tfglow
+from tests.forked import Forked
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,10 @@ def test_the_import_alone_needs_no_tensorflow():
 def test_keras_loads_what_is_in_a_file_without_a_name_of_tfglow_s(tmp_path):
     config = tfglow.GlowConfig(image_shape=(4, 4, 1), levels=1, steps=1, width=4)
     tfglow.Glow(config).save(tmp_path / "glow.keras")
-    code = "import sys, keras, tfglow; print(keras.models.load_model(sys.argv[1]).config.width)"
-    command = [sys.executable, "-c", code, str(tmp_path / "glow.keras")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout == "4\n"
+    script = tmp_path / "load.py"
+    script.write_text(
+        "import keras, tfglow\nprint(keras.models.load_model('glow.keras').config.width)\n"
+    )
+    with Forked(script, cwd=tmp_path) as process:
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, output) == (0, "4\n"), errors

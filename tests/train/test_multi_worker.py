@@ -1,16 +1,14 @@
 import dataclasses
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
 from tests.conftest import REPO
+from tests.forked import Forked
 from tfglow.runs.run_folder import RunFolder
 from train.run import train_and_evaluate
 
@@ -20,29 +18,22 @@ class Workers:
 
     def __init__(self, run_dir, *flags):
         addresses = [f"localhost:{port}" for port in free_ports(2)]
-        command = [sys.executable, "train/main.py", "--preset=tiny", f"--run_dir={run_dir}"]
-        command += ["--levels=1", "--strategy=multi_worker_mirrored", *flags]
+        arguments = ["--preset=tiny", f"--run_dir={run_dir}", "--levels=1"]
+        arguments += ["--strategy=multi_worker_mirrored", *flags]
         self.processes = []
         for index in range(2):
             task = {"type": "worker", "index": index}
             config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-            self.processes.append(
-                subprocess.Popen(
-                    command,
-                    cwd=REPO,
-                    env=os.environ | {"TF_CONFIG": config},
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-            )
+            environment = {"TF_CONFIG": config}
+            script = REPO / "train" / "main.py"
+            self.processes.append(Forked(script, *arguments, cwd=REPO, environment=environment))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         for process in self.processes:
-            process.kill()
+            process.__exit__()
 
     def outputs(self):
         """What each wrote, once both have ended well."""

@@ -1,7 +1,6 @@
 """Contestants as processes, and the ratios of their runs."""
 
 import os
-import sys
 
 import pytest
 
@@ -23,12 +22,12 @@ def test_contestants_are_asked_in_turn():
         assert all(second > 0 for seconds in comparison.wall.values() for second in seconds)
 
 
-@pytest.mark.slow
-def test_a_contestant_that_ends_is_an_error():
+def test_a_contestant_that_ends_is_an_error(tmp_path):
     cores = sorted(os.sched_getaffinity(0))
-    process = ContestantProcess(
-        Entry("x", "limit", {"dtype": "none"}), SIZES["tiny"], sys.executable, cores
-    )
+    ends = tmp_path / "ends"  # When it is asked.
+    ends.write_text("#!/bin/sh\nread question\n")
+    ends.chmod(0o755)
+    process = ContestantProcess(Entry("x", "limit"), SIZES["tiny"], str(ends), cores)
     try:
         with pytest.raises(RuntimeError, match="x ended when it was asked for 'train'"):
             process.ask("train")

@@ -1,9 +1,5 @@
 """`Invertible1x1Conv` in models that other people write."""
 
-import pathlib
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -11,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfglow
+from tests.forked import Forked
 from tests.random_glow import randomize
 from tfglow.bijectors import Invertible1x1Conv
 
@@ -284,12 +281,10 @@ def test_exported_in_a_saved_model_that_runs_without_tfglow(conv, x, tmp_path):
     np.savez(tmp_path / "in.npz", x=x)
     script = tmp_path / "run.py"
     script.write_text(WITHOUT_TFGLOW)
-    # -I: neither the working directory nor PYTHONPATH are on the path.
-    command = [sys.executable, "-I", script, tmp_path / "export", tmp_path / "in.npz"]
-    output = pathlib.Path(tmp_path / "out.npz")
-    done = subprocess.run([*command, output], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    arrays = np.load(output)
+    with Forked(script, "export", "in.npz", "out.npz", cwd=tmp_path) as process:
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    arrays = np.load(tmp_path / "out.npz")
     np.testing.assert_allclose(arrays["y"], 2.0 * conv.forward(x), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(arrays["x"], x, rtol=1e-4, atol=1e-4)
     expected = conv.forward_log_det_jacobian(x) + 24 * np.log(2.0)

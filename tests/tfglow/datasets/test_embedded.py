@@ -1,11 +1,10 @@
 import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 
 import pytest
 
+from tests.forked import Forked
 from tests.full_disk import full_disk
 from tfglow.datasets import embedded
 from tfglow.datasets.embedded import user_cache
@@ -68,30 +67,22 @@ def test_no_room_anywhere_is_one_sentence(tmp_path, monkeypatch):
 def test_processes_may_prepare_at_once(tmp_path):
     """Two processes, started together, both end with a readable data set and leave no litter."""
     place = tmp_path / "place"
-    code = (
-        "import sys\n"
+    script = tmp_path / "prepare.py"
+    script.write_text(
+        "import os, sys, time\n"
         "from tfglow.datasets import embedded\n"
         "print('ready', flush=True)\n"
-        "sys.stdin.readline()\n"
+        "while not os.path.exists('go'):\n"
+        "    time.sleep(0.001)\n"
         "builder = embedded.prepare('digits', sys.argv[1])\n"
         "print(builder.info.splits['train'].num_examples, builder.data_dir)\n"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, place],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    answers = [process.communicate(timeout=300)[0] for process in processes]
-    assert answers == [f"1500 {place}/digits/1.0.0\n"] * 2
+    processes = [Forked(script, str(place), cwd=tmp_path) for _ in range(2)]
+    with processes[0], processes[1]:
+        assert [process.first_line() for process in processes] == ["ready"] * 2
+        (tmp_path / "go").touch()
+        answers = [process.communicate(timeout=300)[0] for process in processes]
+    assert answers == [f"ready\n1500 {place}/digits/1.0.0\n"] * 2
     assert [path.name for path in place.iterdir()] == ["digits"]
 
 
