@@ -1,8 +1,11 @@
 import dataclasses
+import functools
 
 import pytest
 
+from tests.train.kept_state import KeptState
 from tfglow import GlowConfig
+from train import strategies, trainer
 from train.data import load_split
 from train.presets import PRESETS
 from train.strategies import make_strategy
@@ -44,6 +47,27 @@ def two_replicas():
 @pytest.fixture(scope="session")
 def one_device():
     return make_strategy("one_device")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_tracing():
+    """Runs of a file that have the same configuration trace their functions once.
+
+    They have one `TrainState`, which is given a new one's values whenever a run begins.
+    """
+    kept = functools.cache(KeptState)
+
+    def make_state(config, strategy):
+        # What the loop alone asks for, and nothing that is traced.
+        own = dataclasses.replace(config, epochs=1, checkpoint_every=1, max_skipped_steps=1)
+        return kept(own, strategy).renewed()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strategies, "make_strategy", functools.cache(strategies.make_strategy))
+        patch.setattr(trainer, "TrainState", make_state)
+        for name in ("TrainStep", "Evaluator"):
+            patch.setattr(trainer, name, functools.cache(getattr(trainer, name)))
+        yield make_state
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,15 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import REPO
+from tests.train.kept_state import all_variables
 from tfglow.runs.checkpoints import list_checkpoints
 from tfglow.runs.run_folder import RunFolder
 from tfglow.tensorflow_log import LEVEL
-from train import data
+from train import data, strategies
 from train.main import main
 from train.progress import Progress
 from train.run import gaussian_bits_per_dim, train_and_evaluate
+from train.state import TrainState
 from train.stop import StopRequest
 from train.training_diverged import TrainingDiverged
 
@@ -111,16 +113,28 @@ def test_a_run_writes_what_the_contract_lists(finished):
 
 
 @pytest.mark.slow
+def test_runs_of_this_file_begin_with_a_new_ones_values(finished, config, shared_tracing):
+    """Though they share a state, with what was traced of it."""
+    state, new = (
+        make(config, strategies.make_strategy(config.strategy))
+        for make in (shared_tracing, TrainState)
+    )
+    for variable, other in zip(all_variables(state), all_variables(new), strict=True):
+        np.testing.assert_array_equal(variable.numpy(), other.numpy(), variable.name)
+
+
+@pytest.mark.slow
 def test_says_first_what_it_trains_and_reports_an_epoch_when_it_is_saved(finished, reported):
-    announced, first_step, took, *lines = reported
+    announced, initialising, first_step, took, *lines = reported
     # On a slow machine there are lines of progress in between.
     epochs = [line for line in lines if re.match(r"epoch \d+/", line)]
     assert announced.startswith(
         "Data     digits: 1,500 images to train on (train), 297 to evaluate"
     )
+    assert initialising == "Initialising the layers on images."
     assert first_step == "The first step is traced, which takes longer than the steps after it."
     assert took.startswith("It took ")
-    assert all(reported[text] == [] for text in (announced, first_step, took))
+    assert all(reported[text] == [] for text in (announced, initialising, first_step, took))
     for number, text in enumerate(epochs, 1):
         assert text.startswith(f"epoch {number}/2 · step {10 * number} · train ")
         assert reported[text][-1].endswith(f"ckpt-{10 * number}")
@@ -289,7 +303,7 @@ def test_a_folder_that_is_no_run_is_refused(config, tmp_path):
 def start(run, epochs):
     """`python .../train/main.py`, as a user runs it from any folder."""
     script = REPO / "train" / "main.py"
-    command = [sys.executable, script, "--preset=tiny", f"--run_dir={run.path}"]
+    command = [sys.executable, script, "--preset=tiny", f"--run_dir={run.path}", "--levels=1"]
     command += [f"--epochs={epochs}", "--strategy=one_device"]
     return subprocess.Popen(
         command,
@@ -324,7 +338,7 @@ def test_a_killed_process_is_resumed_to_the_same_weights(tmp_path, capsys):
             assert process.returncode == -signal.SIGKILL
     epochs = len(run.metrics()) + 1
     straight = RunFolder(tmp_path / "straight")
-    flags = ["--preset=tiny", f"--epochs={epochs}", "--strategy=one_device"]
+    flags = ["--preset=tiny", "--levels=1", f"--epochs={epochs}", "--strategy=one_device"]
     for folder in (run, straight):
         capsys.readouterr()
         main([*flags, f"--run_dir={folder.path}"])

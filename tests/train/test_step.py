@@ -1,19 +1,29 @@
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.train.kept_state import KeptState
 from train.data import TrainingBatches, init_batch
 from train.state import TrainState
 from train.step import TrainStep
 
 
+@functools.cache
+def kept(config, strategy, **kwargs):
+    state = KeptState(config, strategy)
+    return state, TrainStep(state.renewed(), strategy, batch_size=config.batch_size, **kwargs)
+
+
 def make(config, data, strategy, **kwargs):
-    state = TrainState(config, strategy)
+    """A state, initialised, and its step; a test before may have used and traced them."""
+    state, step = kept(config, strategy, **kwargs)
+    state = state.renewed()
     state.initialize(init_batch(config, data))
-    return state, TrainStep(state, strategy, batch_size=config.batch_size, **kwargs)
+    return state, step
 
 
 def batches(config, data, strategy, num, start=0):
@@ -36,14 +46,10 @@ def all_variables(state):
 
 
 @pytest.fixture(scope="module")
-def shallow(tiny):
-    """As `tiny`, of one level: the steps alone, which take half as long to trace."""
-    return dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, levels=1))
-
-
-@pytest.fixture(scope="module")
 def on_one_device(tiny, digits, one_device):
-    return train(tiny, digits, one_device, 8)
+    """The weights after some steps, and each step's results."""
+    state, results = train(tiny, digits, one_device, 8)
+    return values(state.glow.weights), results
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +87,14 @@ def test_replicas_stay_equal_with_adam(conditional, digits, two_replicas):
 def test_two_replicas_train_as_one_device_and_stop_together(
     on_one_device, tiny, digits, two_replicas
 ):
-    state, results = on_one_device
+    weights, results = on_one_device
     replicated, step = make(tiny, digits, two_replicas)
     for result, batch in zip(results, batches(tiny, digits, two_replicas, 8), strict=True):
         other = step(batch)
         assert not other["stop"]
         for name in ("loss", "gradient_norm"):
             np.testing.assert_allclose(result[name], other[name], rtol=1e-5)
-    for mine, theirs in zip(
-        values(state.glow.weights), values(replicated.glow.weights), strict=True
-    ):
+    for mine, theirs in zip(weights, values(replicated.glow.weights), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
     # One worker can ask all to stop.
     assert step(batch, stop=True)["stop"]
@@ -98,11 +102,11 @@ def test_two_replicas_train_as_one_device_and_stop_together(
 
 @pytest.mark.parametrize("strategy", ["one_device", "two_replicas"])
 @pytest.mark.slow
-def test_xla_computes_the_same(strategy, shallow, digits, request):
+def test_xla_computes_the_same(strategy, tiny, digits, request):
     """With one replica it compiles the update too."""
     strategy = request.getfixturevalue(strategy)
-    _, plain = train(shallow, digits, strategy, 3)
-    _, compiled = train(shallow, digits, strategy, 3, jit_compile=True)
+    _, plain = train(tiny, digits, strategy, 3)
+    _, compiled = train(tiny, digits, strategy, 3, jit_compile=True)
     losses = [[float(r["loss"]) for r in results] for results in (plain, compiled)]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
@@ -150,7 +154,8 @@ def test_xla_gets_as_large_a_program_for_any_number_of_scanned_steps(shallow, di
 def test_a_step_is_the_optimizers_own(tiny, digits, one_device):
     """Against Keras's `apply` of the gradient of the mean objective."""
     state, step = make(tiny, digits, one_device)
-    other, _ = make(tiny, digits, one_device)
+    other = TrainState(tiny, one_device)
+    other.initialize(init_batch(tiny, digits))
     for batch in batches(tiny, digits, one_device, 3):
         step(batch)
         with tf.GradientTape() as tape:
@@ -164,8 +169,8 @@ def test_a_step_is_the_optimizers_own(tiny, digits, one_device):
 
 
 @pytest.mark.slow
-def test_keeps_the_average_of_the_weights(shallow, digits, one_device):
-    config = dataclasses.replace(shallow, average_decay=0.5)
+def test_keeps_the_average_of_the_weights(tiny, digits, one_device):
+    config = dataclasses.replace(tiny, average_decay=0.5)
     state, step = make(config, digits, one_device)
     kernels = []
     for batch in batches(config, digits, one_device, 4):
@@ -183,14 +188,14 @@ def test_without_an_average_there_is_one_model(tiny, digits, one_device):
 
 
 @pytest.mark.slow
-def test_clips_the_whole_gradient(shallow, digits, one_device):
+def test_clips_the_whole_gradient(tiny, digits, one_device):
     """By half its norm: the first moment is halved, and the norm is reported as it was."""
-    [batch] = batches(shallow, digits, one_device, 1)
-    free, step = make(shallow, digits, one_device)
+    [batch] = batches(tiny, digits, one_device, 1)
+    free, step = make(tiny, digits, one_device)
     norm = float(step(batch)["gradient_norm"])
-    clipped, step = make(shallow, digits, one_device, clip_norm=norm / 2)
+    clipped, step = make(tiny, digits, one_device, clip_norm=norm / 2)
     assert float(step(batch)["gradient_norm"]) == pytest.approx(norm, rel=1e-6)
-    loose, step = make(shallow, digits, one_device, clip_norm=norm * 2)
+    loose, step = make(tiny, digits, one_device, clip_norm=norm * 2)
     step(batch)
     for variable, halved, same in zip(
         *(values(state.optimizer._m) for state in (free, clipped, loose)), strict=True
@@ -201,11 +206,11 @@ def test_clips_the_whole_gradient(shallow, digits, one_device):
 
 @pytest.mark.parametrize("strategy", ["one_device", "two_replicas"])
 @pytest.mark.slow
-def test_a_step_that_is_not_finite_changes_nothing(strategy, shallow, digits, request):
+def test_a_step_that_is_not_finite_changes_nothing(strategy, tiny, digits, request):
     """On two replicas the fault is in one image, which only one of them has."""
     strategy = request.getfixturevalue(strategy)
-    state, step = make(shallow, digits, strategy)
-    good, *others = batches(shallow, digits, strategy, 3)
+    state, step = make(tiny, digits, strategy)
+    good, *others = batches(tiny, digits, strategy, 3)
     step(good)
     before = values(all_variables(state))
     count = state.weight_average.count.numpy()
