@@ -14,15 +14,16 @@ from tfglow.scoring import Detector
 
 pytestmark = pytest.mark.slow
 
+# Three levels, and then one of each other kind of step.
 CONFIGS = {
     "affine": {},
-    "affine_full": {"parameterization": "full"},
-    "additive": {"coupling": "additive"},
-    "shuffle": {"permutation": "shuffle"},
-    "reverse": {"permutation": "reverse"},
+    "affine_full": {"parameterization": "full", "levels": 1},
+    "additive": {"coupling": "additive", "levels": 1},
+    "shuffle": {"permutation": "shuffle", "levels": 1},
+    "reverse": {"permutation": "reverse", "levels": 1},
     "conditional_five_bits": {"num_classes": 3, "num_bits": 5},
     "grey": {"image_shape": (8, 8, 1), "levels": 1},
-    "trained_in_float64": {"precision": "float64"},
+    "trained_in_float64": {"precision": "float64", "levels": 1},
 }
 FIRST = ("affine", "conditional_five_bits")
 all_configs = pytest.mark.parametrize(

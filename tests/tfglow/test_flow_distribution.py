@@ -1,6 +1,7 @@
 """Likelihoods from one pass are TFP's own, number for number."""
 
 import copy
+import functools
 import pickle
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tests.random_glow import randomize
 from tests.tfglow.bijectors.contract import CASES, Counting
+from tfglow import GlowConfig
 from tfglow import bijectors as tgb
 from tfglow.flow_distribution import FlowDistribution, forward_and_log_det, inverse_and_log_det
 
@@ -196,19 +199,25 @@ def test_arguments_by_the_names_of_a_chains_parts(inverted):
     np.testing.assert_allclose(log_det, -expected, rtol=1e-10)
 
 
+@functools.cache
+def flow_of_one_level():
+    fields = {"levels": 1, "steps": 1, "width": 8, "precision": "float64"}
+    flow = tgb.GlowFlow(GlowConfig(image_shape=(4, 4, 3), **fields))
+    randomize(flow)
+    return flow
+
+
 @pytest.mark.parametrize("batch_shape", [(), (3,), (2, 3)])
 def test_any_bijector_of_a_chain_that_changes_the_events_shape(batch_shape):
-    flow = CASES["glow_affine_lu"].bijector("float64")
-    x, _ = CASES["glow_affine_lu"].inputs(batch_shape, "float64")
     chain = tfb.Chain(
         [
             tfb.Reshape([16, 3], [48]),
-            flow,
+            flow_of_one_level(),
             tfb.Reshape([4, 4, 3], [48]),
             tfb.Scale(tf.constant(0.5, tf.float64)),
         ]
     )
-    x = tf.reshape(x, [*batch_shape, 48])
+    x = tf.constant(np.random.default_rng(1).normal(size=[*batch_shape, 48]))
     y, log_det = forward_and_log_det(chain, x, 1)
     np.testing.assert_allclose(y, chain.forward(x), rtol=1e-10)
     expected = chain.forward_log_det_jacobian(x, event_ndims=1)

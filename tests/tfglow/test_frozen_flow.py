@@ -10,15 +10,16 @@ from tfglow.frozen_flow import FrozenFlow
 
 pytestmark = pytest.mark.slow
 
+# Three levels, and then one of each other kind of step and of prior.
 CONFIGS = {
     "affine_lu": {},
-    "affine_full": {"parameterization": "full"},
-    "additive_lu": {"coupling": "additive"},
-    "shuffle": {"permutation": "shuffle", "learn_top": False},
-    "reverse": {"permutation": "reverse", "coupling": "additive"},
+    "affine_full": {"parameterization": "full", "levels": 1},
+    "additive_lu": {"coupling": "additive", "levels": 1},
+    "shuffle": {"permutation": "shuffle", "learn_top": False, "levels": 1},
+    "reverse": {"permutation": "reverse", "coupling": "additive", "levels": 1},
     "conditional": {"num_classes": 3},
     "scanned": {"num_classes": 3, "scan_steps": True},
-    "labels_alone": {"num_classes": 3, "learn_top": False},
+    "labels_alone": {"num_classes": 3, "learn_top": False, "levels": 1, "steps": 1},
     "one_level_five_bits": {"levels": 1, "num_bits": 5, "image_shape": (4, 6, 1)},
 }
 
