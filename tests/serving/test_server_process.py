@@ -41,7 +41,6 @@ finally:
 CLIENTS_PART_OF_TFGLOW = [
     "tfglow",
     "tfglow.array_files",
-    "tfglow.keras_classes",  # TensorFlow, which the messages import, has imported Keras.
     "tfglow.latents",
     "tfglow.lazy_parts",
     "tfglow.local_paths",
