@@ -21,7 +21,7 @@ from benchmarks.peers.contestant import TASKS
 from benchmarks.peers.serve import find_class
 from benchmarks.sizes import SIZES
 
-_TENSORFLOW = ("tfglow", "exported", "limit", "product", "tfb.Glow")
+_TENSORFLOW = ("tfglow", "frozen", "exported", "limit", "product", "tfb.Glow")
 
 
 def main() -> None:
@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=25, help="kinds of operations to print")
     args = parser.parse_args()
-    if args.contestant == "exported" and args.task == "train":
-        parser.error("an exported model does not train: --task=log_prob or --task=sample")
+    if args.contestant in ("exported", "frozen") and args.task == "train":
+        parser.error(f"{args.contestant} does not train: --task=log_prob or --task=sample")
     contestant = find_class(args.contestant)(SIZES[args.size], **args.options)
     run = getattr(contestant, args.task)()
     milliseconds, calls, wall, cpu = operation_times(run, args.runs)

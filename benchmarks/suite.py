@@ -31,6 +31,10 @@ SERVED = Entry("served float32", "exported", tasks=SERVED_TASKS)
 SERVED_MIXED = Entry(
     "served mixed_bfloat16", "exported", {"precision": "mixed_bfloat16"}, SERVED_TASKS
 )
+FROZEN = Entry("frozen float32", "frozen", tasks=SERVED_TASKS)
+FROZEN_IN_GRAPH = Entry(
+    "frozen float32, in the graph", "frozen", {"constants_in_graph": True}, SERVED_TASKS
+)
 LIMIT = Entry("limit float32", "limit")
 LIMIT_BFLOAT16 = Entry("limit bfloat16", "limit", {"dtype": "bfloat16"})
 PRODUCT = Entry("product float32", "product")
@@ -38,7 +42,7 @@ PRODUCT_BFLOAT16 = Entry("product bfloat16", "product", {"dtype": "bfloat16"})
 CHECKPOINTED = Entry("tfglow float32, checkpointing", "tfglow", {"gradient_checkpointing": True})
 # Each against the last.
 GROUPS = (
-    (FLOAT32, SERVED, PRODUCT, LIMIT),
+    (FLOAT32, FROZEN, SERVED, PRODUCT, LIMIT),
     (MIXED, SERVED_MIXED, PRODUCT_BFLOAT16, LIMIT_BFLOAT16),
     (MIXED, FLOAT32),
 )

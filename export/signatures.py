@@ -67,8 +67,10 @@ class Signatures(tf.Module):
         temperature = tf.TensorSpec([None], tf.float32, "temperature")
         # Each direction is traced once, and shared by the functions that need it.
         continuous = tf.TensorSpec(image.shape, tf.float32, "continuous")
-        self._forward = self._function(_for_any_number_of_rows(self.flow.forward_terms), continuous)
-        self._inverse = self._function(_for_any_number_of_rows(self.flow.inverse), latent)
+        self._forward = self._function(
+            shapes.for_any_number_of_rows(self.flow.forward_terms), continuous
+        )
+        self._inverse = self._function(shapes.for_any_number_of_rows(self.flow.inverse), latent)
         self.encode = self._function(self._encode, image)
         self.decode = self._function(self._decode, latent)
         self.sample = self._function(self._sample, seed, temperature)
@@ -204,20 +206,6 @@ class Signatures(tf.Module):
         label = _with_rows_of(rows, label, "label")
         valid = (label >= 0) & (label < self._num_classes)
         return valid, (zero_unless(valid, label),)
-
-
-def _for_any_number_of_rows(function):
-    """`function` of tensors with one row an image, also for 0 rows.
-
-    See `shapes.at_least_one_row`.
-    """
-
-    def padded(*tensors):
-        num_rows = tf.shape(tensors[0])[0]
-        outputs = function(*shapes.at_least_one_row(*tensors))
-        return tf.nest.map_structure(lambda output: output[:num_rows], outputs)
-
-    return padded
 
 
 def _with_rows_of(rows, tensor, name):

@@ -27,6 +27,8 @@ LAYERS = (
     {"bijectors"},
     {"likelihood", "flow_distribution", "frozen_flow"},
     {"keras_layers"},
+    {"image_flow"},
+    {"frozen_glow"},
     {"glow"},
     {"transfer", "scoring"},
     {"runs"},

@@ -19,18 +19,28 @@ from tfglow.networks.coupling_network import FoldedNetwork
 from tfglow.networks.scaled_conv2d import FoldedConv
 from tfglow.ops import pixelwise
 
+# Makes what keeps a constant; `tf.convert_to_tensor` makes a tensor of that again.
+Hold = Callable[[tf.Tensor], Any]
+
+
+def as_variable(constant: tf.Tensor) -> tf.Variable:
+    """A variable that is not trained."""
+    return tf.Variable(constant, trainable=False)
+
 
 class FrozenFlow(tf.Module):
     """A `GlowFlow` with everything folded that depends on its weights alone.
 
     It runs the flow's own functions. The channel maps of each step, the scaled kernels and what the
-    image's edge adds are worked out here, in float64, and held as variables that are not trained.
-    Later changes of the flow have no effect on it.
+    image's edge adds are worked out here, in float64, and held as `hold` makes them. Later changes
+    of the flow have no effect on it.
 
     Args:
       flow: The flow.
-      dtype: Dtype of the frozen flow, its variables and its log-dets.
+      dtype: Dtype of the frozen flow, its constants and its log-dets.
       network_dtype: Dtype of the coupling networks' convolutions; None for `dtype`.
+      hold: What keeps a constant: `as_variable` for files that hold variables, `tf.identity` for
+        tensors, `np.asarray` for what a graph has as constants of its own.
       name: Name of the module.
 
     Raises:
@@ -42,25 +52,25 @@ class FrozenFlow(tf.Module):
         flow: GlowFlow,
         dtype: tf.DType = tf.float32,
         network_dtype: tf.DType | None = None,
+        hold: Hold = as_variable,
         name: str = "flow",
     ):
         super().__init__(name=name)
         _check_finite(flow)
         config = flow.config
         self._latent_shapes = tuple(flow.latent_shapes)
-        hold = functools.partial(_hold, dtype=dtype)
         self.levels = []
         for number, level in enumerate(flow.levels):
             height, width, _ = config.level_shape(number)
-            steps = FrozenSteps(level.steps, height, width, dtype, network_dtype or dtype)
+            steps = FrozenSteps(level.steps, height, width, dtype, network_dtype or dtype, hold)
             split = None
             if level.split is not None:
                 conv = scaled_conv2d.fold(
                     _in_float64(level.split.conv.weights), height, width, tf.float64, False
                 )
-                split = FrozenSplit(hold(conv))
+                split = FrozenSplit(_held(conv, dtype, hold))
             self.levels.append(Level(steps, split, name=level.name))
-        self.top_prior = FrozenTopPrior(**hold(_top_constants(flow)))
+        self.top_prior = FrozenTopPrior(**_held(_top_constants(flow), dtype, hold))
 
     def forward(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """The latent `[B, D]` and log |det| `[B]` (nats).
@@ -101,13 +111,20 @@ class FrozenSteps(tf.Module):
       width: W of the steps' events.
       dtype: Dtype of the channel maps and the log-dets.
       network_dtype: Dtype of the coupling networks' convolutions.
+      hold: What keeps a constant.
 
     Raises:
       ValueError: If a step cannot be inverted, or its network is not finite.
     """
 
     def __init__(
-        self, steps: FlowSteps, height: int, width: int, dtype: tf.DType, network_dtype: tf.DType
+        self,
+        steps: FlowSteps,
+        height: int,
+        width: int,
+        dtype: tf.DType,
+        network_dtype: tf.DType,
+        hold: Hold = as_variable,
     ):
         super().__init__(name=steps.name)
         self.dtype = dtype
@@ -126,7 +143,9 @@ class FrozenSteps(tf.Module):
                 raise _not_finite(f"The network of {steps.name}_step{k}")
             self.steps.append(
                 FrozenStep(
-                    _hold(forward, dtype), _hold(inverse, dtype), _hold(network, network_dtype)
+                    _held(forward, dtype, hold),
+                    _held(inverse, dtype, hold),
+                    _held(network, network_dtype, hold),
                 )
             )
 
@@ -164,7 +183,8 @@ class FrozenSteps(tf.Module):
     ) -> tuple[tf.Tensor, list[tf.Tensor | None]]:
         """The output of all steps, and the log-scales of each."""
         log_scales = []
-        for (weight, bias), folded in steps:
+        for step in steps:
+            (weight, bias), folded = _tensors(step)
             channels = functools.partial(pixelwise.linear, weight=weight, bias=bias)
             network = functools.partial(coupling_network.apply, folded, trainable=False)
             x, log_scale = run(x, channels, self._coupling, network)
@@ -192,7 +212,7 @@ class FrozenSplit(tf.Module):
         return gaussian_split.merge(z1, eps, self._run)
 
     def _run(self, z1):
-        return scaled_conv2d.apply(self.conv, z1, trainable=False)
+        return scaled_conv2d.apply(_tensors(self.conv), z1, trainable=False)
 
 
 class FrozenTopPrior(tf.Module):
@@ -203,7 +223,7 @@ class FrozenTopPrior(tf.Module):
       labels: What each label adds to them, `[num_classes, 2c]`; None without labels.
     """
 
-    def __init__(self, top: tf.Variable, labels: tf.Variable | None = None):
+    def __init__(self, top: Any, labels: Any = None):
         super().__init__(name="top_prior")
         self.top = top
         self.labels = labels
@@ -285,8 +305,11 @@ def _in_float64(weights):
     return tf.nest.map_structure(convert, weights)
 
 
-def _hold(values, dtype):
-    """A structure of constants as one of variables that are not trained."""
-    return tf.nest.map_structure(
-        lambda value: tf.Variable(tf.cast(value, dtype), trainable=False), values
-    )
+def _held(values, dtype, hold):
+    """A structure of constants as one of what holds them."""
+    return tf.nest.map_structure(lambda value: hold(tf.cast(value, dtype)), values)
+
+
+def _tensors(held):
+    """A structure of what holds constants as one of tensors: in a graph, reads or constants."""
+    return tf.nest.map_structure(tf.convert_to_tensor, held)

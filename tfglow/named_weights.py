@@ -29,7 +29,7 @@ class NamedWeights(keras.Model):
         return {name: variable.value for name, variable in self._adopted_variables.items()}
 
     @property
-    def frozen(self) -> list[str]:
+    def frozen_names(self) -> list[str]:
         """Names of the variables that are not trained, of those that could be.
 
         Empty if `trainable` is false: they all are not.

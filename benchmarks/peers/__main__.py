@@ -18,6 +18,8 @@ from benchmarks.sizes import choices
 from benchmarks.suite import (
     CHECKPOINTED,
     FLOAT32,
+    FROZEN,
+    FROZEN_IN_GRAPH,
     LIMIT,
     LIMIT_BFLOAT16,
     MIXED,
@@ -52,6 +54,8 @@ OURS = {
     "float32": FLOAT32,
     "mixed_bfloat16": MIXED,
     "xla": XLA,
+    "frozen": FROZEN,
+    "frozen_in_graph": FROZEN_IN_GRAPH,
     "served": SERVED,
     "served_mixed_bfloat16": SERVED_MIXED,
     "served_two": SERVED_TWO,

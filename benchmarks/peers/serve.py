@@ -23,6 +23,7 @@ from benchmarks.sizes import Size
 # name → module and class. Only the one that is asked for is imported.
 CONTESTANTS = {
     "tfglow": ("tfglow_glow", "TfglowGlow"),
+    "frozen": ("frozen_glow", "FrozenGlow"),
     "exported": ("exported_glow", "ExportedGlow"),
     "limit": ("limits", "Convolutions"),
     "product": ("limits", "MatrixProduct"),

@@ -159,14 +159,11 @@ class GlowFlow(OnePassBijector):
 
     def _in_rows(self, run, x, labels, network_dtype):
         """`run`, whose outputs have a row for each of `x`, of no rows too."""
+        run_rows = shapes.for_any_number_of_rows(
+            lambda x, labels=None: run(x, labels, network_dtype)
+        )
         x = tf.convert_to_tensor(x, self.dtype)
-        if x.shape[0]:
-            return run(x, labels, network_dtype)
-        num_rows = tf.shape(x)[0]
-        rows = [x] if labels is None else [x, tf.convert_to_tensor(labels)]
-        x, *padded = shapes.at_least_one_row(*rows)
-        outputs = run(x, padded[0] if padded else None, network_dtype)
-        return tf.nest.map_structure(lambda output: output[:num_rows], outputs)
+        return run_rows(x) if labels is None else run_rows(x, tf.convert_to_tensor(labels))
 
     def _forward_and_log_det(self, x, labels=None, network_dtype=None):
         latent, log_det, _ = self._run_forward(x, labels, network_dtype)

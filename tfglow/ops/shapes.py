@@ -1,6 +1,7 @@
 """Shapes that are static where they can be."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -40,11 +41,22 @@ def at_least_one_row(*tensors: tf.Tensor) -> list[tf.Tensor]:
     return [tf.pad(t, [[0, missing]] + [[0, 0]] * (t.shape.rank - 1)) for t in tensors]
 
 
+def for_any_number_of_rows(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of tensors with one row an image, also for 0 rows; see `at_least_one_row`."""
+
+    def padded(*tensors):
+        if tensors[0].shape[0]:
+            return function(*tensors)
+        num_rows = tf.shape(tensors[0])[0]
+        outputs = function(*at_least_one_row(*tensors))
+        return tf.nest.map_structure(lambda output: output[:num_rows], outputs)
+
+    return padded
+
+
 def with_rows(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
     """`function` of `x` `[B, ...]`, which sees at least one row; its value has B."""
-    if x.shape[0]:
-        return function(x)
-    return function(*at_least_one_row(x))[: tf.shape(x)[0]]
+    return for_any_number_of_rows(function)(x)
 
 
 # The two below serve functions whose gradient XLA compiles apart from them. tf.split and tf.concat
