@@ -15,7 +15,7 @@ class FrozenGlow(Contestant):
     Args:
       size: The model, and the images of a batch.
       precision: "float32" or "mixed_bfloat16"; samples are float32's in both.
-      constants_in_graph: As `glow.frozen` takes it.
+      constants_in_graph: Whether the graphs hold the constants themselves.
     """
 
     def __init__(self, size: Size, precision: str = "float32", constants_in_graph: bool = False):

@@ -13,7 +13,7 @@ class WeightsSnapshot:
     whatever changes a variable, be it an assignment, an optimizer's update in a compiled step or
     the restoring of a checkpoint, gives it other memory. So a variable that is still where it was
     when it was read has its value still, and no number need be looked at: of 50 variables that
-    takes a fifth of a millisecond, whatever their size. Where one is elsewhere, which need not
+    takes less than half a millisecond, whatever their size. Where one is elsewhere, which need not
     mean another value, and on devices whose addresses are not to be seen, values are compared.
 
     The snapshot costs no memory while nothing changes; from then on it keeps the old values.
