@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from tfglow.config import GlowConfig
     from tfglow.flow_distribution import FlowDistribution
+    from tfglow.frozen_glow import FrozenGlow
     from tfglow.glow import Glow
     from tfglow.keras_layers import BijectorLayer, DistributionLayer
     from tfglow.pretrained import load_glow
@@ -29,6 +30,7 @@ __all__ = [
     "BijectorLayer",
     "DistributionLayer",
     "FlowDistribution",
+    "FrozenGlow",
     "Glow",
     "GlowConfig",
     "bijectors",
@@ -50,6 +52,7 @@ _CLASSES = {
     "BijectorLayer": "tfglow.keras_layers",
     "DistributionLayer": "tfglow.keras_layers",
     "FlowDistribution": "tfglow.flow_distribution",
+    "FrozenGlow": "tfglow.frozen_glow",
     "Glow": "tfglow.glow",
     "GlowConfig": "tfglow.config",
     "load_glow": "tfglow.pretrained",

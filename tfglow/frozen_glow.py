@@ -20,11 +20,6 @@ _NAMED = 2
 class FrozenGlow(ImageFlow):
     """What `glow.frozen()` returns: the model's methods, from constants that its weights give.
 
-        glow = tfglow.load_glow("runs/digits")
-        view = glow.frozen()
-        view.bits_per_dim(images)  # As `glow.bits_per_dim(images)`, to rounding.
-        view.sample(16, temperature=0.7, seed=1)
-
     `Glow` scales every kernel and works out every channel map at each call, as weights may have
     changed. Here that is done once, in float64, so that values differ from the model's in the last
     digits.
@@ -53,6 +48,21 @@ class FrozenGlow(ImageFlow):
       ValueError: If a weight is not finite, or a step cannot be inverted. In every method, what
         `Glow` raises; and if a weight has changed, which a graph that runs raises as
         `tf.errors.InvalidArgumentError`.
+
+    Example:
+      >>> view = glow.frozen()
+      >>> np.allclose(view.encode(images), glow.encode(images), atol=1e-4)
+      True
+      >>> view.sample(2, temperature=0.7, seed=0).shape
+      TensorShape([2, 8, 8, 1])
+      >>> weights = glow.get_weights()
+      >>> glow.set_weights([2.0 * weight for weight in weights])
+      >>> view.encode(images)
+      Traceback (most recent call last):
+      ValueError: Weights of glow... have changed since `frozen()` (...): call `frozen()` again.
+      >>> glow.set_weights(weights)
+      >>> view.encode(images).shape
+      TensorShape([64, 64])
     """
 
     def __init__(self, flow: GlowFlow, name: str = "glow", constants_in_graph: bool = False):
