@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfglow.checks import check_integer, check_positive_integer
 from tfglow.scoring.density import StatisticsDensity
 from tfglow.scoring.scores import SCORES
 
@@ -81,8 +82,11 @@ class Calibration:
         for name, score in scores.items():
             held = tf.constant(self.scores[name])
             smaller = tf.searchsorted(held, score, side="left")
-            at_least = tf.cast(tf.size(held) - smaller, tf.float64)
-            p_values[f"p_value_{name}"] = (1.0 + at_least) / (1.0 + len(self.scores[name]))
+            # Looked up: a graph may divide by way of the reciprocal, and a p-value that is `alpha`
+            # would come out above it.
+            num = len(self.scores[name])
+            shares = tf.constant(np.arange(1, num + 2) / (num + 1))
+            p_values[f"p_value_{name}"] = tf.gather(shares, tf.size(held) - smaller)
         own = {name: scores[name] for name in ("typicality", "density")}
         return {**own, **p_values, "p_value": p_values[f"p_value_{self.statistic}"]}
 
@@ -117,12 +121,40 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Calibration":
-        """The calibration that `to_dict` described."""
-        return cls(
+        """The calibration that `to_dict` described.
+
+        Raises:
+          KeyError, TypeError, AttributeError: If something is missing, or of another kind.
+          ValueError: If something cannot be what `fit` learnt.
+        """
+        result = cls(
             **{
                 **values,
+                "num_draws": check_positive_integer("num_draws", values["num_draws"]),
+                "seed": check_integer("seed", values["seed"], 0),
                 "density": StatisticsDensity.from_dict(values["density"]),
                 "scores": {n: np.asarray(v, np.float64) for n, v in values["scores"].items()},
                 "bits_per_dim": np.asarray(values["bits_per_dim"], np.float64),
             }
         )
+        if result.statistic not in SCORES:
+            raise ValueError(
+                f"its statistic is {result.statistic!r}, expected one of {', '.join(SCORES)}"
+            )
+        if sorted(result.scores) != sorted(SCORES):
+            raise ValueError(
+                f"it has the scores {', '.join(result.scores) or 'of nothing'}, expected "
+                f"{', '.join(SCORES)}"
+            )
+        if not np.isfinite(result.mean_bits_per_dim):
+            raise ValueError(f"its mean_bits_per_dim is {result.mean_bits_per_dim!r}")
+        shape = result.bits_per_dim.shape
+        for name, held in {**result.scores, "bits_per_dim": result.bits_per_dim}.items():
+            # NaN is in no order.
+            in_order = held.ndim == 1 and held.size and np.all(held == np.sort(held))
+            if not in_order or held.shape != shape:
+                raise ValueError(
+                    f"its {name} of the calibration images are no numbers in rising order, one an "
+                    "image"
+                )
+        return result

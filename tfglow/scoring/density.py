@@ -75,9 +75,29 @@ class StatisticsDensity:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "StatisticsDensity":
-        """The density that `to_dict` described."""
+        """The density that `to_dict` described.
+
+        Raises:
+          ValueError: If its arrays are not finite, or their shapes do not go together.
+        """
         arrays = {
             name: np.asarray(values[name], np.float64)
             for name in ("mean", "whitening", "points", "bandwidth")
         }
-        return cls(names=tuple(values["names"]), **arrays)
+        names = tuple(values["names"])
+        num_kernels, rank = len(arrays["points"]), arrays["bandwidth"].size
+        shapes = {
+            "mean": (len(names),),
+            "whitening": (len(names), rank),
+            "points": (max(1, num_kernels), rank),
+            "bandwidth": (max(1, rank),),
+        }
+        for name, array in arrays.items():
+            if array.shape != shapes[name] or not np.all(np.isfinite(array)):
+                raise ValueError(
+                    f"{name} of its density must be finite numbers of the shape {shapes[name]}, "
+                    f"got the shape {array.shape}"
+                )
+        if np.any(arrays["bandwidth"] <= 0):
+            raise ValueError("a bandwidth of its density is not above 0")
+        return cls(names=names, **arrays)

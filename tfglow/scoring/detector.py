@@ -2,19 +2,19 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfglow.checks import check_integer, check_positive_integer
+from tfglow.checks import check_images, check_integer, check_positive_integer
 from tfglow.glow import Glow
 from tfglow.scoring.calibration import Calibration
 from tfglow.scoring.other_weights import OtherWeights
 from tfglow.scoring.scores import SCORES
-from tfglow.scoring.statistics import statistics_function
+from tfglow.scoring.statistics import statistic_names, statistics_function
 from tfglow.scoring.weights_checksum import weights_checksum
 from tfglow.writing import system_reason, writing
 
@@ -106,7 +106,7 @@ class Detector:
         num_draws = check_positive_integer("num_draws", num_draws)
         seed = check_integer("seed", seed, 0)
         run = statistics_function(glow, num_draws, seed)
-        statistics = _concatenated(run(*b)[0] for b in _batches(images, labels, batch_size))
+        statistics = _concatenated(run(*b)[0] for b in _batches(glow, images, labels, batch_size))
         return cls(glow, Calibration.fit(statistics, statistic, num_draws, seed))
 
     def score(
@@ -122,7 +122,7 @@ class Detector:
         and `p_value`, that of the detector's own. Arguments as for `fit`.
         """
         return _concatenated(
-            self.score_batch(*batch)[0] for batch in _batches(images, labels, batch_size)
+            self.score_batch(*batch)[0] for batch in _batches(self.glow, images, labels, batch_size)
         )
 
     def score_batch(
@@ -162,7 +162,9 @@ class Detector:
         The typicality of the group's mean, held against that of groups of as many calibration
         images, drawn with replacement (Nalisnick et al. 2019b, algorithm 1).
         """
-        statistics = _concatenated(self._run(*b)[0] for b in _batches(images, labels, 64))
+        statistics = _concatenated(
+            self._run(*b)[0] for b in _batches(self.glow, images, labels, 64)
+        )
         bits = statistics["bits_per_dim"].astype(np.float64)
         calibration = self.calibration
         rng = np.random.default_rng(calibration.seed)
@@ -214,29 +216,45 @@ class Detector:
             if found != _FORMAT:
                 raise ValueError(f"its format is {found!r}, this tfglow reads {_FORMAT}")
             calibration = Calibration.from_dict(values["calibration"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{os.fspath(path)!r} is no file of a detector: {error}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+            raise ValueError(f"{os.fspath(path)!r} is no file of a detector: {reason}.") from error
         if checksum != weights_checksum(glow):
             raise OtherWeights(
                 f"{os.fspath(path)!r} was fitted with other weights than those of {glow.name} "
                 "(averaged and raw weights differ, too): fit a detector with these."
             )
+        unknown = set(calibration.density.names) - set(statistic_names(glow.config.levels))
+        if unknown:
+            raise ValueError(
+                f"{os.fspath(path)!r} is no file of a detector of {glow.name}: its density is of "
+                f"{', '.join(sorted(unknown))}, too."
+            )
         return cls(glow, calibration)
 
 
 def _batches(
-    images: Any, labels: Any, batch_size: int
+    glow: Glow, images: Any, labels: Any, batch_size: int
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor | None]]:
     """Images and labels of each batch, of an array or of a data set."""
+    shape = glow.config.image_shape
+    batch_size = check_positive_integer("batch_size", batch_size)
     if isinstance(images, np.ndarray | tf.Tensor):
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(f"There are {len(images)} images and {len(labels)} labels.")
         for start in range(0, len(images), batch_size):
             part = slice(start, start + batch_size)
-            yield images[part], None if labels is None else labels[part]
+            yield check_images(images[part], shape), None if labels is None else labels[part]
         return
     if labels is not None:
         raise ValueError("`labels` go with an array of images; a data set's are in its batches.")
     for batch in images:
-        yield batch["image"], batch.get("label")
+        if not isinstance(batch, Mapping) or "image" not in batch:
+            raise ValueError(
+                "Images must be an array [N, H, W, C], or batches that are dictionaries with "
+                f"`image`; got a {type(images).__name__} of {type(batch).__name__}."
+            )
+        yield check_images(batch["image"], shape), batch.get("label")
 
 
 def _concatenated(batches):

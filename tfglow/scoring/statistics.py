@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfglow import likelihood
+from tfglow.checks import check_positive_integer
 from tfglow.glow import Glow
 from tfglow.scoring.complexity import png_bits_per_dim
 
@@ -61,6 +62,9 @@ def image_statistics(
       num_draws: Draws of the dequantisation noise.
       seed: Seed of the noise.
 
+    Raises:
+      ValueError: If `num_draws` is no positive integer.
+
     Example:
       >>> terms = glow.log_prob_terms
       >>> statistics, nats = tfglow.scoring.image_statistics(terms, images, num_bits=4)
@@ -68,6 +72,7 @@ def image_statistics(
       (TensorShape([64]), TensorShape([64, 8, 8]))
     """
     images = tf.convert_to_tensor(images)
+    num_draws = check_positive_integer("num_draws", num_draws)
     draws = []
     for draw in range(num_draws):
         noise = tf.random.stateless_uniform([1, *images.shape[1:]], [seed, draw])

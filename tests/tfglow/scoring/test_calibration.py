@@ -45,6 +45,15 @@ def test_p_values_are_as_defined(calibration):
         np.testing.assert_array_equal(result[f"p_value_{name}"], (1 + at_least) / 501)
 
 
+def test_a_p_value_that_is_alpha_is_at_most_alpha_in_a_graph_too():
+    calibration = Calibration.fit(statistics(98, 0), "bits_per_dim", 1, 3)
+    values = {name: tf.constant(value) for name, value in statistics(500, 1).items()}
+    result = tf.function(calibration.apply, autograph=False)(values)
+    shares = np.arange(1, 51) / 50
+    for name in SCORES:
+        assert np.isin(result[f"p_value_{name}"].numpy(), shares).all(), name
+
+
 def test_p_values_of_images_like_the_calibrations_are_uniform(calibration):
     result = apply(calibration, statistics(4000, 2))
     for name in SCORES:

@@ -110,6 +110,71 @@ def test_another_format_is_named(glow, detector, tmp_path):
         Detector.load(path, glow)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("statistic", "entropy", "its statistic is 'entropy', expected one of bits_per_dim, "),
+        ("num_draws", "x", "`num_draws` must be a positive integer, got 'x'"),
+        ("seed", -1, "`seed` must be"),
+        ("mean_bits_per_dim", float("nan"), "its mean_bits_per_dim is nan"),
+        ("scores", {}, "it has the scores of nothing, expected bits_per_dim"),
+        ("scores", [], "'list' object has no attribute 'items'"),
+        ("bits_per_dim", [3.0, 2.0], "are no numbers in rising order, one an image"),
+        ("bits_per_dim", [float("nan")], "are no numbers in rising order, one an image"),
+        ("density", {}, "it lacks 'mean'"),
+    ],
+)
+def test_a_damaged_file_is_refused_as_it_is_loaded(glow, detector, name, value, message, tmp_path):
+    path = tmp_path / "detector.json"
+    detector.save(path)
+    values = json.loads(path.read_text())
+    values["calibration"][name] = value
+    path.write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=r"detector\.json' is no file of a detector: ") as error:
+        Detector.load(path, glow)
+    assert message in str(error.value) and not str(error.value).endswith("..")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("points", [], "points of its density must be finite numbers of the shape "),
+        ("bandwidth", [], "of its density must be finite numbers of the shape (3, 0), got"),
+        ("mean", [1.0], "mean of its density must be finite numbers of the shape "),
+        ("bandwidth", "negative", "a bandwidth of its density is not above 0"),
+        ("names", "moved", "its density is of bits_level_7, too"),
+    ],
+)
+def test_a_damaged_density_is_refused(glow, detector, name, value, message, tmp_path):
+    path = tmp_path / "detector.json"
+    detector.save(path)
+    values = json.loads(path.read_text())
+    density = values["calibration"]["density"]
+    changed = {
+        "negative": [-1.0 for _ in density["bandwidth"]],
+        "moved": ["bits_level_7", *density["names"][1:]],
+    }
+    density[name] = changed.get(value, value) if isinstance(value, str) else value
+    path.write_text(json.dumps(values))
+    with pytest.raises(ValueError, match="is no file of a detector") as error:
+        Detector.load(path, glow)
+    assert message in str(error.value)
+
+
+def test_images_that_the_model_cannot_take_are_refused_in_a_sentence(detector):
+    images, labels = data(4, 0)
+    detector.score(images, labels)
+    for other in (np.zeros([4, 9, 9, 1], np.uint8), images[0]):
+        with pytest.raises(ValueError, match=r"Images must have the shape \[B, "):
+            detector.score(other, labels[: len(other)] if other.ndim == 4 else None)
+    with pytest.raises(ValueError, match="There are 4 images and 3 labels"):
+        detector.score(images, labels[:3])
+    with pytest.raises(ValueError, match="`batch_size` must be a positive integer, got 0"):
+        detector.score(images, labels, batch_size=0)
+    with pytest.raises(ValueError, match=r"dictionaries with `image`; got a list of ndarray"):
+        detector.score(list(images))
+
+
 def test_what_cannot_be_fitted_is_refused(glow):
     with pytest.raises(ValueError, match=r"`statistic` must be one of bits_per_dim, .* 'entropy'"):
         Detector.fit(glow, *data(50, 0), statistic="entropy")

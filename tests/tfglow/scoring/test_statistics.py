@@ -53,3 +53,9 @@ def test_one_draw_has_no_error_and_rows_do_not_depend_on_each_other(glow, images
     assert np.all(np.isnan(together["bits_per_dim_error"]))
     for name in statistic_names(2):
         np.testing.assert_allclose(alone[name][0], together[name][2], rtol=1e-5)
+
+
+def test_draws_are_a_positive_number():
+    images = np.zeros([1, 4, 4, 1], np.uint8)
+    with pytest.raises(ValueError, match="`num_draws` must be a positive integer, got 0"):
+        image_statistics(lambda images, noise: None, images, num_draws=0)
