@@ -6,6 +6,7 @@ import time
 from tqdm import tqdm
 
 from tfglow.writing import writing
+from train.terminal import shows_bars
 
 # Seconds between lines of progress where there is no terminal.
 _FIRST_INTERVAL = 30.0
@@ -26,7 +27,7 @@ class Progress:
     """
 
     def __init__(self, total_steps: int, step: int, batch_size: int, visible: bool = True):
-        terminal = sys.stderr.isatty()
+        terminal = shows_bars()
         self._lines = (
             ProgressLines(total_steps, step, batch_size) if visible and not terminal else None
         )

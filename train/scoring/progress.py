@@ -1,10 +1,9 @@
 """How far a set of images is."""
 
-import sys
-
 from tqdm import tqdm
 
 from train.reading_progress import ReadingProgress
+from train.terminal import shows_bars
 
 
 class ScoreProgress:
@@ -17,7 +16,7 @@ class ScoreProgress:
     """
 
     def __init__(self, what: str, total: int, unit: str = "img") -> None:
-        terminal = sys.stderr.isatty()
+        terminal = shows_bars()
         self._bar = tqdm(
             total=total, desc=what, unit=unit, dynamic_ncols=True, disable=not terminal
         )
