@@ -24,14 +24,14 @@ class FrozenGlow(ImageFlow):
     changed. Here that is done once, in float64, so that values differ from the model's in the last
     digits.
 
-    **Weights that change.** A call refuses to answer once a weight of the flow has another value
+    Weights that change: a call refuses to answer once a weight of the flow has another value
     than when the view was made, however it came to it: training, `assign`, `set_weights`,
     `load_weights`, `initialize`, a checkpoint. Call `glow.frozen()` again for a view of the new
     weights; a view answers again where its own come back. In a `tf.function` or `tf.data` pipeline
     of your own that is checked whenever it runs, by a call of Python, which neither XLA compiles
     nor a SavedModel holds: export/main.py makes what is served.
 
-    **Memory.** The constants, as large as the weights; under `mixed_bfloat16` a second set, in
+    Memory: the constants, as large as the weights; under `mixed_bfloat16` a second set, in
     float32, once `encode`, `decode` or `sample` is called. After weights have changed, also their
     old values, until the view is dropped.
 
