@@ -61,7 +61,7 @@ def dry_run(
             f"{duration(each * steps_per_epoch(config, plan.train_data))}, what is left of the run "
             f"{duration(each * left)}, beside evaluations and samples"
         )
-        report(f"A dry run: {plan.run.path} is as it was.")
+        report(f"A dry run: nothing was written to {plan.run.path}.")
 
 
 def training_images(config: TrainConfig, data: ImageData) -> np.ndarray:

@@ -54,7 +54,7 @@ def test_says_what_a_new_run_would_do_and_writes_none(tmp_path, capsys):
         r"\d+ s, what is left of the run \d+ s, beside evaluations and samples",
         lines["Time"],
     )
-    assert lines["A"] == f"A dry run: {run} is as it was."
+    assert lines["A"] == f"A dry run: nothing was written to {run}."
     assert list(tmp_path.iterdir()) == []
     assert set(np.unique(picture)) - {255} <= set(range(0, 256, 32))
 
