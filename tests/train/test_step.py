@@ -119,14 +119,14 @@ def scanned(config, **model):
 
 @pytest.mark.slow
 def test_what_was_trained_with_unrolled_steps_goes_on_with_a_loop(
-    shallow, digits, one_device, tmp_path
+    tiny, digits, one_device, tmp_path
 ):
     """To rounding, not to the bit: a loop adds up log-dets in another order."""
-    before, *after = batches(shallow, digits, one_device, 3)
-    state, step = make(shallow, digits, one_device)
+    before, *after = batches(tiny, digits, one_device, 3)
+    state, step = make(tiny, digits, one_device)
     step(before)
     path = state.checkpoint().save(str(tmp_path / "ckpt"))
-    other, other_step = make(scanned(shallow), digits, one_device)
+    other, other_step = make(scanned(tiny), digits, one_device)
     other.checkpoint().restore(path).assert_consumed()
     for batch in after:
         results, others = step(batch), other_step(batch)
@@ -139,12 +139,12 @@ def test_what_was_trained_with_unrolled_steps_goes_on_with_a_loop(
 
 
 @pytest.mark.slow
-def test_xla_gets_as_large_a_program_for_any_number_of_scanned_steps(shallow, digits, one_device):
+def test_xla_gets_as_large_a_program_for_any_number_of_scanned_steps(tiny, digits, one_device):
     """Loss, gradients, finite check, update and moving average."""
-    [batch] = batches(shallow, digits, one_device, 1)
+    [batch] = batches(tiny, digits, one_device, 1)
     instructions = set()
     for steps in (2, 5):
-        _, step = make(scanned(shallow, steps=steps), digits, one_device, jit_compile=True)
+        _, step = make(scanned(tiny, steps=steps), digits, one_device, jit_compile=True)
         text = step.function.experimental_get_compiler_ir(batch, tf.constant(False))(stage="hlo")
         instructions.add(text.count(" = "))
     assert len(instructions) == 1
