@@ -32,7 +32,7 @@ _DESCRIPTION = """\
 Trains a Glow and shows what it learnt.
 
   python train/main.py
-      the embedded photographs of clothes: three minutes on two CPU cores
+      the embedded photographs of clothes: four minutes on two CPU cores
   python train/main.py --preset=cifar10 --data_dir=DIR
       the paper's CIFAR-10, as TFDS prepared it in DIR; add --batch_size, --width, ... to fit
   python train/main.py --dataset=folder --data_dir=DIR --image_shape=64,64,3

@@ -87,7 +87,7 @@ PRESETS: dict[str, TrainConfig] = {
         # The official rule: a horizon of 500 steps smooths what the last epochs learn by heart.
         average_share=None,
     ),
-    # The embedded clothes, at the 5 bits that the file has: 319 CPU seconds, three minutes of two
+    # The embedded clothes, at the 5 bits that the file has: 349 CPU seconds, four minutes of two
     # cores. 1.58 bits/dim, where a Gaussian has 2.73; its samples are in docs/gallery.md.
     "fashion": TrainConfig(
         model=GlowConfig(image_shape=(16, 16, 1), levels=3, steps=8, width=64, num_bits=5),
