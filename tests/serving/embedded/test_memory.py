@@ -15,6 +15,8 @@ def test_memory_comes_back(monkeypatch):
     monkeypatch.setattr(memory, "_SECONDS_BETWEEN_LOOKS", 0.05)
     libc = ctypes.CDLL(None)
     libc.malloc.restype = libc.memset.restype = ctypes.c_void_p
+    # What tests before have freed would be taken again, and nothing would grow.
+    libc.malloc_trim(0)
     before = memory._resident()
     # Small blocks, with one above them that is kept: the allocator gives nothing back by itself.
     blocks = [libc.malloc(64 << 10) for _ in range(2000)]
