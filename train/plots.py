@@ -39,7 +39,9 @@ def write_curves(run: RunFolder, baseline: float | None = None) -> None:
             axes.plot(epochs, bits, marker="." if len(points) < 50 else "", label=label)
             shown += bits
     if baseline is not None:
-        axes.axhline(baseline, color="grey", linestyle="--", label="Gaussian, full covariance")
+        # With its number: the line may be above what is shown.
+        label = f"Gaussian, full covariance: {baseline:.2f}"
+        axes.axhline(baseline, color="grey", linestyle="--", label=label)
         shown.append(baseline)
     # The first epochs are far above the rest, which is what one wants to see.
     low, high = min(shown), np.percentile(shown, 95)
