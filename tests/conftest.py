@@ -12,7 +12,7 @@ from tests.groups import group, is_last_of_group
 REPO = pathlib.Path(__file__).resolve().parents[1]
 # Where tests take one bijector after the other.
 CONTRACT = REPO / "tests" / "tfglow" / "bijectors"
-# Where tests of several files differentiate the same models.
+# Where tests of several files take the same models.
 SHARED_MODELS = REPO / "tests" / "tfglow" / "glow"
 
 # Each worker holds TensorFlow and a file's models: up to a gigabyte and a half.
@@ -26,6 +26,9 @@ GROUP = pytest.StashKey[tuple[str, set[str]]]()
 # divided among threads as they are for users.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
+# What XLA compiles here runs once: LLVM need not make it fast.
+_XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ["XLA_FLAGS"] = f"{_XLA_FLAGS} {os.environ.get('XLA_FLAGS', '')}"
 # Threads that allocate each for itself leave gaps: a worker's memory grew by a half more.
 os.environ.setdefault("MALLOC_ARENA_MAX", "2")
 
@@ -53,7 +56,7 @@ def pytest_configure(config):
 
 
 def pytest_itemcollected(item):
-    """A worker takes a group at a time: a file, or all that is tried with one bijector.
+    """A worker takes a group at a time: a file, or all that shares a bijector or a model.
 
     Before anything else sees the items: pytest-xdist reads the marker early.
     """
@@ -64,6 +67,8 @@ def pytest_itemcollected(item):
             params[case] for case in ("case", "initialized_case", "sized_case") if case in params
         ]
         name = f"bijector {cases[0]}" if cases else name
+    elif item.path.parent == SHARED_MODELS:
+        name = "glow"
     item.add_marker(pytest.mark.xdist_group(name))
 
 
@@ -83,6 +88,9 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+    # Tracing makes objects by the hundred thousand, and most of them stay: looking through them
+    # after every 700, as is the default, was a sixth of all the tests' time.
+    gc.set_threshold(50_000)
 
 
 def custom_gradients():
@@ -119,10 +127,9 @@ def pytest_runtest_teardown(item, nextitem):
     for value in vars(item.module).values():
         if getattr(value, "__module__", "") == item.module.__name__:
             getattr(value, "cache_clear", int)()
-    if item.path.parent != SHARED_MODELS or item.get_closest_marker("own_models"):
-        _, before = item.config.stash[GROUP]
-        for name in set(custom_gradients()) - before:
-            del custom_gradients()[name]
+    _, before = item.config.stash[GROUP]
+    for name in set(custom_gradients()) - before:
+        del custom_gradients()[name]
     # Collecting takes a second, and most groups leave little behind.
     if _held_bytes() < item.config.stash.get(HELD, 0) + _MUCH:
         return

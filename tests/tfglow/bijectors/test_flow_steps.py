@@ -33,6 +33,8 @@ PERMUTATIONS = {
     "reverse": {"permutation": "reverse"},
 }
 
+COUPLINGS = ["affine", "additive"]
+
 
 def make_steps(permutation="lu", num_steps=3, **fields):
     """Steps with weights that are all different and not trivial."""
@@ -68,9 +70,18 @@ def assert_close(actual, expected, tolerance=2e-5):
         np.testing.assert_allclose(a, e, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("coupling", ["affine", "additive"])
-@pytest.mark.parametrize("permutation", PERMUTATIONS)
+# Every form with every permutation and every coupling, and plainly every pair of these.
+IN_TURN = [
+    *((permutation, coupling, "plain") for permutation in PERMUTATIONS for coupling in COUPLINGS),
+    *(
+        (permutation, coupling, form)
+        for form in ("recompute", "scan")
+        for permutation, coupling in zip(PERMUTATIONS, 2 * COUPLINGS, strict=True)
+    ),
+]
+
+
+@pytest.mark.parametrize("permutation, coupling, form", IN_TURN)
 def test_eagerly_and_in_a_graph_they_are_the_steps_in_turn(permutation, coupling, form):
     steps = make_steps(permutation, coupling=coupling, **FORMS[form])
     variables = steps.trainable_variables
@@ -104,7 +115,7 @@ def test_xla_equals_the_steps_in_turn(form):
 
 
 @pytest.mark.parametrize("form", ["plain", "scan"])
-@pytest.mark.parametrize("coupling", ["affine", "additive"])
+@pytest.mark.parametrize("coupling", COUPLINGS)
 def test_xla_takes_the_images_for_no_constants(coupling, form):
     # It would compile again for every batch.
     steps = make_steps(coupling=coupling, num_steps=2, **FORMS[form])
@@ -217,7 +228,7 @@ def test_recomputing_keeps_the_network_inside_out_of_the_forward_pass():
     assert kept[True] == 0
 
 
-@pytest.mark.parametrize("coupling", ["affine", "additive"])
+@pytest.mark.parametrize("coupling", COUPLINGS)
 @pytest.mark.parametrize("permutation", PERMUTATIONS)
 def test_they_start_and_initialize_as_single_steps_do(permutation, coupling):
     steps = FlowSteps(3, CHANNELS, coupling=coupling, width=8, seed=5, **PERMUTATIONS[permutation])

@@ -2,21 +2,31 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfglow.bijectors.contract import CASES
+from tests.random_glow import randomize
 from tfglow import GlowConfig
 from tfglow.bijectors import GlowFlow, multi_scale
 
-NAME = "glow_checkpointed_reverse"  # Three levels.
+CONFIG = GlowConfig(
+    image_shape=(8, 8, 1),
+    levels=3,
+    steps=1,
+    width=4,
+    permutation="reverse",
+    precision="float64",
+    gradient_checkpointing=True,
+)
 
 
 @pytest.fixture(name="flow", scope="module")
 def _flow():
-    return CASES[NAME].bijector("float64")
+    flow = GlowFlow(CONFIG)
+    randomize(flow)
+    return flow
 
 
 @pytest.fixture(name="x")
 def _x():
-    return CASES[NAME].inputs(dtype="float64")[0]
+    return tf.constant(np.random.default_rng(1).normal(size=[3, *CONFIG.image_shape]))
 
 
 def test_is_its_layers_in_turn(flow, x):

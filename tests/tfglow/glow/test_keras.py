@@ -16,7 +16,6 @@ CONDITIONAL = dataclasses.replace(CONFIG, num_classes=5, weight_y=0.25)
 # Keras 3.15 saves with np.array(variable), of which NumPy 2 warns.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    pytest.mark.own_models,
     pytest.mark.slow,
 ]
 
