@@ -17,11 +17,8 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-import tensorflow as tf
 
-from benchmarks.images import random_batch
 from benchmarks.measuring import alternate
-from benchmarks.models import glow_config, start_training
 from benchmarks.sizes import Size, add_size_flags, choices, size_from
 from train.config import TrainConfig
 
@@ -62,6 +59,11 @@ def measure(size: Size, scan_steps: bool, args: argparse.Namespace) -> list[str]
       scan_steps: The model's field of that name.
       args: The flags of the command.
     """
+    import tensorflow as tf
+
+    from benchmarks.images import random_batch
+    from benchmarks.models import glow_config, start_training
+
     config = TrainConfig(
         model=glow_config(size, precision=args.precision, scan_steps=scan_steps),
         batch_size=size.batch_size,

@@ -10,16 +10,17 @@ of the table, so that a later one finds traced what an earlier one shares with i
 import argparse
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-import tfglow
-from benchmarks.images import random_batch
 from benchmarks.measuring import Seconds, alternate
-from benchmarks.models import glow_config
 from benchmarks.sizes import Size, add_size_flags, size_from
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    import tfglow
 
 
 class EagerCall(NamedTuple):
@@ -58,6 +59,12 @@ def measure(size: Size, repeats: int) -> dict[str, EagerCall]:
       size: The model, and the images of a call.
       repeats: How often each is timed, after its first calls.
     """
+    import tensorflow as tf
+
+    import tfglow
+    from benchmarks.images import random_batch
+    from benchmarks.models import glow_config
+
     glow = tfglow.Glow(glow_config(size))
     images = random_batch(size.batch_size, size.image_shape)["image"]
     glow.initialize(images)
@@ -70,8 +77,10 @@ def measure(size: Size, repeats: int) -> dict[str, EagerCall]:
     return measured
 
 
-def calls(glow: tfglow.Glow, images: tf.Tensor) -> dict[str, Callable[[], tf.Tensor]]:
+def calls(glow: "tfglow.Glow", images: "tf.Tensor") -> "dict[str, Callable[[], tf.Tensor]]":
     """What users call, each as a function without arguments."""
+    import tensorflow as tf
+
     shape = images.shape
     continuous = tf.random.stateless_uniform(shape, [0, 2], -0.5, 0.5)
     latents = tf.random.stateless_normal([shape[0], glow.config.num_dims], [0, 3], stddev=0.7)

@@ -9,13 +9,12 @@ Decodes the same T·ε in float32 and, with the same weights, in float64:
 import argparse
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from tfglow import Glow
-from tfglow.runs import RunFolder
+if TYPE_CHECKING:
+    from tfglow import Glow
 
 # Latents at a time.
 _BATCH = 64
@@ -36,8 +35,12 @@ class FarLatents(NamedTuple):
     images: int
 
 
-def count(glow: Glow, temperatures: Sequence[float], num: int) -> Iterator[FarLatents]:
+def count(glow: "Glow", temperatures: Sequence[float], num: int) -> Iterator[FarLatents]:
     """Counts at each temperature; the ε are the same. A conditional model's go through classes."""
+    import tensorflow as tf
+
+    from tfglow import Glow
+
     exact = Glow(dataclasses.replace(glow.config, precision="float64"))
     for name, variable in exact.named_variables.items():
         variable.assign(tf.cast(glow.named_variables[name], variable.dtype))
@@ -77,6 +80,9 @@ def main() -> None:
     parser.add_argument("--temperatures", default="0.7,1,1.5,2,3", metavar="X,X,...")
     parser.add_argument("--num", type=int, default=1024, metavar="N", help="default 1024")
     args = parser.parse_args()
+
+    from tfglow.runs import RunFolder
+
     print("| T | latents | no finite image | one in float64 | in [−1, 1] | float32's in [−1, 1] |")
     print("|---:|---:|---:|---:|---:|---:|")
     temperatures = [float(text) for text in args.temperatures.split(",")]

@@ -10,11 +10,8 @@ import argparse
 import dataclasses
 
 from benchmarks.measuring import alternate, ratio_line
-from benchmarks.models import glow_config, start_training
 from benchmarks.sizes import add_size_flags, size_from
 from train.config import TrainConfig
-from train.data import TrainingBatches, load_split
-from train.strategies import make_strategy
 
 
 def main() -> None:
@@ -26,6 +23,10 @@ def main() -> None:
     add_size_flags(parser)
     parser.add_argument("--repeats", type=int, default=50, help="timed steps of each")
     args = parser.parse_args()
+
+    from benchmarks.models import glow_config, start_training
+    from train.data import TrainingBatches, load_split
+    from train.strategies import make_strategy
 
     size = size_from(args)
     model = glow_config(size)

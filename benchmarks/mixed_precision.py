@@ -9,13 +9,12 @@ and the bits per dimension that they get.
 """
 
 import argparse
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
-import tfglow
-from tfglow import datasets, likelihood
-from tfglow.runs import RunFolder
+if TYPE_CHECKING:
+    import tfglow
 
 COMPARED = ("float32", "mixed_bfloat16")
 
@@ -30,6 +29,8 @@ def main() -> None:
     parser.add_argument("--num_images", type=int, default=256, help="at most; 0: all")
     parser.add_argument("--batch_size", type=int, default=64)
     args = parser.parse_args()
+
+    from tfglow.runs import RunFolder
 
     run = RunFolder.open(args.run_dir)
     weights = run.find_weights()
@@ -54,6 +55,8 @@ def load_images(
     dataset: str, args: argparse.Namespace, image_shape: tuple[int, int, int]
 ) -> np.ndarray:
     """uint8 `[N, H, W, C]`."""
+    from tfglow import datasets
+
     data = datasets.load(dataset, args.split, args.data_dir, image_shape)
     batches = data.batches(args.batch_size, drop_remainder=False)
     images = np.concatenate([batch["image"].numpy() for batch in batches])
@@ -61,9 +64,13 @@ def load_images(
 
 
 def round_trips(
-    glow: tfglow.Glow, images: np.ndarray, batch_size: int
+    glow: "tfglow.Glow", images: np.ndarray, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images with another byte, by flow and by model; the flow's largest errors, bins; bits/dim."""
+    import tensorflow as tf
+
+    from tfglow import likelihood
+
     num_bits = glow.config.num_bits
 
     @tf.function(autograph=False)

@@ -21,6 +21,20 @@ from benchmarks.peers.contestant import TASKS
 from benchmarks.peers.serve import find_class
 from benchmarks.sizes import SIZES
 
+# What an operation's name begins with → the row of docs/performance.md; the first that fits.
+GROUPS = {
+    "products and convolutions": ("Conv2D", "FusedConv2D", "MatMul", "FusedMatMul", "BatchMatMul"),
+    "patches": ("ExtractImagePatches", "SpaceToBatch", "MirrorPad", "Pad"),
+    "ReLU's gradient": ("ReluGrad",),
+    "splitting and joining channels": ("Split", "Concat", "Slice", "StridedSlice", "Pack"),
+    "Adamax, check that gradients are finite": ("ResourceApply", "IsFinite", "All"),
+    "noise, each row by its own seed": ("Stateless", "Random"),
+    "scales, log-dets, affine maps": (
+        *("Mul", "Add", "Sub", "Exp", "Log", "Sigmoid", "Sum", "Neg", "Real", "Square", "Bias"),
+        *("Relu", "Softplus", "Cast", "Tanh", "AddN"),
+    ),
+}
+
 _TENSORFLOW = ("tfglow", "frozen", "exported", "limit", "product", "tfb.Glow")
 
 
@@ -35,6 +49,7 @@ def main() -> None:
     parser.add_argument("--options", type=_options, default={}, help="the contestant's, JSON")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=25, help="kinds of operations to print")
+    parser.add_argument("--groups", action="store_true", help="print groups of kinds too")
     args = parser.parse_args()
     if args.contestant in ("exported", "frozen") and args.task == "train":
         parser.error(f"{args.contestant} does not train: --task=log_prob or --task=sample")
@@ -47,7 +62,22 @@ def main() -> None:
     for kind, spent in longest[: args.rows]:
         print(f"| {kind} | {calls[kind]:,.0f} | {spent:.2f} | {spent / total:.1%} |")
     print(f"| all | {sum(calls.values()):,.0f} | {total:.2f} | |")
+    if args.groups:
+        print("\n| group | ms |\n|---|---:|")
+        for name, spent in grouped(milliseconds).items():
+            print(f"| {name} | {spent:,.1f} |")
+        products = grouped(milliseconds)["products and convolutions"]
+        print(f"| share of products and convolutions | {products / total:.0%} |")
     print(f"\n{1e3 * wall:.1f} ms a run by the clock, on {cpu / wall:.2f} cores")
+
+
+def grouped(milliseconds: dict[str, float]) -> dict[str, float]:
+    """Those of each of `GROUPS`, and of all other kinds together."""
+    sums = dict.fromkeys([*GROUPS, "other"], 0.0)
+    for kind, spent in milliseconds.items():
+        fits = [name for name, beginnings in GROUPS.items() if kind.startswith(beginnings)]
+        sums[fits[0] if fits else "other"] += spent
+    return sums
 
 
 def operation_times(

@@ -7,23 +7,17 @@ Gradients are constants; what is timed is the update alone.
 
 import argparse
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-import tfglow
 from benchmarks.measuring import alternate
-from benchmarks.models import glow_config
 from benchmarks.peers.contestant import count_operations
 from benchmarks.sizes import add_size_flags, size_from
-from tfglow.optimizers import FusedAdam
 
-OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
-    "keras.optimizers.Adam": lambda: keras.optimizers.Adam(1e-4),
-    "FusedAdam": lambda: FusedAdam(1e-4),
-}
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 
 def main() -> None:
@@ -33,12 +27,24 @@ def main() -> None:
     add_size_flags(parser)
     parser.add_argument("--repeats", type=int, default=10, help="timed runs of each")
     args = parser.parse_args()
+
+    import keras
+    import tensorflow as tf
+
+    import tfglow
+    from benchmarks.models import glow_config
+    from tfglow.optimizers import FusedAdam
+
     glow = tfglow.Glow(glow_config(size_from(args)))
     variables = glow.trainable_variables
     gradients = [tf.fill(variable.shape, 1e-3) for variable in variables]
     rows, updates = {}, []
-    for name, make in OPTIMIZERS.items():
-        update = update_function(make(), variables)
+    optimizers = {
+        "keras.optimizers.Adam": keras.optimizers.Adam(1e-4),
+        "FusedAdam": FusedAdam(1e-4),
+    }
+    for name, optimizer in optimizers.items():
+        update = update_function(optimizer, variables)
         start = time.perf_counter()
         operations = count_operations(update, gradients)
         rows[name] = (operations, time.perf_counter() - start)
@@ -54,9 +60,11 @@ def main() -> None:
 
 
 def update_function(
-    optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]
-) -> tf.types.experimental.PolymorphicFunction:
+    optimizer: "keras.optimizers.Optimizer", variables: "list[keras.Variable]"
+) -> "tf.types.experimental.PolymorphicFunction":
     """A `tf.function` of gradients that updates the variables, and returns when that is done."""
+    import tensorflow as tf
+
     optimizer.build(variables)
 
     @tf.function(autograph=False)

@@ -119,6 +119,28 @@ def print_speeds(comparisons: Sequence[Comparison], reference: str) -> None:
     sys.stdout.flush()
 
 
+def print_summary(comparisons: Sequence[Comparison], reference: str, labels: Sequence[str]) -> None:
+    """As docs/performance.md has it: how many times as fast, by the clock / by CPU seconds.
+
+    Args:
+      comparisons: Those of one size, a column each.
+      reference: The label of what the others are held against.
+      labels: The rows; a task that one has not leaves its cell empty.
+    """
+    print(f"\n| `{comparisons[0].size}`, against {reference}", end="")
+    print("".join(f" | {c.task}" for c in comparisons) + " |\n|---|" + "---|" * len(comparisons))
+    for label in labels:
+        cells = []
+        for comparison in comparisons:
+            if {label, reference} <= set(comparison.wall):
+                speeds = (comparison.speed(label, reference, by)[1] for by in ("wall", "cpu"))
+                cells.append(" / ".join(f"{speed:.2f}" for speed in speeds))
+            else:
+                cells.append("")
+        print(f"| {label} | {' | '.join(cells)} |")
+    sys.stdout.flush()
+
+
 def print_facts(facts: Sequence[dict[str, object]]) -> None:
     """First steps, graphs and memory."""
     print("\n| size | | first train step, s (CPU s) | graph operations | peak MB above bare |")

@@ -24,7 +24,9 @@ for module, arguments, expected in CASES:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
-            importlib.import_module(module).main(arguments)
+            main = importlib.import_module(module).main
+            sys.argv = [module, *arguments]
+            main() if module.startswith("benchmarks.") else main(arguments)
         except SystemExit as end:
             print(end.code, file=said)
     if expected not in said.getvalue():
@@ -48,6 +50,26 @@ HELP = (
     "train.experiments.temperature",
     "train.main",
     "train.score",
+)
+# Whose `main` reads the process's arguments. Those of the server and of GPUs need its packages.
+BENCHMARKS = (
+    "benchmarks.compile_time",
+    "benchmarks.eager",
+    "benchmarks.far_latents",
+    "benchmarks.first_step",
+    "benchmarks.growth",
+    "benchmarks.input_pipeline",
+    "benchmarks.large_data.__main__",
+    "benchmarks.large_data.make",
+    "benchmarks.large_images",
+    "benchmarks.mixed_precision",
+    "benchmarks.operation_times",
+    "benchmarks.optimizer_update",
+    "benchmarks.peers.__main__",
+    "benchmarks.precision_curve",
+    "benchmarks.scaling",
+    "benchmarks.sitting",
+    "benchmarks.suite",
 )
 NO_RUN = "There is no run folder '/nowhere'."
 REFUSALS = (
@@ -82,6 +104,7 @@ REFUSALS = (
 def test_help_and_refusals_need_no_tensorflow(tmp_path):
     cases = [(module, ["--help"], "usage: ") for module in HELP] + list(REFUSALS)
     cases += [(module, ["--help"], "TF_CPP_MIN_LOG_LEVEL=0") for module in HELP]
+    cases += [(module, ["--help"], "usage: ") for module in BENCHMARKS]
     program = f"import sys\nsys.path.insert(0, {str(REPO)!r})\nCASES = {cases!r}\n{PROGRAM}"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300
@@ -101,3 +124,13 @@ def test_every_command_is_among_them():
     found -= {"serving.client", "serving.demo", "tfglow.log_filter"}
     found = {name for name in found if ".make_" not in name}
     assert found | {"serving.client.cli", "serving.demo.cli"} == set(HELP)
+
+
+def test_every_benchmark_is_among_them():
+    found = {
+        ".".join(file.relative_to(REPO).with_suffix("").parts)
+        for file in (REPO / "benchmarks").rglob("*.py")
+        if ".parse_args()" in file.read_text(encoding="utf-8")
+        and file.parent.name not in ("gpu", "serving")
+    }
+    assert found == set(BENCHMARKS)

@@ -15,12 +15,14 @@ import resource
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
-from tfglow import datasets
-from tfglow.datasets import ImageData
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from tfglow.datasets import ImageData
 
 SOURCES = {"folder": ("photos", "folder", "train"), "tfds": ("tfds", "large_data", "train[:90%]")}
 
@@ -37,6 +39,9 @@ def main() -> None:
     parser.add_argument("--late_step", type=int, default=50_000, help="the step to go on from")
     parser.add_argument("--order", action="store_true", help="say how an epoch is mixed")
     args = parser.parse_args()
+
+    from tfglow import datasets
+
     print(f"{len(os.sched_getaffinity(0))} cores, {args.side}x{args.side}x3 of JPEGs")
     for source in args.sources.split(","):
         place, name, split = SOURCES[source]
@@ -74,7 +79,7 @@ class Clock:
         return f"{time.perf_counter() - self.wall:.1f} s ({self.cpu_seconds():.1f} CPU s)"
 
 
-def report(data: ImageData, args: argparse.Namespace) -> None:
+def report(data: "ImageData", args: argparse.Namespace) -> None:
     """Prints what there is to say of a split."""
     clock = Clock()
     batches = endless(data, args.batch_size)
@@ -92,13 +97,13 @@ def report(data: ImageData, args: argparse.Namespace) -> None:
     print(f"  step {args.late_step:,} after {clock}", flush=True)
 
 
-def endless(data: ImageData, batch_size: int) -> Generator[dict[str, tf.Tensor]]:
+def endless(data: "ImageData", batch_size: int) -> "Generator[dict[str, tf.Tensor]]":
     """Batches of one epoch after the other."""
     for epoch in itertools.count():
         yield from data.batches(batch_size, epoch=epoch, flip=True)
 
 
-def order(data: ImageData, batch_size: int) -> str:
+def order(data: "ImageData", batch_size: int) -> str:
     """How an epoch is mixed, in words; all images must differ."""
     place: dict[bytes, int] = {}
     for batch in data.batches(batch_size, shuffle=False, drop_remainder=False):

@@ -31,6 +31,7 @@ from benchmarks.suite import (
     make_parser,
     print_facts,
     print_speeds,
+    print_summary,
     training_facts,
 )
 
@@ -101,8 +102,15 @@ def main() -> None:
         comparisons += compare(
             [*ours, *peers], size, args.tasks, args.repeats, python, cores, environment
         )
+        measured = comparisons[-len(args.tasks) :]
         for peer in peers:
-            print_speeds(comparisons[-len(args.tasks) :], peer.label)
+            print_speeds(measured, peer.label)
+        for peer in peers:
+            print_summary(measured, peer.label, [entry.label for entry in ours])
+        for limit in (entry for entry in (LIMIT, LIMIT_BFLOAT16) if entry in ours):
+            precision = limit.label.removeprefix("limit ")
+            rows = [e.label for e in ours if e != limit and precision in e.label]
+            print_summary(measured, limit.label, rows)
     if args.output:
         report = {"comparisons": [c.to_dict() for c in comparisons], "training": facts}
         write_json(args.output, {"cores": len(cores), **report})

@@ -1,6 +1,6 @@
 import tensorflow as tf
 
-from benchmarks.operation_times import operation_times
+from benchmarks.operation_times import grouped, operation_times
 
 
 def test_operations_are_counted_and_timed():
@@ -21,3 +21,14 @@ def test_operations_are_counted_and_timed():
     spent = sum(milliseconds[kind] for kind in products)
     assert 0.5 * sum(milliseconds.values()) < spent < 1e3 * wall
     assert cpu > 0
+
+
+def test_a_kind_is_in_one_group():
+    spent = {"Conv2DBackpropInput": 1.0, "AddV2": 2.0, "AddN": 4.0, "SplitV": 8.0, "Print": 16.0}
+    sums = {name: value for name, value in grouped(spent).items() if value}
+    assert sums == {
+        "products and convolutions": 1.0,
+        "scales, log-dets, affine maps": 6.0,
+        "splitting and joining channels": 8.0,
+        "other": 16.0,
+    }

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.peers.comparison import Comparison, ContestantProcess, Entry, compare
 from benchmarks.sizes import SIZES
+from benchmarks.suite import print_summary
 
 LIMIT = Entry("limit", "limit")
 
@@ -40,3 +41,16 @@ def test_speed_is_the_median_of_run_by_run_ratios():
     comparison.wall = {"a": [1.0, 1.0, 2.0], "b": [2.0, 3.0, 8.0]}
     assert comparison.speed("a", "b") == (2.5, 3.0, 3.5)
     assert comparison.images_per_second("a") == 32.0
+
+
+def test_the_summary_leaves_out_what_a_contestant_has_not(capsys):
+    train, sample = Comparison("small", "train"), Comparison("small", "sample")
+    train.wall, train.cpu = {"a": [1.0], "b": [2.0]}, {"a": [1.0], "b": [3.0]}
+    sample.wall, sample.cpu = {"b": [2.0], "c": [1.0]}, {"b": [2.0], "c": [4.0]}
+    print_summary([train, sample], "b", ["a", "c"])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "| `small`, against b | train | sample |",
+        "|---|---|---|",
+        "| a | 2.00 / 3.00 |  |",
+        "| c |  | 2.00 / 0.50 |",
+    ]
