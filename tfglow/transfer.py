@@ -20,7 +20,7 @@ CLASSES = {"top_prior/label_embedding/": "class embeddings", "classifier/": "cla
 class Transfer(NamedTuple):
     """What became of the weights, in words."""
 
-    # How many numbers were taken.
+    # How many parameters were taken; permutations and signs, which are never trained, are none.
     num_taken: int
     # What the target has and did not get, and so is as it was.
     new: tuple[str, ...]
@@ -74,7 +74,7 @@ def transfer_weights(source: Glow, target: Glow, *, classes: bool = True) -> Tra
     for name in taken:
         variables[name].assign(tf.cast(values[name], variables[name].dtype))
     return Transfer(
-        num_taken=sum(values[name].size for name in taken),
+        num_taken=sum(values[name].size for name in taken if variables[name].trainable),
         new=_words(set(variables) - set(taken)),
         left=_words(set(values) - set(variables)),
     )

@@ -16,5 +16,7 @@ def why_not(host: str, port: int) -> str | None:
                 place.listen(1)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        return "is the port taken?" if taken else (error.strerror or str(error))
+        if taken:
+            return "is the port taken? --port takes another"
+        return error.strerror or str(error)
     return None

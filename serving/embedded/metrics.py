@@ -74,7 +74,10 @@ class Metrics:
         try:
             server, _ = prometheus_client.start_http_server(port, host, registry=self.registry)
         except OSError as error:
-            raise ValueError(f"cannot listen on {host}:{port}: {error}") from error
+            raise ValueError(
+                f"cannot listen on {host}:{port} for metrics: {error.strerror or error}; "
+                "--metrics_port takes another"
+            ) from error
         self._server = server
         return server.server_port
 

@@ -33,7 +33,8 @@ class RestServer:
             self._socket = socket.create_server((host, port), family=family, backlog=512)
         except OSError as error:
             raise ValueError(
-                f"cannot listen on {host}:{port} for REST: {error.strerror or error}"
+                f"cannot listen on {host}:{port} for REST: {error.strerror or error}; "
+                "--rest_api_port takes another"
             ) from error
         self.port: int = self._socket.getsockname()[1]
         self._answer = answer

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from serving.demo.config import DemoConfig
+from serving.embedded.config import ServerConfig
 from tests.docs.page_blocks import RUN, Block, blocks
 from tests.source_imports import ROOT
 
@@ -21,7 +23,8 @@ from tests.source_imports import ROOT
 # into the checkout.
 LINKS = ("benchmarks", "examples", "export", "serving", "tests", "train")
 # These answer until they are stopped: processes of their own, with the flag of their port.
-SERVERS = {"serving/server.py": 8500, "serving/demo.py": 8080}
+# Their default ports are the ones that a page has to name: it runs with others in their place.
+SERVERS = {"serving/server.py": ServerConfig.port, "serving/demo.py": DemoConfig.port}
 _SHELL = re.compile(r"[|<>;`]|\$\(")
 
 
@@ -110,7 +113,7 @@ class PageRun:
             self._serve(*arguments)
         elif program == "python" and arguments[0].endswith(".py"):
             if arguments[0] == "serving/client.py" and not re.search("--server", shlex.join(words)):
-                arguments.append(f"--server=localhost:{self._port(8500)}")
+                arguments.append(f"--server=localhost:{self._port(ServerConfig.port)}")
             self._main(arguments[0].removesuffix(".py").replace("/", "."), arguments[1:])
         elif words[:2] == ["python", "-m"]:
             name = arguments[1]

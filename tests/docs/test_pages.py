@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.docs.page_run import PageRun
+from tests.docs.page_run import SERVERS, PageRun
 from tests.source_imports import ROOT
 
 DOCS = ROOT / "docs"
@@ -20,6 +20,10 @@ PAGES = [
     )
     if path.exists()
 ]
+
+
+def _all_pages():
+    return [path.relative_to(ROOT).as_posix() for path in DOCS.rglob("*.md")]
 
 
 # What a page that goes on with another one's files says, such as "<!-- after: first_flow.md -->".
@@ -54,6 +58,13 @@ def folders():
 )
 def test_page_runs(page, folders, tmp_path_factory, monkeypatch):
     run_page(page, folders, tmp_path_factory, monkeypatch)
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES, *_all_pages()}))
+def test_a_port_that_a_page_names_is_a_default_or_a_flag_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    known = {*map(str, SERVERS.values()), *re.findall(r"port=(\d+)", text)}
+    assert set(re.findall(r"(?:localhost|127\.0\.0\.1):(\d+)", text)) <= known
 
 
 def run_page(page, folders, tmp_path_factory, monkeypatch):

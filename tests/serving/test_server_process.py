@@ -249,7 +249,7 @@ def signal_handlers():
 @pytest.mark.usefixtures("signal_handlers")
 def test_a_taken_port_is_one_sentence(server, toy_base, capfd):
     assert main([f"--model_base_path={toy_base}", f"--port={server.port}"]) == 1
-    message = f"error: cannot listen on {server.address}; is the port taken?\n"
+    message = f"error: cannot listen on {server.address}; is the port taken? --port takes another\n"
     assert capfd.readouterr().err == message
     # What only the server's own process may have is not left in another's.
     assert "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS" not in os.environ
