@@ -10,16 +10,18 @@ from tests.random_glow import random_glow
 from tfglow.runs.run_folder import RunFolder
 from tfglow.scoring import Detector
 
-CONFIG = random_config(num_classes=3, levels=2, width=4)
+CONFIG = random_config(num_classes=3, levels=2, steps=1, width=4)
+# Where the model is not looked at: with as few signatures as there are.
+SMALLEST = random_config(image_shape=(2, 2, 5), levels=1, steps=1, width=4)
 STEP = 12
 
 
-def make_run(path, *, average=True):
+def make_run(path, *, average=True, config=CONFIG):
     """A run folder with random weights, and another random average of them."""
     run = RunFolder.create(
-        path, {"model": CONFIG.to_dict(), "dataset": "digits", "resize": "center_crop"}
+        path, {"model": config.to_dict(), "dataset": "digits", "resize": "center_crop"}
     )
-    run.save_glow(raw_glow(), averaged_glow() if average else None, step=STEP)
+    run.save_glow(raw_glow(config), averaged_glow(config) if average else None, step=STEP)
     lines = [
         {"epoch": 1, "step": 6, "eval_bits_per_dim": 4.5, "eval_bits_per_dim_raw": 5.5},
         {"epoch": 2, "step": STEP, "eval_bits_per_dim": 3.5, "eval_bits_per_dim_raw": 3.75},
@@ -29,12 +31,12 @@ def make_run(path, *, average=True):
     return run
 
 
-def raw_glow():
-    return random_glow(CONFIG, seed=1)
+def raw_glow(config=CONFIG):
+    return random_glow(config, seed=1)
 
 
-def averaged_glow():
-    return random_glow(CONFIG, seed=2)
+def averaged_glow(config=CONFIG):
+    return random_glow(config, seed=2)
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +45,29 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def smallest_run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs") / "smallest", config=SMALLEST)
+
+
+@pytest.fixture(scope="session")
 def detector(run):
     """A detector of the run's averaged weights, and its file."""
-    images, label = random_images(CONFIG, 60), random_labels(CONFIG, 60)["label"]
-    detector = Detector.fit(averaged_glow(), images, label, statistic="typicality", num_draws=2)
-    path = run.path.parent / "detector.json"
+    return fitted(CONFIG, run.path.parent / "detector.json")
+
+
+@pytest.fixture(scope="session")
+def smallest_detector(smallest_run):
+    return fitted(SMALLEST, smallest_run.path.parent / "detector.json")
+
+
+def fitted(config, path):
+    detector = Detector.fit(
+        averaged_glow(config),
+        random_images(config, 60),
+        random_labels(config, 60).get("label"),
+        statistic="typicality",
+        num_draws=2,
+    )
     detector.save(path)
     return detector, path
 

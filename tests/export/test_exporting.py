@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from export import main, saved_model
 from export.exporting import export_run
-from tests.export.conftest import CONFIG, averaged_glow, make_run, raw_glow
+from tests.export.conftest import CONFIG, make_run, raw_glow
 from tests.export.models import random_images
 from tests.forked import Forked
 from tests.full_disk import full_disk
@@ -67,14 +67,8 @@ def test_the_command_publishes_the_raw_weights_and_says_so(run, base, capsys):
 
 
 @pytest.mark.slow
-def test_averaged_weights_are_the_default(export):
-    assert export.source["weights"] == "averaged" and export.bits_per_dim == 3.5
-    assert_encodes_as(export.path, averaged_glow())
-
-
-@pytest.mark.slow
-def test_the_script_runs_from_anywhere(run, base, tmp_path):
-    flags = [f"--run_dir={run.path}", f"--export_dir={base}", "--version=40"]
+def test_the_script_runs_from_anywhere(smallest_run, base, tmp_path):
+    flags = [f"--run_dir={smallest_run.path}", f"--export_dir={base}", "--version=40"]
     with Forked(ROOT / "export" / "main.py", *flags, cwd=tmp_path) as process:
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -92,11 +86,11 @@ def test_the_script_fails_in_one_sentence(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_networks_in_bfloat16_of_a_run_that_was_never_evaluated(
-    run, detector, base, tmp_path, capsys
+    smallest_run, smallest_detector, base, tmp_path, capsys
 ):
-    copy = RunFolder(Path(shutil.copytree(run.path, tmp_path / "copy")))
+    copy = RunFolder(Path(shutil.copytree(smallest_run.path, tmp_path / "copy")))
     copy.metrics_path.unlink()
-    export = export_run(copy.path, base, precision="mixed_bfloat16", detector=detector[1])
+    export = export_run(copy.path, base, precision="mixed_bfloat16", detector=smallest_detector[1])
     assert capsys.readouterr().out == (
         "The detector was fitted with --precision=float32, and this export computes in "
         "mixed_bfloat16: scores differ by what bfloat16 rounds.\n"
@@ -112,9 +106,9 @@ def test_networks_in_bfloat16_of_a_run_that_was_never_evaluated(
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_publishes_nothing(run, base, capsys):
+def test_a_disk_that_is_full_publishes_nothing(smallest_run, base, capsys):
     with full_disk(20_000):
-        sentence = complaint(capsys, f"--run_dir={run.path}", f"--export_dir={base}")
+        sentence = complaint(capsys, f"--run_dir={smallest_run.path}", f"--export_dir={base}")
     assert sentence == f"Cannot publish in '{base}': File too large."
     assert os.listdir(base) == []
 
@@ -130,7 +124,9 @@ def interruptible():
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.slow
-def test_an_export_that_is_stopped_publishes_nothing(run, base, capsys, monkeypatch, number):
+def test_an_export_that_is_stopped_publishes_nothing(
+    smallest_run, base, capsys, monkeypatch, number
+):
     def stopped(path, functions):
         # The version is half written.
         assert list(base.glob("*/saved_model.pb"))
@@ -138,7 +134,7 @@ def test_an_export_that_is_stopped_publishes_nothing(run, base, capsys, monkeypa
 
     monkeypatch.setattr(saved_model, "write_warmup_requests", stopped)
     handler = signal.getsignal(signal.SIGTERM)
-    status, out, err = command(capsys, f"--run_dir={run.path}", f"--export_dir={base}")
+    status, out, err = command(capsys, f"--run_dir={smallest_run.path}", f"--export_dir={base}")
     assert (status, out, err) == (130, "", "error: interrupted; nothing was published\n")
     assert os.listdir(base) == []
     assert signal.getsignal(signal.SIGTERM) == handler
@@ -187,19 +183,19 @@ def test_a_damaged_checkpoint(base, run, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_model_that_diverged(base, tmp_path, capsys):
     glow = raw_glow()
-    assign_step(glow.flow.steps[0], 1, "network/conv_2/b", np.nan)
+    assign_step(glow.flow.steps[0], 0, "network/conv_2/b", np.nan)
     run = RunFolder.create(tmp_path / "run", {"model": CONFIG.to_dict()})
     run.save_glow(glow, step=1)
     flags = [f"--run_dir={run.path}", f"--export_dir={base}", "--raw_weights"]
-    assert "level0_step1" in complaint(capsys, *flags)
+    assert "level0_step0" in complaint(capsys, *flags)
     # Weights that are finite, and whose scales are not.
-    assign_step(glow.flow.steps[0], 1, "network/conv_2/b", 1.0)
-    assign_step(glow.flow.steps[0], 1, "network/conv_2/logs", 100.0)
+    assign_step(glow.flow.steps[0], 0, "network/conv_2/b", 1.0)
+    assign_step(glow.flow.steps[0], 0, "network/conv_2/logs", 100.0)
     run.save_glow(glow, step=2)
-    assert "level0_step1 is not finite" in complaint(capsys, *flags)
+    assert "level0_step0 is not finite" in complaint(capsys, *flags)
     # Scales that are finite, and whose results are not.
-    assign_step(glow.flow.steps[0], 1, "network/conv_2/logs", 10.0)
-    assign_step(glow.flow.steps[0], 1, "network/conv_last/logs", 28.0)
+    assign_step(glow.flow.steps[0], 0, "network/conv_2/logs", 10.0)
+    assign_step(glow.flow.steps[0], 0, "network/conv_last/logs", 28.0)
     run.save_glow(glow, step=3)
     assert "is not finite even for an input of zeros" in complaint(capsys, *flags)
     assert not base.exists()

@@ -197,6 +197,7 @@ def test_assets_say_where_the_model_comes_from(export, run, detector):
     # The evaluation of these weights, not the run's last one.
     evaluation = json.loads((extra / "evaluation.json").read_text())
     assert evaluation == export.evaluation == run.metrics()[1]
+    assert export.bits_per_dim == 3.5
 
 
 def test_nothing_in_it_is_compiled_by_xla_or_names_this_machine(export):

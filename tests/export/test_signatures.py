@@ -14,16 +14,16 @@ from tfglow.scoring import Detector
 
 pytestmark = pytest.mark.slow
 
-# Three levels, and then one of each other kind of step.
+# Three levels, two steps, and then one of each other kind of step.
 CONFIGS = {
-    "affine": {},
+    "affine": {"steps": 1},
     "affine_full": {"parameterization": "full", "levels": 1},
-    "additive": {"coupling": "additive", "levels": 1},
-    "shuffle": {"permutation": "shuffle", "levels": 1},
-    "reverse": {"permutation": "reverse", "levels": 1},
-    "conditional_five_bits": {"num_classes": 3, "num_bits": 5},
-    "grey": {"image_shape": (8, 8, 1), "levels": 1},
-    "trained_in_float64": {"precision": "float64", "levels": 1},
+    "additive": {"coupling": "additive", "levels": 1, "steps": 1},
+    "shuffle": {"permutation": "shuffle", "levels": 1, "steps": 1},
+    "reverse": {"permutation": "reverse", "levels": 1, "steps": 1},
+    "conditional_five_bits": {"num_classes": 3, "num_bits": 5, "levels": 2, "steps": 1},
+    "grey": {"image_shape": (8, 8, 1), "levels": 1, "steps": 1},
+    "trained_in_float64": {"precision": "float64", "levels": 1, "steps": 1},
 }
 FIRST = ("affine", "conditional_five_bits")
 all_configs = pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_how_pictures_are_made_is_answered_once_a_row():
     glow, _ = served("affine")
     made = Preparation(glow.config.image_shape, "random_crop", 4095, 5)
     with_record = Signatures(glow, preparation=made)
-    function = with_record.concrete_functions()["preparation"]
+    function = with_record.concrete_functions(["preparation"])["preparation"]
     for rows in (0, 1, 3):
         answer = numpy(function(row=tf.zeros([rows], tf.int32)))
         assert answer["valid"].tolist() == [True] * rows

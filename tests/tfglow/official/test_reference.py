@@ -11,20 +11,29 @@ from tests.official_checkpoints import official_folder
 from tests.tfglow.official import reference as official_reference
 from tfglow import GlowConfig, official
 
+# Every two choices of permutation, coupling, prior and labels together, and every size.
 CONFIGURATIONS = {
     "full, affine": {},
-    "plu, affine": {"permutation": "PLU"},
-    "plu, additive, fixed top": {"permutation": "PLU", "additive": True, "learn_top": False},
-    "reverse, affine": {"permutation": "reverse"},
-    "reverse, additive": {"permutation": "reverse", "additive": True, "learn_top": False},
-    "shuffle, affine": {"permutation": "shuffle"},
-    "one channel": {"channels": 1, "permutation": "PLU"},
-    "five channels": {"channels": 5},
-    "one level": {"levels": 1},
-    "three levels of one step": {"levels": 3, "steps": 1},
-    "labels": {"num_classes": 4},
-    "labels, fixed top": {"num_classes": 4, "learn_top": False},
-    "classifier": {"num_classes": 4, "classifier": True, "additive": True},
+    "full, additive, fixed top, five channels, classifier": {
+        **{"additive": True, "learn_top": False, "channels": 5, "levels": 1, "steps": 1},
+        **{"num_classes": 4, "classifier": True},
+    },
+    "plu, affine, fixed top, labels, one level": {
+        **{"permutation": "PLU", "learn_top": False, "num_classes": 4, "levels": 1, "steps": 1},
+    },
+    "plu, additive, three levels, one channel": {
+        **{"permutation": "PLU", "additive": True, "channels": 1, "levels": 3, "steps": 1},
+    },
+    "reverse, affine, fixed top": {"permutation": "reverse", "learn_top": False, "levels": 1},
+    "reverse, additive, classifier": {
+        **{"permutation": "reverse", "additive": True, "num_classes": 4, "classifier": True},
+        **{"levels": 1, "steps": 1},
+    },
+    "shuffle, affine, labels": {"permutation": "shuffle", "num_classes": 4, "steps": 1},
+    "shuffle, additive, fixed top": {
+        **{"permutation": "shuffle", "additive": True, "learn_top": False},
+        **{"levels": 1, "steps": 1},
+    },
 }
 DEFAULTS = {
     "channels": 3,
