@@ -5,8 +5,12 @@ byte, quick to trace, and with answers that a test works out by itself. `tint` (
 grey levels) tells versions apart.
 """
 
+import atexit
+import functools
 import math
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +86,16 @@ class ToyGlow(tf.Module):
 
     def save(self, base: Path, version: int) -> Path:
         """Publishes `base/<version>` by a rename, as the exporter does."""
+        base.mkdir(parents=True, exist_ok=True)
+        unfinished = base / f"unfinished-{version}"
+        shutil.copytree(
+            _saved(self.image_shape, self.num_classes, int(self.tint), self.work), unfinished
+        )
+        os.rename(unfinished, base / str(version))
+        return base / str(version)
+
+    def write(self, folder: Path) -> None:
+        """The SavedModel itself."""
         label = {"label": tf.TensorSpec([None], tf.int32, "label")} if self.num_classes else {}
         specs = {
             "encode": {"image": tf.TensorSpec([None, *self.image_shape], tf.uint8, "image")},
@@ -101,11 +115,7 @@ class ToyGlow(tf.Module):
             for name, spec in specs.items()
         }
         signatures["serving_default"] = signatures["sample"]
-        base.mkdir(parents=True, exist_ok=True)
-        unfinished = base / f"unfinished-{version}"
-        tf.saved_model.save(self, str(unfinished), signatures=signatures)
-        os.rename(unfinished, base / str(version))
-        return base / str(version)
+        tf.saved_model.save(self, str(folder), signatures=signatures)
 
     def _label(self, label, rows):
         if label is None:
@@ -125,6 +135,15 @@ class ToyGlow(tf.Module):
         for _ in tf.range(self.work):
             rows = rows @ self.mixer
         return values + tf.minimum(tf.reduce_mean(rows), 0.0)  # Zero, which no optimizer sees.
+
+
+@functools.cache
+def _saved(*arguments) -> Path:
+    """A toy's SavedModel, which a process writes once; not to be changed."""
+    folder = Path(tempfile.mkdtemp(prefix="toy"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ToyGlow(*arguments).write(folder / "model")
+    return folder / "model"
 
 
 def toy_latent(image: np.ndarray, tint: int = 0, label=0) -> np.ndarray:

@@ -6,11 +6,22 @@ import sys
 
 import pytest
 
+from tests.forked import Forked
+
 pytestmark = pytest.mark.slow
 
 MAKE = "import tfglow; tfglow.Glow(tfglow.GlowConfig(image_shape=(4, 4, 1), levels=1))"
 # What a client needs is no part of it.
 NO_KERAS = "import tfglow.fields, tfglow.pictures, serving.client"
+
+
+def refusal(tmp_path, code, **environment):
+    """The last line of a script's complaints, forked where TensorFlow is imported and Keras not."""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    with Forked(script, cwd=tmp_path, environment=environment) as process:
+        _, errors = process.communicate(timeout=120)
+    return errors.strip().splitlines()[-1]
 
 
 def last_line(code, **env):
@@ -27,8 +38,8 @@ def last_line(code, **env):
 @pytest.mark.parametrize(
     "backend, code", [("numpy", MAKE), ("jax", "from tfglow.bijectors import ActNorm")]
 )
-def test_another_backend_is_refused(backend, code):
-    line = last_line(code, KERAS_BACKEND=backend)
+def test_another_backend_is_refused(tmp_path, backend, code):
+    line = refusal(tmp_path, code, KERAS_BACKEND=backend)
     assert line == (
         f"ImportError: tfglow needs Keras's backend tensorflow, got KERAS_BACKEND={backend!r} from "
         "the environment."
@@ -42,8 +53,8 @@ def test_a_backend_of_the_configuration_file_is_refused(tmp_path):
     assert "tfglow needs Keras's backend tensorflow" in line and "keras.json" in line
 
 
-def test_keras_2_is_refused():
-    line = last_line(MAKE, TF_USE_LEGACY_KERAS="1")
+def test_keras_2_is_refused(tmp_path):
+    line = refusal(tmp_path, MAKE, TF_USE_LEGACY_KERAS="1")
     assert line.startswith("ImportError: ") and "TF_USE_LEGACY_KERAS='1'" in line
     assert "backend tensorflow" in line
 
