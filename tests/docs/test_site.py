@@ -42,6 +42,30 @@ def test_docstrings_become_rest(markdown, rest):
 
 
 @pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("0.89 / 0.89", "number"),
+        ("1.43 (1.85), 0.99 (1.18)", "number"),
+        ("**0.989** [0.98, 0.99]", "number"),
+        ("5.03 MB → 4.1 MB", "number"),
+        ("L 3, K 32, width 512", ""),
+        ("`float32`", ""),
+        ("a / b", ""),
+        ("", ""),
+        ("memory in proportion to it", ""),
+        ("how often the image is halved: so often that 4 pixels a side are left", "prose"),
+    ],
+)
+def test_cells_of_tables_are_of_a_kind(cell, kind):
+    from docutils import nodes
+    from sphinx_extensions.table_cells import mark_cells
+
+    entry = nodes.entry("", nodes.paragraph(text=cell))
+    mark_cells(nodes.tgroup("", entry))
+    assert entry["classes"] == [kind] * bool(kind)
+
+
+@pytest.mark.parametrize(
     ("page", "wrong"),
     [
         ('<a href="other.html#there">', ""),

@@ -1,9 +1,11 @@
 """The tutorials: a picture near the top of each, small files, and a way on from it."""
 
+import code
 import re
 
 import pytest
 
+from tests.docs.page_blocks import blocks
 from tests.source_imports import ROOT
 
 TUTORIALS = ROOT / "docs" / "tutorials"
@@ -28,9 +30,9 @@ def test_every_picture_is_shown_and_small():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_writes_the_pictures_that_the_page_shows(page):
-    code = "".join(re.findall(r"^```(?:python|bash)\n(.*?)^```$", PAGES[page], re.M | re.S))
+    source = "".join(re.findall(r"^```(?:python|bash)\n(.*?)^```$", PAGES[page], re.M | re.S))
     for name in re.findall(rf"\({page}/(\w+\.png)\)", PAGES[page]):
-        assert name in code or name == "page.png"  # What a browser shows.
+        assert name in source or name == "page.png"  # What a browser shows.
 
 
 def test_a_page_that_goes_on_says_after_which_in_its_second_line():
@@ -38,3 +40,15 @@ def test_a_page_that_goes_on_says_after_which_in_its_second_line():
         for earlier in re.findall(r"<!-- after: (\w+)\.md -->", text):
             assert earlier in PAGES
             assert text.splitlines()[1] == f"<!-- after: {earlier}.md -->"
+
+
+@pytest.mark.parametrize("page", ["first_flow", "likelihood", "latent_space"])
+def test_blocks_can_be_pasted_into_python(page):
+    """Before 3.13 it wants an empty line after a loop, and none in it."""
+    for block in blocks(PAGES[page]):
+        statement: list[str] = []
+        for line in [*block.source.splitlines(), ""] if block.language == "python" else []:
+            statement.append(line)
+            if code.compile_command("\n".join(statement)) is not None:
+                statement.clear()
+        assert statement == []
