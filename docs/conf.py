@@ -25,7 +25,7 @@ extensions = [
     "sphinx_extensions.own_members",
     "sphinx.ext.viewcode",  # Every name's source is a page of the site.
     "sphinx_extensions.navigation",
-    "sphinx_extensions.table_cells",  # Classes for _static/site.css
+    "sphinx_extensions.line_breaks",  # Classes for _static/site.css
     "sphinx_extensions.links",  # Looks at what was built.
 ]
 exclude_patterns = ["_build", "sphinx_extensions", "cifar10", "gallery"]

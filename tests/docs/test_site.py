@@ -58,11 +58,21 @@ def test_docstrings_become_rest(markdown, rest):
 )
 def test_cells_of_tables_are_of_a_kind(cell, kind):
     from docutils import nodes
-    from sphinx_extensions.table_cells import mark_cells
+    from sphinx_extensions.line_breaks import mark
 
     entry = nodes.entry("", nodes.paragraph(text=cell))
-    mark_cells(nodes.tgroup("", entry))
+    mark(nodes.tgroup("", entry))
     assert entry["classes"] == [kind] * bool(kind)
+
+
+def test_only_code_that_no_phone_can_show_may_break():
+    from docutils import nodes
+    from sphinx_extensions.line_breaks import mark
+
+    texts = ["--gradient_checkpointing=false", "tests/" * 7, " ".join(["--num_bits=5"] * 4)]
+    literals = [nodes.literal(text=text) for text in texts]
+    mark(nodes.paragraph("", "", *literals))
+    assert [literal["classes"] for literal in literals] == [[], ["long"], []]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Cells of tables that a narrow page must not squeeze: numbers stay on one line, prose gets room.
+"""What may break on a narrow page: numbers and flags stay on one line, prose of tables gets room.
 
-A style sheet cannot see what a cell holds, so this gives the cells classes for `site.css`.
+A style sheet cannot see what an element holds, so this gives elements classes for `site.css`.
 """
 
 import re
@@ -13,20 +13,25 @@ _NUMBER = 26
 _WORD = re.compile(r"[^\W\d_]{4}")
 # A sentence is longer.
 _PROSE = 60
+# Code without a space in it that is wider than a phone, and breaks where it must.
+_LONG = 40
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Marks the cells of every page as it is read."""
-    app.connect("doctree-read", lambda app, doctree: mark_cells(doctree))
+    """Marks the elements of every page as it is read."""
+    app.connect("doctree-read", lambda app, doctree: mark(doctree))
     return {"parallel_read_safe": True}
 
 
-def mark_cells(doctree: nodes.Node) -> None:
-    """Adds the class `number` or `prose` to the cells that are one."""
+def mark(doctree: nodes.Node) -> None:
+    """Adds `number` or `prose` to the classes of cells, and `long` to those of long code."""
     for cell in doctree.findall(nodes.entry):
         kind = cell_kind(cell.astext())
         if kind:
             cell["classes"].append(kind)
+    for code in doctree.findall(nodes.literal):
+        if any(len(word) > _LONG for word in code.astext().split()):
+            code["classes"].append("long")
 
 
 def cell_kind(text: str) -> str:
