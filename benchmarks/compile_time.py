@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.measuring import alternate
 from benchmarks.sizes import Size, add_size_flags, choices, size_from
+from tfglow.one_sentence_parser import OneSentenceParser
 from train.config import TrainConfig
 
 FORMS = {"unrolled": False, "loop": True}
@@ -30,9 +31,7 @@ COLUMNS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     add_size_flags(parser, default="paper")
     parser.add_argument("--depths", default="32", help="K of each line, separated by commas")
     parser.add_argument("--forms", type=choices(FORMS), default=list(FORMS), help=", ".join(FORMS))

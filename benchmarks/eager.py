@@ -7,7 +7,6 @@ The first eager call is that of a fresh process, tracing included; methods are c
 of the table, so that a later one finds traced what an earlier one shares with it.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 
 from benchmarks.measuring import Seconds, alternate
 from benchmarks.sizes import Size, add_size_flags, size_from
+from tfglow.one_sentence_parser import OneSentenceParser
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -35,9 +35,7 @@ class EagerCall(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     add_size_flags(parser)
     parser.add_argument("--repeats", type=int, default=20, help="timed runs of each")
     args = parser.parse_args()

@@ -6,12 +6,13 @@ Decodes the same T·ε in float32 and, with the same weights, in float64:
     python -m benchmarks.far_latents --run_dir=runs/fashion --temperatures=1,2 --num=256
 """
 
-import argparse
 import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from tfglow.one_sentence_parser import OneSentenceParser
 
 if TYPE_CHECKING:
     from tfglow import Glow
@@ -73,9 +74,7 @@ def _finite_and_near(glow, latents, labels):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--run_dir", required=True, metavar="DIR", help="The run folder.")
     parser.add_argument("--temperatures", default="0.7,1,1.5,2,3", metavar="X,X,...")
     parser.add_argument("--num", type=int, default=1024, metavar="N", help="default 1024")

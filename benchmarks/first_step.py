@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sizes import add_size_flags, size_from
+from tfglow.one_sentence_parser import OneSentenceParser
 
 COLUMNS = (
     *("stage", "s", "s since the start"),
@@ -33,9 +34,7 @@ COLUMNS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     add_size_flags(parser)
     parser.add_argument("--fit", action="store_true", help="train by Glow.fit and Keras's Adam")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))

@@ -10,7 +10,6 @@ the process after its imports. Along `side` there are 4 images a step, so that a
 GB.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import os
@@ -23,6 +22,7 @@ import numpy as np
 from benchmarks.measuring import write_json
 from benchmarks.peers.comparison import KEEP_MEMORY, ContestantProcess, Entry
 from benchmarks.sizes import SIZES, Size, choices
+from tfglow.one_sentence_parser import OneSentenceParser
 
 FREIA = Entry("FrEIA", "FrEIA")
 ENTRIES = (
@@ -40,9 +40,7 @@ CURVES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument(
         "--curves", type=choices(CURVES), default=list(CURVES), help=", ".join(CURVES)
     )

@@ -6,18 +6,16 @@ difference; it reads, shuffles, mirrors and dequantises while the step before it
     python -m benchmarks.input_pipeline --dataset=cifar10 --data_dir=DIR
 """
 
-import argparse
 import dataclasses
 
 from benchmarks.measuring import alternate, ratio_line
 from benchmarks.sizes import add_size_flags, size_from
+from tfglow.one_sentence_parser import OneSentenceParser
 from train.config import TrainConfig
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--dataset", default="digits", help="digits, or one of 32×32×3 images")
     parser.add_argument("--data_dir", help="the data set's folder")
     add_size_flags(parser)

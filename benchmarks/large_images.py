@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 
+from tfglow.one_sentence_parser import OneSentenceParser
+
 COLUMNS = {
     "width": "width",
     "checkpointing": "gradient checkpointing",
@@ -32,9 +34,7 @@ COLUMNS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--widths", default="64,512", help="of the hidden layers; default: 64,512")
     parser.add_argument("--image_size", type=int, default=256, help="height and width, pixels")
     parser.add_argument("--levels", type=int, default=6, help="L")

@@ -50,7 +50,7 @@ def ratio_line(name: str, numerator: np.ndarray, denominator: np.ndarray) -> str
 
 
 def write_json(path: str | os.PathLike, values: Any) -> None:
-    """Writes a file whole or not at all; needs no TensorFlow, unlike the library's own way."""
+    """Writes a file whole or not at all; needs no tfglow, as `benchmarks.gpu.run`."""
     temporary = Path(f"{path}.part")
     temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     temporary.replace(path)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfglow.one_sentence_parser import OneSentenceParser
+
 if TYPE_CHECKING:
     import tfglow
 
@@ -20,9 +22,7 @@ COMPARED = ("float32", "mixed_bfloat16")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--run_dir", required=True, help="the run's folder")
     parser.add_argument("--data_dir", help="the folder of the run's data set")
     parser.add_argument("--split", default="test")

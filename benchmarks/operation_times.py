@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.peers.contestant import TASKS
 from benchmarks.peers.serve import find_class
 from benchmarks.sizes import SIZES
+from tfglow.one_sentence_parser import OneSentenceParser
 
 # What an operation's name begins with → the row of docs/performance.md; the first that fits.
 GROUPS = {
@@ -40,9 +41,7 @@ _TENSORFLOW = ("tfglow", "frozen", "exported", "limit", "product", "tfb.Glow")
 
 def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--contestant", choices=_TENSORFLOW, default="tfglow")
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--task", choices=TASKS, default="train")

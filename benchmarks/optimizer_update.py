@@ -5,7 +5,6 @@
 Gradients are constants; what is timed is the update alone.
 """
 
-import argparse
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import numpy as np
 from benchmarks.measuring import alternate
 from benchmarks.peers.contestant import count_operations
 from benchmarks.sizes import add_size_flags, size_from
+from tfglow.one_sentence_parser import OneSentenceParser
 
 if TYPE_CHECKING:
     import keras
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     add_size_flags(parser)
     parser.add_argument("--repeats", type=int, default=10, help="timed runs of each")
     args = parser.parse_args()

@@ -19,6 +19,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tfglow.one_sentence_parser import OneSentenceParser
+
 ROOT = Path(__file__).resolve().parents[1]
 # Name → flags and environment.
 RUNS = {
@@ -29,9 +31,7 @@ RUNS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--runs_dir", required=True, help="a folder for the runs")
     parser.add_argument("--data_dir", help="of cifar10, as TFDS keeps it")
     parser.add_argument("--steps", type=int, default=8, help="K, flow steps a level")

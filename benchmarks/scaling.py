@@ -29,6 +29,7 @@ import numpy as np
 from benchmarks.measuring import alternate, write_json
 from benchmarks.peers.contestant import LEARNING_RATE
 from benchmarks.sizes import SIZES, Size, choices
+from tfglow.one_sentence_parser import OneSentenceParser
 
 # Layout → (strategy, processes, replicas a process).
 LAYOUTS = {
@@ -40,9 +41,7 @@ LAYOUTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--sizes", type=choices(SIZES), default=["small"], help=", ".join(SIZES))
     parser.add_argument("--rounds", type=int, default=3, help="times that each layout runs")
     parser.add_argument("--train_steps", type=int, default=20, help="timed steps a round")

@@ -22,6 +22,7 @@ from benchmarks.measuring import write_json
 from benchmarks.peers.comparison import Comparison, ContestantProcess, Entry, compare
 from benchmarks.peers.contestant import TASKS
 from benchmarks.sizes import SIZES, choices
+from tfglow.one_sentence_parser import OneSentenceParser
 
 FLOAT32 = Entry("tfglow float32", "tfglow")
 MIXED = Entry("tfglow mixed_bfloat16", "tfglow", {"precision": "mixed_bfloat16"})
@@ -67,9 +68,7 @@ def main() -> None:
 
 def make_parser(description: str) -> argparse.ArgumentParser:
     """The flags of commands that compare contestants."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=description)
     names = ", ".join(SIZES)
     parser.add_argument("--sizes", type=choices(SIZES), default=["small"], help=names)
     parser.add_argument("--tasks", type=choices(TASKS), default=list(TASKS))

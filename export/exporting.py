@@ -23,6 +23,7 @@ from tfglow.runs.saved_weights import SavedWeights
 from tfglow.saved_format import FORMAT
 from tfglow.scoring import Detector
 from tfglow.scoring.other_weights import OtherWeights
+from tfglow.whole_files import replace_file
 from tfglow.writing import system_reason
 
 # By the names of `export.request.PRECISIONS`.
@@ -193,4 +194,4 @@ def _check_answers(functions: Functions) -> None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    replace_file(path, json.dumps(value, indent=2) + "\n")

@@ -10,6 +10,7 @@ import tensorflow as tf
 from export.file_formats import LITERT_FILE
 from export.saved_model import Functions, save
 from export.signatures import Signatures
+from tfglow.whole_files import replace_file
 
 
 def write_litert(
@@ -30,4 +31,4 @@ def write_litert(
             saved_model, signature_keys=list(functions)
         )
         data = converter.convert()
-    (folder / LITERT_FILE).write_bytes(data)
+    replace_file(folder / LITERT_FILE, data)

@@ -8,6 +8,7 @@ from pathlib import Path
 from export.file_formats import FILE_FORMATS
 from export.request import PRECISIONS, check_request
 from tfglow import tensorflow_log
+from tfglow.one_sentence_parser import OneSentenceParser
 
 _DESCRIPTION = """\
 Publishes a run's model as BASE/<version>/, a SavedModel that TF Serving serves as it is, or files
@@ -55,11 +56,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         prog="export/main.py",
         description=_DESCRIPTION,
-        epilog=f"{_EPILOG}\n\n{tensorflow_log.HELP}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG,
     )
     parser.add_argument("--run_dir", type=Path, required=True, help="the run's folder")
     parser.add_argument(

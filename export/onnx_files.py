@@ -7,6 +7,7 @@ from typing import Any
 
 from export.saved_model import Functions
 from export.signatures import Signatures
+from tfglow.whole_files import replace_file
 
 # The version of the operators: onnxruntime reads it since 1.14 (2023).
 OPSET = 18
@@ -41,7 +42,7 @@ def write_onnx(
             tensor.type.tensor_type.shape.dim[0].dim_param = "N"
         onnx.helper.set_model_props(model, metadata)
         onnx.checker.check_model(model)
-        (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+        replace_file(folder / f"{name}.onnx", model.SerializeToString())
 
 
 def _select(context, node, name, args):

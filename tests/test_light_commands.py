@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 from tests.conftest import REPO
+from tfglow.runs import RunFolder
+from train.presets import PRESETS
 
 # Each calls commands as `(module, arguments, what it says)`.
 PROGRAM = """
@@ -19,19 +21,30 @@ class Refuse:
             raise RuntimeError(f"{name} is imported")
 
 
+def run(cases):
+    for module, arguments, expected in cases:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            try:
+                main = importlib.import_module(module).main
+                sys.argv = [module, *arguments]
+                main() if module.startswith("benchmarks.") else main(arguments)
+            except SystemExit as end:
+                print(end.code, file=said)
+        # An error is a line or two, without the usage.
+        wordy = "--help" not in arguments and said.getvalue().count("\\n") > 2
+        if expected not in said.getvalue() or wordy and "--print_config" not in arguments:
+            print(module, arguments, repr(said.getvalue()[-300:]))
+
+
 sys.meta_path.insert(0, Refuse())
-for module, arguments, expected in CASES:
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        try:
-            main = importlib.import_module(module).main
-            sys.argv = [module, *arguments]
-            main() if module.startswith("benchmarks.") else main(arguments)
-        except SystemExit as end:
-            print(end.code, file=said)
-    if expected not in said.getvalue():
-        print(module, arguments, repr(said.getvalue()[-300:]))
-print(len(CASES), "commands")
+run(CASES)
+# TFDS, which knows the names of data sets, asks whether TensorFlow is there, without importing it.
+del sys.meta_path[0]
+run(BY_NAME)
+if "tensorflow" in sys.modules:
+    print("TensorFlow is imported to know that a data set is not there")
+print(len(CASES) + len(BY_NAME), "commands")
 """
 HELP = (
     "export.main",
@@ -77,7 +90,12 @@ REFUSALS = (
     ("export.main", ["--run_dir=a", "--export_dir=b", "--format=x"], "invalid choice: 'x'"),
     ("serving.client.cli", ["sample", "--num=0"], "'0' is not a whole number from 1 on"),
     ("serving.demo.cli", ["--port=-1"], "`port` must be an integer from 0 to 65535"),
+    ("serving.client.cli", ["sampel"], "invalid choice: 'sampel'"),
+    ("serving.client.cli", ["sample", "--tempreature=1"], "did you mean --temperature"),
     ("serving.server", ["--model_base_path=/nowhere"], "`model_base_path` must be a folder"),
+    ("serving.server", ["--model_base_path=.", "--port=x"], "--port: expected an integer, got 'x'"),
+    ("serving.server", ["--model_base_path=.", "--prt=1"], "Unknown flag '--prt'; did you mean"),
+    ("tfglow.official.__main__", ["x"], "the following arguments are required: --out"),
     ("tfglow.official.__main__", ["x", "--out", "/"], "'/' exists and is not an empty folder."),
     ("train.evaluate", ["--run_dir=/nowhere"], NO_RUN),
     ("train.evaluate", ["--run_dir=a", "--strategy=x"], "`strategy` must be one of mirrored"),
@@ -99,18 +117,30 @@ REFUSALS = (
     ("train.main", ["--preset=imagenet64", "--print_config"], "--warmup_steps=980"),
     ("train.score", ["--run_dir=/nowhere", "--data=x", "--out=new"], NO_RUN),
 )
+# Where the name of a data set is wrong, or nothing of it is there.
+BY_NAME = (
+    ("train.main", ["--dataset=cifr10"], "did you mean 'cifar10'"),
+    ("train.main", ["--dataset=cifar10", "--data_dir=/nowhere"], "not prepared in '/nowhere'"),
+    ("train.main", ["--preset=lsun64", "--data_dir=/nowhere"], "tfds build lsun/church_outdoor"),
+    ("train.main", ["--dry_run", "--dataset=lsun/x"], "Unknown configuration 'x' of 'lsun'"),
+    ("train.evaluate", ["--run_dir=run", "--dataset=cifr10"], "did you mean 'cifar10'"),
+    ("train.score", ["--run_dir=run", "--data=cifr10", "--out=new"], "did you mean 'cifar10'"),
+    ("train.score", ["--run_dir=run", "--data=a/b", "--out=new"], "There is no folder 'a/b'"),
+)
 
 
 def test_help_and_refusals_need_no_tensorflow(tmp_path):
     cases = [(module, ["--help"], "usage: ") for module in HELP] + list(REFUSALS)
     cases += [(module, ["--help"], "TF_CPP_MIN_LOG_LEVEL=0") for module in HELP]
     cases += [(module, ["--help"], "usage: ") for module in BENCHMARKS]
-    program = f"import sys\nsys.path.insert(0, {str(REPO)!r})\nCASES = {cases!r}\n{PROGRAM}"
+    RunFolder.create(tmp_path / "run", PRESETS["tiny"].to_dict())
+    values = f"CASES, BY_NAME = {cases!r}, {BY_NAME!r}"
+    program = f"import sys\nsys.path.insert(0, {str(REPO)!r})\n{values}\n{PROGRAM}"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
-    assert (done.stderr, done.stdout) == ("", f"{len(cases)} commands\n")
-    assert list(tmp_path.iterdir()) == []
+    assert (done.stderr, done.stdout) == ("", f"{len(cases) + len(BY_NAME)} commands\n")
+    assert list(tmp_path.iterdir()) == [tmp_path / "run"]
 
 
 def test_every_command_is_among_them():

@@ -36,8 +36,9 @@ HOOKS = {
     "_log_prob",
     "_sample_and_log_prob",
 }
-# Of Python itself: what named tuples have is public, and argparse has no other name for a group.
-PYTHONS = {"_asdict", "_fields", "_make", "_replace", "_ArgumentGroup"}
+# Of Python itself: what named tuples have is public, and argparse has no other name for a group, or
+# for what a parser has been given.
+PYTHONS = {"_asdict", "_fields", "_make", "_replace", "_ArgumentGroup", "_actions"}
 FOREIGN = ("tensorflow", "tensorflow_probability", "keras", "tf_keras")
 PRIVATE_MODULES = (
     "tensorflow.python",

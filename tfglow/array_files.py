@@ -13,6 +13,8 @@ from typing import IO
 
 import numpy as np
 
+from tfglow.local_paths import path_text
+
 # The bytes of one array, and those of a file, of which others may be left where they are.
 MAX_BYTES = 2**28
 _MAX_FILE_BYTES = 2**30
@@ -36,7 +38,7 @@ def read_arrays(path: str | os.PathLike, names: Collection[str]) -> np.ndarray |
       ValueError: If it is no such file, is damaged, holds anything else than numbers and text, or
         an array of more than `MAX_BYTES`.
     """
-    name = os.fsdecode(path)
+    name = path_text(path, "The file of arrays")
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):  # A pipe would be waited for.

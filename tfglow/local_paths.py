@@ -23,9 +23,10 @@ def check_local_path(path: str | os.PathLike, what: str) -> str:
       The path.
 
     Raises:
-      ValueError: If it is a URL: gs://, s3://, hdfs://, http://, file:// or any other.
+      ValueError: If it is no path, such as None, or a URL: gs://, s3://, hdfs://, http://, file://
+        or any other.
     """
-    text = os.fsdecode(path)
+    text = path_text(path, what)
     start = _ABSOLUTE.search(text)
     found = _URL.match(text, start.end() if start else 0)
     if found is None:
@@ -40,5 +41,24 @@ def check_local_path(path: str | os.PathLike, what: str) -> str:
 
 
 def checkpoint_prefix(path: str | os.PathLike) -> str:
-    """The name of a checkpoint of TensorFlow, of which `path` may be one of its files."""
-    return _CHECKPOINT_FILE.sub("", os.fsdecode(path))
+    """The name of a checkpoint of TensorFlow, of which `path` may be one of its files.
+
+    Raises:
+      ValueError: If it is no path, such as None.
+    """
+    return _CHECKPOINT_FILE.sub("", path_text(path, "`path`"))
+
+
+def path_text(path: object, what: str) -> str:
+    """A path as text.
+
+    Args:
+      path: The path that was given.
+      what: What it is, for the message.
+
+    Raises:
+      ValueError: If it is no path, such as None.
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise ValueError(f"{what} must be a path, a string or a pathlib.Path; got {path!r}.")
+    return os.fsdecode(path)

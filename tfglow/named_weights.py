@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfglow.keras_backend import keras
 from tfglow.keras_variable import AdoptedVariable
+from tfglow.whole_files import replacing
 
 
 class NamedWeights(keras.Model):
@@ -56,18 +57,31 @@ class NamedWeights(keras.Model):
         for name in names:
             self._adopted_variables[name].trainable = False
 
-    def save(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+    def save(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Saves model and optimizer as a `.keras` file; arguments as for `keras.Model.save`.
 
+        A file that is there is replaced when the new one is complete.
+
         Raises:
-          ValueError: If it is to be Keras's older HDF5 file, which does not hold such models.
+          ValueError: If it is to be Keras's older HDF5 file, which does not hold such models, or
+            cannot be written.
         """
         if os.fspath(filepath).endswith((".h5", ".hdf5")):
             raise ValueError(
                 f"A whole {type(self).__name__} is saved as `.keras`, and `save_weights` writes "
                 f"`.weights.h5`; got {os.fspath(filepath)!r}."
             )
-        super().save(filepath, *args, **kwargs)
+        if os.fspath(filepath).endswith(".keras") and (overwrite or not os.path.exists(filepath)):
+            with replacing(filepath) as unfinished:
+                super().save(unfinished, True, zipped, **kwargs)
+        else:  # Keras asks whether to overwrite, or refuses.
+            super().save(filepath, overwrite, zipped, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
         """Writes the weights by name; Keras calls it for its files."""

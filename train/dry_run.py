@@ -13,7 +13,7 @@ from train import strategies
 from train.config import TrainConfig
 from train.data import naming_unreadable_images, steps_per_epoch
 from train.flags import flags_of
-from train.pictures import encode_png, grey_or_rgb
+from train.pictures import grey_or_rgb, write_png
 from train.plan import Plan
 from train.progress import Progress, duration, three_digits
 
@@ -46,8 +46,8 @@ def dry_run(
             report(f"Would change: {change}.")
         picture = training_images(config, plan.train_data)
         handle, path = tempfile.mkstemp(".png", "tfglow_dry_run_")
-        with os.fdopen(handle, "wb") as file:
-            file.write(encode_png(picture))
+        os.close(handle)
+        write_png(path, picture)
     trainer.announce()
     if chief:
         report(f"Images   as the model sees them, {config.model.num_bits} bits: {path}")

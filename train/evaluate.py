@@ -6,10 +6,11 @@ import sys
 from typing import Any
 
 from tfglow import tensorflow_log
+from tfglow.datasets.data_set_check import check_data_set
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.runs import RunFolder
-from tfglow.runs.files import check_place, replace_file
+from tfglow.whole_files import check_place, replace_file
 from train.config import STRATEGIES, TrainConfig
-from train.flags import OneSentenceParser
 from train.plain_warnings import plain_warnings
 from train.skipped import read_skipped
 
@@ -80,13 +81,6 @@ def evaluate_run(
     if strategy not in _STRATEGIES:
         raise ValueError(f"`strategy` must be one of {', '.join(_STRATEGIES)}; got {strategy!r}.")
     run = RunFolder.open(run_dir)
-    tensorflow_log.start_tensorflow()
-    from train import strategies
-    from train.data import load_split
-    from train.evaluator import Evaluator
-
-    # Before anything is read: replicas are set up while TensorFlow has not started.
-    where = strategies.make_strategy(strategy)
     asked = {
         "dataset": dataset,
         "data_dir": data_dir,
@@ -100,6 +94,14 @@ def evaluate_run(
     }
     asked = {name: value for name, value in asked.items() if value is not None}
     config = _config(run, asked)
+    check_data_set(config.dataset, config.data_dir)
+    tensorflow_log.start_tensorflow()
+    from train import strategies
+    from train.data import load_split
+    from train.evaluator import Evaluator
+
+    # Before anything is read: replicas are set up while TensorFlow has not started.
+    where = strategies.make_strategy(strategy)
     found = run.saved_weights(checkpoint)
     # Of the run's own images those are left out that the run left out.
     left_out = None if set(asked) - {"batch_size"} else read_skipped(run)

@@ -2,57 +2,20 @@
 
 import argparse
 import dataclasses
-import difflib
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping
 
-from tfglow import GlowConfig, tensorflow_log
+from tfglow import GlowConfig
+from tfglow.datasets.data_set_check import check_data_set
 from tfglow.datasets.image_folder import check_image_folder
 from tfglow.fields import checked, fields
 from tfglow.flags import add_flags, as_text, given
+from tfglow.one_sentence_parser import did_you_mean
 from tfglow.runs.run_folder import RunFolder
 from train.config import TrainConfig
 from train.data_defaults import CHOSEN_FIELDS
 from train.presets import DEFAULT_PRESET, EMBEDDED_PRESETS, PRESETS
 from train.workers import check_tf_config
-
-
-class OneSentenceParser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence, with the nearest flags for one that is unknown."""
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=tensorflow_log.HELP,
-            **kwargs,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        """Ends the program with the sentence, without the usage."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-    # argparse's stubs have overloads for other classes of namespaces, which are not needed here.
-    def parse_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> argparse.Namespace:
-        """The flags; an unknown one ends the program, with the nearest that there are."""
-        parsed, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            name = unknown[0].partition("=")[0]
-            known = [flag for action in self._actions for flag in action.option_strings]
-            kind = "flag" if name.startswith("-") else "argument"
-            self.error(f"Unknown {kind} {name!r}{did_you_mean(name, known)}")
-        return parsed
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    """The end of a sentence about an unknown name: what is near it, or all there is."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return "; see --help." if len(known) > 20 else f"; known are {', '.join(known)}."
 
 
 def add_config_flags(
@@ -119,6 +82,22 @@ def check_given(flags: argparse.Namespace, base: TrainConfig | None) -> None:
         check_tf_config()
     if chosen.get("dataset", base.dataset if base else None) == "folder":
         check_image_folder(chosen.get("data_dir", base.data_dir if base else None))
+
+
+def check_given_data(flags: argparse.Namespace, base: TrainConfig | None) -> None:
+    """Refuses a data set that is not there, where it is known which.
+
+    Args:
+      flags: The flags that were given.
+      base: The configuration that they change, where it is known.
+
+    Raises:
+      ValueError: If `tfglow.datasets.load` would not find it.
+    """
+    chosen = vars(flags)
+    dataset = chosen.get("dataset", base.dataset if base else None)
+    if dataset is not None:
+        check_data_set(dataset, chosen.get("data_dir", base.data_dir if base else None))
 
 
 def preset_of(flags: argparse.Namespace) -> TrainConfig | None:

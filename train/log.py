@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
+from tfglow.whole_files import replace_file
 from tfglow.writing import writing
 from train.pictures import encode_png
 

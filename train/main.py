@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfglow import tensorflow_log
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.runs import RunFolder
 from train.config import TrainConfig
 from train.data_defaults import CHOSEN_FIELDS, data_defaults, fitting_shape
 from train.flags import (
-    OneSentenceParser,
     add_config_flags,
     check_given,
+    check_given_data,
     command,
     config_from_flags,
     flags_of,
@@ -140,6 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
         if flags.print_config and base is not None:
             print(flags_of(configure(flags)[0].resolved()))
             return
+        check_given_data(flags, base)
         tensorflow_log.start_tensorflow()
         from train import strategies
         from train.dry_run import dry_run

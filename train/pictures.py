@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfglow.runs.files import replace_file
+from tfglow.whole_files import replace_file
 
 
 def grey_or_rgb(images: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfglow.runs import RunFolder
-from tfglow.runs.files import replace_file
+from tfglow.whole_files import replace_file
 
 
 def write_curves(run: RunFolder, baseline: float | None = None) -> None:

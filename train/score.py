@@ -4,11 +4,12 @@ import signal
 import sys
 
 from tfglow.flags import add_flags
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.runs import RunFolder
 from tfglow.tensorflow_log import start_tensorflow
-from train.flags import OneSentenceParser
 from train.plain_warnings import plain_warnings
 from train.scoring.config import ScoreConfig
+from train.scoring.given_images import check_images, tfds_dir
 from train.scoring.output_folder import check_output_folder
 
 _DESCRIPTION = """\
@@ -34,7 +35,11 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         config = ScoreConfig(**vars(flags))
         check_output_folder(config.out)
-        RunFolder.open(config.run_dir)
+        run = RunFolder.open(config.run_dir)
+        data_dir = config.data_dir or tfds_dir(run.read_config())
+        for images in (config.data, config.anomalies, config.fit_data):
+            if images is not None:
+                check_images(images, data_dir)
         start_tensorflow()
         from train.scoring.running import score_run
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 
 from tfglow.datasets import SkippedImage
-from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
+from tfglow.whole_files import replace_file
 
 
 def write_skipped(run: RunFolder, skipped: Iterable[SkippedImage]) -> None:

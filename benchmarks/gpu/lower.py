@@ -8,7 +8,6 @@ kernels are drawn again where they are run). The model is the paper's for CIFAR-
 say otherwise.
 """
 
-import argparse
 import dataclasses
 import json
 import re
@@ -25,6 +24,7 @@ from benchmarks.models import glow_config, start_training
 from benchmarks.sizes import add_size_flags, size_from
 from tfglow import likelihood
 from tfglow.frozen_flow import FrozenFlow
+from tfglow.one_sentence_parser import OneSentenceParser
 from train.config import TrainConfig
 
 # Elements above which a parameter is drawn again, and not saved.
@@ -32,9 +32,7 @@ _SAVED_ELEMENTS = 1 << 14
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--output_dir", required=True)
     add_size_flags(parser, default="paper")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))

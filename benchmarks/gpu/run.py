@@ -10,6 +10,7 @@ GPU if they see one.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def main() -> None:
 
     folder = Path(args.input_dir)
     if not (folder / "train.hlo").exists():
-        parser.error(f"--input_dir must be what benchmarks.gpu.lower wrote, got {args.input_dir!r}")
+        sys.exit(f"--input_dir must be what benchmarks.gpu.lower wrote, got {args.input_dir!r}.")
     programs = {name: HloProgram(folder, name) for name in ("train", "sample")}
     facts = json.loads((folder / "train.json").read_text(encoding="utf-8"))["facts"]
     device = "cuda" if torch.cuda.is_available() else "cpu"

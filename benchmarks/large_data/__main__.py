@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfglow.one_sentence_parser import OneSentenceParser
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -28,9 +30,7 @@ SOURCES = {"folder": ("photos", "folder", "train"), "tfds": ("tfds", "large_data
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--data", required=True, type=Path, help="the folder that was made")
     parser.add_argument("--sources", default="folder,tfds", help="which of them to read")
     parser.add_argument("--side", type=int, default=32, help="height and width of the images")

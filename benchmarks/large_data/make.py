@@ -9,7 +9,6 @@ writes `DIR/photos/CLASS/NUMBER.jpg` and `DIR/tfds/large_data`. The records lie 
 their classes, and TFDS is told not to shuffle them: the worst order that a data set can have.
 """
 
-import argparse
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.pictures.in_parallel import in_parallel
 
 _QUALITY = 90
@@ -24,9 +24,7 @@ _NOISE_SIDE = 512  # Pixels of the one picture of noise, of which each image has
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--cifar10", required=True, help="TFDS's folder with CIFAR-10 in it")
     parser.add_argument("--output", required=True, type=Path, help="where to write")
     parser.add_argument("--images", type=int, default=100_000, help="how many")

@@ -7,7 +7,6 @@ and by how much their results differ:
     python -m benchmarks.serving.frozen_flow --size=paper --repeats=10
 """
 
-import argparse
 import dataclasses
 from collections.abc import Callable
 
@@ -21,12 +20,11 @@ from benchmarks.models import glow_config
 from benchmarks.sizes import add_size_flags, size_from
 from export.signatures import Signatures
 from tfglow import likelihood
+from tfglow.one_sentence_parser import OneSentenceParser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     add_size_flags(parser)
     parser.add_argument("--repeats", type=int, default=20, help="timed runs of each")
     args = parser.parse_args()

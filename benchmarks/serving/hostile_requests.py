@@ -35,15 +35,14 @@ from benchmarks.serving import flood
 from benchmarks.serving.load import Server
 from serving.client import GlowClient
 from serving.tensors import to_proto
+from tfglow.one_sentence_parser import OneSentenceParser
 
 _CLIENTS_A_PROCESS = 4
 _SECONDS_TO_COME_BACK = 10
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--model_base_path", type=Path, required=True, help="an export's folder")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to send each kind")
     parser.add_argument("--clients", type=int, default=16, help="at the same time")

@@ -29,14 +29,13 @@ from benchmarks.measuring import write_json
 from benchmarks.serving.known_answers import MOST_IN_NEXT_BIN, SIGNATURES, KnownAnswers
 from benchmarks.serving.load_clients import LoadClients
 from serving.client import GlowClient
+from tfglow.one_sentence_parser import OneSentenceParser
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--model_base_path", type=Path, required=True, help="an export's folder")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to load it")
     parser.add_argument("--clients", type=int, default=16, help="at the same time")

@@ -10,7 +10,6 @@ model.
 Prints medians and 95th percentiles, in milliseconds, and the processor time of a decoding.
 """
 
-import argparse
 import http.client
 import json
 import signal
@@ -31,12 +30,11 @@ from benchmarks.serving.load import ROOT, Server
 from benchmarks.sizes import Size, add_size_flags, size_from
 from export.signatures import Signatures
 from serving.client import GlowClient
+from tfglow.one_sentence_parser import OneSentenceParser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--model_base_path", type=Path, help="an export's folder; or a size:")
     add_size_flags(parser)
     parser.add_argument("--repeats", type=int, default=200, help="moves of each slider")

@@ -18,7 +18,7 @@ from serving.client import (
 )
 from serving.printable import say
 from serving.quiet import quiet_imports
-from tfglow import tensorflow_log
+from tfglow.one_sentence_parser import OneSentenceParser
 
 _EPILOG = """\
 examples:
@@ -66,11 +66,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def client_parser() -> argparse.ArgumentParser:
     """The parser; `command` is the name of a function in `serving.client.commands`."""
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         prog="serving/client.py",
         description="Asks a served Glow for samples, latents and images (gRPC).",
-        epilog=f"{_EPILOG}\n{tensorflow_log.HELP}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     server = _server_flags()
@@ -120,8 +119,8 @@ def client_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _server_flags() -> argparse.ArgumentParser:
-    flags = argparse.ArgumentParser(add_help=False)
+def _server_flags() -> OneSentenceParser:
+    flags = OneSentenceParser(add_help=False)
     group = flags.add_argument_group("server")
     group.add_argument("--server", default=DEFAULT_ADDRESS, metavar="HOST:PORT")
     group.add_argument("--model_name", default=DEFAULT_MODEL_NAME)

@@ -18,7 +18,6 @@ from serving.client.files import (
     read_latents,
     save_latents,
     save_picture,
-    write_bytes,
 )
 from serving.client.glow_client import GlowClient
 from serving.client.score_table import score_table, write_csv
@@ -28,6 +27,7 @@ from tfglow.local_paths import check_local_path
 from tfglow.pictures.image_grid import image_grid
 from tfglow.pictures.preparation import Preparation, top_bits
 from tfglow.pictures.reading import is_animation, read_file
+from tfglow.whole_files import replace_file
 
 
 def sample(client: GlowClient, flags: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
         valid = np.ones(flags.num, bool)
         make_folder(where)
         for number, png in enumerate(pngs):
-            write_bytes(where / f"seed_{seed + number}.png", png)
+            replace_file(where / f"seed_{seed + number}.png", png)
     say(
         f"{where}: {flags.num} samples, seeds {seed} to {seed + flags.num - 1}, "
         f"temperature {flags.temperature:g}"

@@ -1,9 +1,9 @@
 """Image files and latent files, read and written; what is written is whole or not there."""
 
+import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -13,6 +13,7 @@ from tfglow.local_paths import check_local_path
 from tfglow.pictures.preparation import Preparation
 from tfglow.pictures.reading import picture_shape
 from tfglow.pictures.unreadable_picture import UnreadablePicture
+from tfglow.whole_files import replace_file
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -103,7 +104,9 @@ def save_picture(picture: np.ndarray, path: Path) -> None:
     """Writes a picture, uint8 [H, W, C], in the format that the path's ending names."""
     image = as_image(picture)
     image_format = Image.registered_extensions()[path.suffix.lower()]
-    write_whole(path, lambda file: image.save(file, image_format))
+    file = io.BytesIO()
+    image.save(file, image_format)
+    replace_file(path, file.getvalue())
 
 
 def as_image(picture: np.ndarray) -> Image.Image:
@@ -136,29 +139,9 @@ def read_latents(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 def save_latents(path: Path, **arrays: np.ndarray) -> None:
     """Writes a `.npz` file of the arrays, by their names."""
-    write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file of these bytes."""
-    write_whole(path, lambda file: file.write(content))
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Lets `write` fill a file beside `path`, then moves it there.
-
-    Raises:
-      ValueError: If nothing can be written there.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            write(file)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise ValueError(f"cannot write {path}: {error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    replace_file(path, file.getvalue())
 
 
 def _mode(channels: int) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.client.files import write_bytes
 from serving.printable import printable
+from tfglow.whole_files import replace_file
 
 
 def score_table(
@@ -57,4 +57,4 @@ def write_csv(
         values = [column[row] if there else "" for column in numbers.values()]
         # As text: `repr` of NumPy's numbers names their type.
         writer.writerow(str(value) for value in (*(c[row] for c in known.values()), *values))
-    write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    replace_file(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -3,7 +3,6 @@
 Importing this imports no TensorFlow, so that `--help` and a wrong flag are answered at once.
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -14,8 +13,8 @@ import webbrowser
 from serving.demo.config import DemoConfig
 from serving.printable import say
 from serving.quiet import quiet_imports
-from tfglow import tensorflow_log
 from tfglow.flags import add_flags, given
+from tfglow.one_sentence_parser import OneSentenceParser
 
 _DESCRIPTION = """\
 A local page for a served Glow: samples, pictures between two, attributes, and what the model says
@@ -76,11 +75,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(argv: list[str] | None) -> DemoConfig:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         prog="serving/demo.py",
         description=_DESCRIPTION,
-        epilog=f"{_EPILOG}\n{tensorflow_log.HELP}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG,
     )
     add_flags(parser, DemoConfig)
     flags = parser.parse_args(argv)

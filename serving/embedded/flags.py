@@ -1,13 +1,12 @@
 """The embedded server's command line; the flags of `tensorflow_model_server` keep their names."""
 
-import argparse
 import dataclasses
 from pathlib import Path
 
 from serving.embedded.config import BatchingConfig, ServerConfig
-from tfglow import tensorflow_log
 from tfglow.fields import field
 from tfglow.flags import add_flags, given
+from tfglow.one_sentence_parser import OneSentenceParser
 
 _DESCRIPTION = """\
 Serves an export over TF Serving's gRPC protocol, for trying a model out on any machine.
@@ -42,11 +41,10 @@ class _BatchingFlags:
 
 def parse_server_flags(argv: list[str] | None = None) -> ServerConfig:
     """The configuration that the command line asks for; exits with a sentence if it cannot be."""
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         prog="serving/server.py",
         description=_DESCRIPTION,
-        epilog=f"{_EPILOG}\n\n{tensorflow_log.HELP}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG,
     )
     add_flags(parser, ServerConfig, exclude=("batching",))
     add_flags(parser, _BatchingFlags)

@@ -2,18 +2,25 @@
 
 import os
 import pathlib
+import re
 
+import numpy as np
 import pytest
 
+import tfglow
 from export.publishing import check_base
 from serving.client.files import check_folder
 from serving.embedded.config import ServerConfig
 from tfglow import datasets, official
 from tfglow.datasets.folder_files import FolderFiles
 from tfglow.datasets.tfds_builders import find_builder
+from tfglow.latents import AttributeDirections, read_attribute_table
 from tfglow.local_paths import check_local_path, checkpoint_prefix
+from tfglow.pictures import save_grid
+from tfglow.pictures.reading import read_picture
 from tfglow.runs import RunFolder
-from tfglow.runs.files import replace_file
+from tfglow.scoring import Detector
+from tfglow.whole_files import replace_file
 
 URLS = (
     "gs://bucket/a",
@@ -56,6 +63,28 @@ def test_urls_are_refused(use, url):
     with pytest.raises(ValueError, match="must be a local path, got the URL") as caught:
         USES[use](url)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, 3, 0.5, ["a"]])
+def test_what_is_no_path_is_quoted(value):
+    loads = {
+        "load_glow": tfglow.load_glow,
+        "official": lambda path: official.load(path, tfglow.GlowConfig()),
+        "infer_config": official.infer_config,
+        "has_average": official.has_average,
+        "run": RunFolder.open,
+        "detector": lambda path: Detector.load(path, None),
+        "directions": AttributeDirections.load,
+        "table": read_attribute_table,
+        "picture": read_picture,
+        "grid": lambda path: save_grid(path, np.zeros([1, 8, 8, 1], np.uint8)),
+        "data": lambda name: datasets.load(name, "test"),
+        "split": lambda split: datasets.load("digits", split),
+    }
+    for name, load in loads.items():
+        with pytest.raises(ValueError, match=rf"must be .*got {re.escape(repr(value))}\.$"):
+            load(value)
+            pytest.fail(name)
 
 
 def test_tfds_s_own_place(monkeypatch):

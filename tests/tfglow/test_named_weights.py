@@ -7,6 +7,7 @@ import pytest
 import tfglow
 from tests.random_glow import random_glow
 from tfglow.optimizers import FusedAdam, OfficialAdamax
+from tfglow.writing import UnwritableFile
 
 CONFIG = tfglow.GlowConfig(image_shape=(4, 4, 1), levels=1, steps=1, width=4)
 IMAGES = np.random.default_rng(0).integers(256, size=[4, 4, 4, 1], dtype=np.uint8)
@@ -29,6 +30,19 @@ def test_a_frozen_model_is_saved_as_one(tmp_path):
     assert not again.trainable and again.trainable_variables == []
     again.trainable = True
     assert len(again.trainable_variables) == len(random_glow(CONFIG).trainable_variables)
+
+
+def test_a_save_that_fails_leaves_the_file_that_was_there(tmp_path, monkeypatch):
+    glow, path = random_glow(CONFIG), tmp_path / "glow.keras"
+    path.write_text("old")
+
+    def full(store):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(glow, "save_own_variables", full)
+    with pytest.raises(UnwritableFile, match=r"^Cannot write '.*glow\.keras': No space left"):
+        glow.save(path)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
 def test_frozen_variables_are_saved_as_such(tmp_path):

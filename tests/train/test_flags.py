@@ -3,8 +3,9 @@ import dataclasses
 import pytest
 
 from tfglow import GlowConfig, fields
+from tfglow.one_sentence_parser import OneSentenceParser
 from train.config import TrainConfig
-from train.flags import OneSentenceParser, add_config_flags, config_from_flags, flags_of
+from train.flags import add_config_flags, config_from_flags, flags_of
 from train.presets import PRESETS
 
 

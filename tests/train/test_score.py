@@ -122,6 +122,20 @@ def test_a_detector_of_other_weights_is_refused(scored, one_epoch, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_flags_are_checked_before_the_work(scored, one_epoch, tmp_path):
+    """Before the weights are looked at, of which there are none called so."""
+    arguments = (f"--run_dir={one_epoch}", "--data=digits", f"--out={tmp_path / 'out'}")
+    arguments += ("--split=test[50%:]", "--checkpoint=x")
+    words = failure(*arguments, "--fit=test[:50%]", "--alpha=0.01")
+    assert "`alpha` must be below 1, and at least 0.0133, the smallest p-value with 74" in words
+    assert "at least 40 images that were not trained on, got 30." in failure(
+        *arguments, "--fit=test[:30]"
+    )
+    detector = f"--detector={scored / 'detector.json'}"
+    assert "`alpha` must be" in failure(*arguments[:-1], detector, "--alpha=0.01")
+    assert not any(tmp_path.iterdir())
+
+
 def test_what_was_trained_on_is_no_calibration(one_epoch, tmp_path):
     arguments = (f"--run_dir={one_epoch}", "--data=digits", f"--out={tmp_path / 'out'}")
     assert "trained on 1500 of the 1500 images of the split train of" in failure(

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import PIL
 
 from tfglow.datasets.embedded import user_cache
+from tfglow.whole_files import replace_file
+from tfglow.writing import UnwritableFile
 
 # Counted up when the reader takes files that it refused, or the other way round.
 _READER = 1
@@ -62,8 +64,6 @@ class EarlierChecks:
 
     def note(self, check: Check) -> None:
         """Writes a check down; without a place to write to, the next time is like the first."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UnwritableFile):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._path.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps(dataclasses.asdict(check)), "utf-8")
-            temporary.replace(self._path)
+            replace_file(self._path, json.dumps(dataclasses.asdict(check)))

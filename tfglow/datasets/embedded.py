@@ -11,9 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from tfglow.writing import writing
+from tfglow.writing import UnwritableFile, writing
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -43,7 +41,7 @@ def prepare(name: str, data_dir: str | os.PathLike | None = None) -> "tfds.core.
     for place in [*map(pathlib.Path, places), user_cache()]:
         builder = builder_class(data_dir=place)
         if not builder.is_prepared():
-            with contextlib.suppress(OSError, tf.errors.OpError):  # TFDS writes through TensorFlow
+            with contextlib.suppress(UnwritableFile), writing(place):
                 _write(builder_class, place)
             builder = builder_class(data_dir=place)  # reads what is there now, whoever wrote it
         if builder.is_prepared():

@@ -95,6 +95,9 @@ def load(
       >>> batch["image"].shape, batch["label"].numpy()[:5]
       (TensorShape([32, 8, 8, 1]), array([3, 1, 8, 4, 3], dtype=int32))
     """
+    for argument, text in (("name", name), ("split", split)):
+        if not isinstance(text, str):
+            raise ValueError(f"`{argument}` must be a string, got {text!r}.")
     data_dir = os.path.expanduser(check_local_path(data_dir, "`data_dir`")) if data_dir else None
     if bad_images not in BAD_IMAGES:
         known = ", ".join(map(repr, BAD_IMAGES))

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfglow.array_files import read_arrays
 from tfglow.latents.celeba import CELEBA_ATTRIBUTES
+from tfglow.whole_files import replace_file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -128,9 +129,6 @@ class AttributeDirections:
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes an `.npz` file with `names` [A] and `vectors` [A, D]."""
-        # Here: `tfglow.runs` needs TensorFlow, and who only reads directions does not.
-        from tfglow.runs.files import replace_file
-
         file = io.BytesIO()
         np.savez(file, names=np.array(self.names), vectors=self.vectors)
         replace_file(path, file.getvalue())

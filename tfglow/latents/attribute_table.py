@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfglow.local_paths import path_text
+
 _WORDS = {"true": 1, "false": -1, "": 0, "nan": 0}
 _NUMBERS = {1.0: 1, 0.0: -1, -1.0: -1}
 # How much of a line an error quotes.
@@ -66,7 +68,7 @@ def read_attribute_table(path: str | os.PathLike) -> AttributeTable:
       array([[ 1, -1],
              [ 0,  1]], dtype=int8)
     """
-    path = os.fspath(path)
+    path = path_text(path, "The table")
     lines = [line for line in enumerate(_lines(path), 1) if line[1].strip()]
     count = int(lines.pop(0)[1]) if lines and lines[0][1].strip().isdecimal() else None
     names, rows = _names_and_rows(path, lines)

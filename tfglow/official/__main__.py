@@ -1,6 +1,5 @@
 """`python -m tfglow.official CHECKPOINT --out RUN_DIR`: a run folder of an official checkpoint."""
 
-import argparse
 import os
 import shutil
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from tfglow import official, tensorflow_log
 from tfglow.local_paths import check_local_path
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.runs.run_folder import RunFolder
 from tfglow.writing import writing
 
@@ -69,11 +69,9 @@ def convert(
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command; an error is one sentence on standard error and a non-zero exit."""
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         prog="python -m tfglow.official",
         description=_DESCRIPTION,
-        epilog=tensorflow_log.HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("checkpoint", help="prefix of the checkpoint's files, or their folder")
     parser.add_argument("--out", required=True, metavar="RUN_DIR", help="the folder to make")

@@ -37,6 +37,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from tfglow.local_paths import path_text
 from tfglow.pictures import colours, deep_samples
 from tfglow.pictures.kinds import FORMATS, foreign_kind
 from tfglow.pictures.unreadable_picture import UnreadablePicture
@@ -89,7 +90,7 @@ def read_picture(
       >>> read_picture("red.png", channels=1)[0, 0]  # The luma of red.
       array([76], dtype=uint8)
     """
-    name = os.fsdecode(path)
+    name = path_text(path, "The image file")
     return decode_picture(read_file(path), name, channels, white)
 
 
@@ -138,7 +139,7 @@ def picture_shape(path: str | bytes | os.PathLike) -> tuple[int, int, int]:
       >>> picture_shape("grey.png")
       (2, 4, 1)
     """
-    name = os.fsdecode(path)
+    name = path_text(path, "The image file")
     start = b""
     try:
         _check_file(path, name)
@@ -186,7 +187,7 @@ def read_file(path: str | bytes | os.PathLike) -> bytes:
       tfglow.pictures.unreadable_picture.UnreadablePicture: Cannot read the image file 'absent.png':
           No such file or directory.
     """
-    name = os.fsdecode(path)
+    name = path_text(path, "The image file")
     try:
         _check_file(path, name)
         with open(path, "rb") as file:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tfglow.local_paths import check_local_path
 from tfglow.pictures.labelled_grid import labelled_grid
+from tfglow.whole_files import replace_file
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -25,6 +27,8 @@ def save_grid(
 ) -> None:
     """Writes images as one PNG file, in rows that may have names; see `labelled_grid`.
 
+    It is there complete or not at all.
+
     Args:
       path: The file, whose name ends in .png.
       images: uint8 `[N, H, W, C]`, C from 1 to 4; TensorFlow's tensors too.
@@ -35,7 +39,8 @@ def save_grid(
       valid: bool `[N]`: what is not is crossed out, as for `image_grid`.
 
     Raises:
-      ValueError: If the name has another ending, or `labelled_grid` refuses.
+      ValueError: If the name has another ending, `labelled_grid` refuses, or the file cannot be
+        written.
 
     Example:
       >>> from tfglow.pictures import save_grid
@@ -44,7 +49,7 @@ def save_grid(
       >>> picture_shape("samples.png")
       (102, 402, 1)
     """
-    path = Path(path)
+    path = Path(check_local_path(path, "`path`"))
     if path.suffix.lower() != ".png":
         raise ValueError(f"`path` must end in .png, got {str(path)!r}.")
     grid = labelled_grid(
@@ -59,4 +64,4 @@ def save_grid(
     file = io.BytesIO()
     image = Image.fromarray(grid[..., 0] if channels == 1 else grid, _MODES[channels])
     image.save(file, "PNG", optimize=True)
-    path.write_bytes(file.getvalue())
+    replace_file(path, file.getvalue())

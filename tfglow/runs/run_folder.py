@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfglow.config import GlowConfig
 from tfglow.local_paths import check_local_path
-from tfglow.runs.files import remove_unfinished, replace_file
 from tfglow.saved_format import FORMAT, check_format
+from tfglow.whole_files import remove_unfinished, replace_file
 from tfglow.writing import writing
 
 if TYPE_CHECKING:

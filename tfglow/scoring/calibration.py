@@ -14,6 +14,43 @@ from tfglow.scoring.scores import SCORES
 FEWEST_IMAGES = 40
 
 
+def check_alpha(alpha: float, num_held: int) -> float:
+    """A bound of p-values, if it can tell anything.
+
+    Args:
+      alpha: Images with a p-value of at most this are anomalies.
+      num_held: How many calibration images a score is held against.
+
+    Raises:
+      ValueError: If it is not below 1, or below the smallest p-value.
+    """
+    smallest = 1.0 / (1 + num_held)
+    if not smallest <= alpha < 1:
+        raise ValueError(
+            f"`alpha` must be below 1, and at least {smallest:.3g}, the smallest p-value with "
+            f"{num_held} calibration images; got {alpha!r}."
+        )
+    return alpha
+
+
+def check_num_images(num_images: int) -> None:
+    """Refuses to fit a calibration on too few images.
+
+    Raises:
+      ValueError: If there are fewer than `FEWEST_IMAGES`.
+    """
+    if num_images < FEWEST_IMAGES:
+        raise ValueError(
+            f"A detector needs at least {FEWEST_IMAGES} images that were not trained on, got "
+            f"{num_images}."
+        )
+
+
+def num_held(num_images: int) -> int:
+    """Of so many images those that scores are held against; the others are fitted."""
+    return num_images - num_images // 2
+
+
 @dataclasses.dataclass(frozen=True)
 class Calibration:
     """What a `Detector` learnt; numbers and constants only, so that it goes into a graph."""
@@ -42,11 +79,7 @@ class Calibration:
           ValueError: If there are too few images, one has no finite likelihood, or nothing varies.
         """
         bits = statistics["bits_per_dim"].astype(np.float64)
-        if len(bits) < FEWEST_IMAGES:
-            raise ValueError(
-                f"A detector needs at least {FEWEST_IMAGES} images that were not trained on, got "
-                f"{len(bits)}."
-            )
+        check_num_images(len(bits))
         unlikely = np.flatnonzero(~np.isfinite(bits))
         if unlikely.size:
             raise ValueError(
@@ -54,7 +87,7 @@ class Calibration:
                 f"number {unlikely[0]}: a detector cannot be fitted on them."
             )
         order = np.random.default_rng(seed).permutation(len(bits))
-        fitted, held = np.split(order, [len(order) // 2])
+        fitted, held = np.split(order, [len(order) - num_held(len(order))])
         density = StatisticsDensity.fit(
             {
                 name: values[fitted]

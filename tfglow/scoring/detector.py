@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfglow import fields
 from tfglow.checks import check_images, check_integer, check_positive_integer
+from tfglow.config import GlowConfig
 from tfglow.glow import Glow
-from tfglow.scoring.calibration import Calibration
+from tfglow.local_paths import check_local_path
+from tfglow.scoring.calibration import Calibration, check_alpha
 from tfglow.scoring.other_weights import OtherWeights
 from tfglow.scoring.scores import SCORES
 from tfglow.scoring.statistics import statistic_names, statistics_function
 from tfglow.scoring.weights_checksum import weights_checksum
-from tfglow.writing import system_reason, writing
+from tfglow.whole_files import replace_file
+from tfglow.writing import system_reason
 
 # The number of the file's format.
 _FORMAT = 1
@@ -140,7 +144,8 @@ class Detector:
         Raises:
           ValueError: If `alpha` is not between 0 and 1, or so small that no image could be one.
         """
-        return self.score(images, labels)["p_value"] <= self.checked_alpha(alpha)
+        alpha = self.checked_alpha(alpha)
+        return self.score(images, labels)["p_value"] <= alpha
 
     def checked_alpha(self, alpha: float) -> float:
         """`alpha`, if it can tell anything with so many calibration images.
@@ -148,13 +153,7 @@ class Detector:
         Raises:
           ValueError: See `is_anomaly`.
         """
-        smallest = 1.0 / (1 + len(self.calibration.bits_per_dim))
-        if not smallest <= alpha < 1:
-            raise ValueError(
-                f"`alpha` must be below 1, and at least {smallest:.3g}, the smallest p-value with "
-                f"{len(self.calibration.bits_per_dim)} calibration images; got {alpha!r}."
-            )
-        return alpha
+        return check_alpha(alpha, len(self.calibration.bits_per_dim))
 
     def score_group(self, images: np.ndarray, labels: np.ndarray | None = None) -> GroupScore:
         """Whether images, taken together, are as likely as those of the calibration.
@@ -181,20 +180,13 @@ class Detector:
         Raises:
           UnwritableFile: If it cannot be written; a `ValueError`.
         """
-        path = Path(path)
         values = {
             "format": _FORMAT,
             "weights_sha256": weights_checksum(self.glow),
             "model": self.glow.config.to_dict(),
             "calibration": self.calibration.to_dict(),
         }
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        try:
-            with writing(path):
-                unfinished.write_text(json.dumps(values), encoding="utf-8")
-                os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        replace_file(path, json.dumps(values))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], glow: Glow) -> "Detector":
@@ -202,10 +194,13 @@ class Detector:
 
         Raises:
           OtherWeights: If it was fitted with other weights; a `ValueError`.
-          ValueError: If the file cannot be read, or is no detector's.
+          ValueError: If the file cannot be read, is no detector's, or was fitted with a model that
+            has these weights and is another function of an image, such as of other bits.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = Path(check_local_path(path, "The file of a detector")).read_text(
+                encoding="utf-8"
+            )
         except OSError as error:
             raise ValueError(f"Cannot read {os.fspath(path)!r}: {system_reason(error)}.") from error
         except UnicodeDecodeError as error:
@@ -216,6 +211,7 @@ class Detector:
             if found != _FORMAT:
                 raise ValueError(f"its format is {found!r}, this tfglow reads {_FORMAT}")
             calibration = Calibration.from_dict(values["calibration"])
+            config = GlowConfig.from_dict(values["model"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
             raise ValueError(f"{os.fspath(path)!r} is no file of a detector: {reason}.") from error
@@ -224,6 +220,12 @@ class Detector:
                 f"{os.fspath(path)!r} was fitted with other weights than those of {glow.name} "
                 "(averaged and raw weights differ, too): fit a detector with these."
             )
+        others = list(_differences(config, glow.config))
+        if others:
+            raise ValueError(
+                f"{os.fspath(path)!r} was fitted with a model of the same weights and another "
+                f"configuration than {glow.name}'s: {', '.join(others)}; fit a detector with this."
+            )
         unknown = set(calibration.density.names) - set(statistic_names(glow.config.levels))
         if unknown:
             raise ValueError(
@@ -231,6 +233,16 @@ class Detector:
                 f"{', '.join(sorted(unknown))}, too."
             )
         return cls(glow, calibration)
+
+
+def _differences(fitted: GlowConfig, now: GlowConfig) -> Iterator[str]:
+    """The fields in which two models of equal weights are different functions of an image."""
+    for name, own in fields.fields(GlowConfig).items():
+        before, value = getattr(fitted, name), getattr(now, name)
+        # A shuffle is drawn by the seed.
+        matters = now.permutation == "shuffle" if name == "seed" else own.keeps(before, value)
+        if before != value and matters:
+            yield f"{name} {before!r}, not {value!r}"
 
 
 def _batches(

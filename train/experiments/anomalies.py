@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from tfglow.runs.files import replace_file
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.runs.run_folder import RunFolder
 from tfglow.scoring.scores import SCORES
 from tfglow.tensorflow_log import start_tensorflow
+from tfglow.whole_files import replace_file
 from train.config import TrainConfig
 from train.experiments.altered_images import altered_sets, pasted
 from train.experiments.image_flags import integers
 from train.experiments.sweep import run_missing
-from train.flags import OneSentenceParser, add_config_flags, config_from_flags
+from train.flags import add_config_flags, config_from_flags
 from train.outputs import check_folder
 from train.pictures import write_png
 from train.scoring.config import ScoreConfig

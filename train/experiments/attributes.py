@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfglow.latents import AttributeDirections
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.pictures.labelled_grid import labelled_grid
 from train.experiments.attribute_fitting import directions_from_labels, directions_from_table
 from train.experiments.image_flags import (
@@ -18,7 +19,6 @@ from train.experiments.image_flags import (
     words,
 )
 from train.experiments.trained_run import Decoded, TrainedRun, decode, encode
-from train.flags import OneSentenceParser
 from train.outputs import check_output
 from train.pictures import grey_or_rgb, report_missing, write_png
 

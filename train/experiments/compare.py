@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from tfglow.config import COUPLINGS, PERMUTATIONS
-from tfglow.runs.files import replace_file
+from tfglow.one_sentence_parser import OneSentenceParser
+from tfglow.whole_files import replace_file
 from train.config import TrainConfig
 from train.experiments.curves import (
     Curves,
@@ -19,7 +20,7 @@ from train.experiments.curves import (
 )
 from train.experiments.image_flags import integers, words
 from train.experiments.sweep import check_different, run_missing
-from train.flags import OneSentenceParser, add_config_flags, config_from_flags
+from train.flags import add_config_flags, config_from_flags
 from train.outputs import check_folder
 from train.training_diverged import TrainingDiverged
 

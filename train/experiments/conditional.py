@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.pictures.labelled_grid import labelled_grid
 from train.evaluate import evaluate_run
 from train.experiments.image_flags import add_checkpoint_flag, integers
 from train.experiments.trained_run import Decoded, TrainedRun, decode
-from train.flags import OneSentenceParser
 from train.outputs import check_output
 from train.pictures import grey_or_rgb, report_missing, write_png
 

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.pictures.labelled_grid import labelled_grid
-from tfglow.runs.files import replace_file
 from tfglow.runs.run_folder import RunFolder
 from tfglow.tensorflow_log import start_tensorflow
+from tfglow.whole_files import replace_file
 from train.config import TrainConfig
 from train.experiments.image_flags import integers
 from train.experiments.sweep import check_different, run_missing
 from train.experiments.trained_run import decode
-from train.flags import OneSentenceParser, add_config_flags, config_from_flags
+from train.flags import add_config_flags, config_from_flags
 from train.outputs import check_folder
 from train.pictures import grey_or_rgb, report_missing, write_png
 from train.training_diverged import TrainingDiverged

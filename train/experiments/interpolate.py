@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfglow import latents
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.pictures.image_grid import image_grid
 from train.experiments.image_flags import add_image_flags, images_from_flags
 from train.experiments.trained_run import Decoded, TrainedRun, decode, encode
-from train.flags import OneSentenceParser
 from train.outputs import check_output
 from train.pictures import grey_or_rgb, report_missing, write_gif, write_png
 

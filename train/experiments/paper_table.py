@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from tfglow import GlowConfig
-from tfglow.runs.files import replace_file
+from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.runs.run_folder import RunFolder
+from tfglow.whole_files import replace_file
 from train.config import TrainConfig
-from train.flags import OneSentenceParser
 from train.outputs import check_output
 
 _DESCRIPTION = """\

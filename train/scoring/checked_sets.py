@@ -127,5 +127,6 @@ def _open_masks(
         if config.masks is None:
             return None
         raise ValueError(f"In --masks={config.masks} there is no mask of an image of --anomalies.")
+    masks.check()
     report(f"Masks of the anomalies: {masks.folder!r}.")
     return masks

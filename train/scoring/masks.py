@@ -5,15 +5,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tfglow.pictures.in_parallel import in_parallel
 from tfglow.pictures.kinds import EXTENSIONS, is_picture_name
 from tfglow.pictures.preparation import Preparation
-from tfglow.pictures.reading import read_picture
+from tfglow.pictures.reading import picture_shape, read_picture
+from tfglow.pictures.unreadable_picture import UnreadablePicture
 from train.scoring.folder_set import FolderSet
 
 # As MVTec AD calls the folder beside its splits.
 _GROUND_TRUTH = "ground_truth"
 # The folder given, and so many above it, may be beside it.
 _LEVELS_ABOVE = 3
+# How many wrong masks an error names.
+_NAMED = 10
 
 
 class Masks:
@@ -44,6 +48,36 @@ class Masks:
         """The mask, or the masks, of an image; none if it has none."""
         return next(filter(None, map(_files, self._places(path))), [])
 
+    def check(self) -> None:
+        """Reads all masks, so that a wrong one is refused before any image is scored.
+
+        An image that cannot be read is left to who reads it.
+
+        Raises:
+          ValueError: If masks cannot be read, or have not their images' sizes; all are named, up to
+            ten.
+        """
+        errors = [
+            error for error in in_parallel(self._problem, list(self._images.paths())) if error
+        ]
+        if errors:
+            more = f" And {len(errors) - _NAMED} more." if len(errors) > _NAMED else ""
+            raise ValueError(" ".join(errors[:_NAMED]) + more)
+
+    def _problem(self, path: str) -> str | None:
+        """What is wrong with the masks of an image."""
+        if not self.files(path):
+            return None
+        try:
+            size = picture_shape(path)[:2]
+        except UnreadablePicture:
+            return None
+        try:
+            self._mask(path, (size[0], size[1]))
+        except ValueError as error:
+            return str(error)
+        return None
+
     def read(self, path: str, size: tuple[int, int]) -> np.ndarray | None:
         """The mask of an image in the model's size, bool `[H, W]`; None if it has none.
 
@@ -54,21 +88,31 @@ class Masks:
         Raises:
           ValueError: If a mask cannot be read, or has not the image's size.
         """
+        mask = self._mask(path, size)
+        if mask is None:
+            return None
+        channels = self._preparation.image_shape[-1]
+        shown = np.repeat(np.uint8(255) * mask[..., None], channels, axis=-1)
+        return self._preparation.fit(shown)[..., 0] >= 128
+
+    def _mask(self, path: str, size: tuple[int, int]) -> np.ndarray | None:
+        """The mask of an image in its own size, bool `[h, w]`."""
         files = self.files(path)
         if not files:
             return None
         mask = np.zeros(size, bool)
         for file in files:
-            picture = read_picture(file, channels=1)[..., 0]
+            try:
+                picture = read_picture(file, channels=1)[..., 0]
+            except UnreadablePicture as error:
+                raise ValueError(f"The mask of {path!r}: {error}") from error
             if picture.shape != size:
                 raise ValueError(
                     f"The mask {file!r} has {picture.shape[0]}x{picture.shape[1]} pixels, and its "
                     f"image {path!r} {size[0]}x{size[1]}."
                 )
             mask |= picture > picture.max() / 2
-        channels = self._preparation.image_shape[-1]
-        shown = np.repeat(np.uint8(255) * mask[..., None], channels, axis=-1)
-        return self._preparation.fit(shown)[..., 0] >= 128
+        return mask
 
     def _places(self, path: str) -> Iterator[str]:
         """Where a mask may be, without its ending."""

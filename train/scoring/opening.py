@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfglow import GlowConfig, datasets
-from tfglow.datasets import embedded
 from tfglow.datasets.folder_files import FolderFiles
 from tfglow.datasets.folder_source import FolderSource
-from tfglow.local_paths import check_local_path
 from tfglow.pictures.preparation import Preparation
 from tfglow.runs import RunFolder
 from train.scoring.data_set import DataSet
 from train.scoring.folder_set import FolderSet
+from train.scoring.given_images import check_images, tfds_dir
 from train.scoring.image_set import ImageSet
 from train.scoring.model_classes import ModelClasses
 from train.skipped import read_skipped
@@ -48,9 +47,7 @@ class Opener:
         self._config: dict[str, Any] = run.read_config()
         self._model: GlowConfig = run.model_config()
         self._of_folder = self._config.get("dataset") == "folder"
-        self._data_dir = data_dir
-        if data_dir is None and not self._of_folder:
-            self._data_dir = self._config.get("data_dir")
+        self._data_dir = data_dir or tfds_dir(self._config)
         self.preparation = Preparation.of_run(self._config) or Preparation(
             self._model.image_shape, num_bits=self._model.num_bits
         )
@@ -71,23 +68,10 @@ class Opener:
           ValueError: If there is neither, it has no such split, its images cannot be had in the
             model's shape, or a conditional model does not know their classes.
         """
-        check_local_path(what, "A folder of images")
-        if what in embedded.NAMES and os.path.isdir(what):
-            raise ValueError(
-                f"{what!r} is both an embedded data set and a folder here: ./{what} is the folder."
-            )
+        check_images(what, self._data_dir)
         if os.path.isdir(what):
             return self._folder(what, split, num_images)
-        if os.path.exists(what):
-            raise ValueError(f"{what!r} is a file, expected a folder or the name of a data set.")
-        if what == "folder":
-            raise ValueError("A folder of images is given by its path, not as 'folder'.")
-        try:
-            return self._data_set(what, split or "test", num_images)
-        except ValueError as error:
-            if os.sep in what or "Unknown data set" in str(error):
-                raise ValueError(f"There is no folder {what!r}, and: {error}") from error
-            raise
+        return self._data_set(what, split or "test", num_images)
 
     def own(self, split: str) -> ImageSet:
         """A split of the data that the run was trained on.

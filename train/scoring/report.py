@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfglow.runs.files import replace_file
 from tfglow.scoring.scores import SCORES
+from tfglow.whole_files import replace_file
 from train.scoring import figures
 from train.scoring.comparison import statistics_of
 from train.scoring.interval import Interval

@@ -10,10 +10,10 @@ import numpy as np
 
 from tfglow import Glow
 from tfglow.runs import RunFolder
-from tfglow.runs.files import replace_file
 from tfglow.runs.saved_weights import SavedWeights
 from tfglow.scoring import Detector
-from tfglow.scoring.calibration import Calibration
+from tfglow.scoring.calibration import Calibration, check_alpha, check_num_images, num_held
+from tfglow.whole_files import replace_file
 from train.pictures import write_png
 from train.scoring.checked_sets import CheckedSets
 from train.scoring.comparison import comparison_report
@@ -58,9 +58,16 @@ def score_run(config: ScoreConfig, report: Callable[[str], None] = print) -> dic
         report=report,
     )
     sets = CheckedSets.open(config, opener, report)
+    if sets.fit is not None:
+        # Before the work; of files that cannot be read there may be fewer.
+        check_num_images(sets.fit.num_images)
+        check_alpha(config.alpha, num_held(sets.fit.num_images))
     saved = run.find_weights(config.weights, config.checkpoint)
     glow = saved.load()
-    detector = None if config.detector is None else Detector.load(config.detector, glow)
+    detector = None
+    if config.detector is not None:
+        detector = Detector.load(config.detector, glow)
+        detector.checked_alpha(config.alpha)
     result: dict[str, Any] = {"model": _described(config, saved), "alpha": config.alpha}
     with output_folder(out) as folder:
         detector, scorer = _calibrated(config, glow, detector, sets.fit, folder)
@@ -118,9 +125,9 @@ def _calibrated(
             raise ValueError(f"No image of {images.description} can be read.")
         calibration = Calibration.fit(_joined(parts), config.statistic, num_draws, seed)
         detector = Detector(glow, calibration)
+        detector.checked_alpha(config.alpha)
         detector.save(folder / "detector.json")
     if detector is not None:
-        detector.checked_alpha(config.alpha)
         scorer.calibrate(detector.calibration)
     return detector, scorer
 

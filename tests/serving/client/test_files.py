@@ -15,7 +15,6 @@ from serving.client.files import (
     read_latents,
     save_latents,
     save_picture,
-    write_whole,
 )
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 2, 3, 3), dtype=np.uint8)
@@ -142,26 +141,13 @@ def test_places_that_cannot_be_written(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         check_picture_path(tmp_path / "no" / "grid.png")
     (tmp_path / "grid.png").mkdir()
-    with pytest.raises(ValueError, match="cannot write"):
+    with pytest.raises(ValueError, match=r"Cannot write .*grid\.png': Is a directory\."):
         save_picture(IMAGES[0], tmp_path / "grid.png")
     os.mkfifo(tmp_path / "pipe.png")
     for name in ("grid.png", "pipe.png"):
         with pytest.raises(ValueError, match=rf"{name}: it is there, and is not a file"):
             check_picture_path(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["grid.png", "pipe.png"]
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def fail(file):
-        file.write(b"half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(path, fail)
-    assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_latents_are_read_back(tmp_path):

@@ -1,5 +1,7 @@
 """Grids as files."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -38,3 +40,22 @@ def test_what_is_no_image_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"uint8 images \[N, H, W, C\].*got float32"):
         save_grid(tmp_path / "grid.png", np.zeros([1, 8, 8, 1], np.float32))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_there_is_kept_until_the_next_is_complete(tmp_path, monkeypatch):
+    path = tmp_path / "grid.png"
+    path.write_text("old")
+
+    def killed(*paths):
+        assert path.read_text() == "old"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_grid(path, np.zeros([1, 8, 8, 1], np.uint8))
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(ValueError, match=r"^Cannot write '.*/no/grid\.png': No such file"):
+        save_grid(tmp_path / "no" / "grid.png", np.zeros([1, 8, 8, 1], np.uint8))

@@ -11,7 +11,7 @@ from tests.full_disk import full_disk
 from tests.random_glow import random_glow
 from tfglow.runs import CheckpointError, RunFolder
 from tfglow.runs.checkpoints import list_checkpoints, restore_checkpoint
-from tfglow.runs.files import replace_file
+from tfglow.whole_files import replace_file
 from tfglow.writing import UnwritableFile
 
 pytestmark = pytest.mark.slow

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -81,6 +82,24 @@ def test_a_file_belongs_to_its_weights(glow, detector, tmp_path):
     randomize(other, seed=1, scale=1e-3)
     with pytest.raises(ValueError, match="was fitted with other weights"):
         Detector.load(path, other)
+
+
+def test_a_file_belongs_to_its_configuration_too(glow, detector, tmp_path):
+    """Of other bits the same weights are another function of an image."""
+    path = tmp_path / "detector.json"
+    detector.save(path)
+    other = random_glow(dataclasses.replace(CONFIG, num_bits=CONFIG.num_bits - 1))
+    with pytest.raises(ValueError, match=r"weights and another configuration .*num_bits 8, not 7"):
+        Detector.load(path, other)
+    same = random_glow(dataclasses.replace(CONFIG, scan_steps=True, seed=9))
+    for variable, value in zip(same.variables, glow.variables, strict=True):
+        variable.assign(value)
+    Detector.load(path, same)
+    values = json.loads(path.read_text())
+    del values["model"]
+    path.write_text(json.dumps(values))
+    with pytest.raises(ValueError, match="is no file of a detector: it lacks 'model'"):
+        Detector.load(path, glow)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}', '{"format": 9}'])

@@ -68,6 +68,19 @@ def test_masks_that_were_asked_for_must_be_there(check, parts):
         check(data=good, anomalies="digits", masks=masks)
 
 
+def test_all_masks_are_read_before_an_image_is_scored(check, parts):
+    masks = parts / "where" / "bent"
+    Image.new("L", (4, 8)).save(masks / "1.png")
+    (masks / "2.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"1\.png' has 8x4 pixels, and its image .* 8x8") as error:
+        check(data=str(parts / "good"), anomalies=str(parts / "bent"), masks=str(masks))
+    assert "The mask of" in str(error.value) and "where/bent/2.png'" in str(error.value)
+    # An image that cannot be read is skipped, or not, by `bad_images`.
+    (parts / "bent" / "1.png").write_text("no picture")
+    (masks / "2.png").unlink()
+    assert check(data=str(parts / "good"), anomalies=str(parts / "bent"), masks=str(masks))
+
+
 def test_what_was_trained_on_or_fitted_is_said(check):
     with pytest.warns(UserWarning, match="trained on 1500 of the 1500 images of --data"):
         check(data="digits", split="train")

@@ -13,6 +13,8 @@ import pathlib
 
 import numpy as np
 
+from tfglow.whole_files import replacing
+
 NUM_TEST = 297  # leaves 1,500 to train on
 SPLIT_SEED = 0
 
@@ -52,6 +54,5 @@ def arrays() -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(
-        pathlib.Path(__file__).with_name("digits.npz"), allow_pickle=False, **arrays()
-    )
+    with replacing(pathlib.Path(__file__).with_name("digits.npz")) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays())

@@ -14,6 +14,8 @@ import sys
 
 import numpy as np
 
+from tfglow.whole_files import replacing
+
 NUM_BITS = 5
 # Images of each class that are taken, by the published names of the splits.
 PER_CLASS = {"train": 400, "t10k": 50}
@@ -60,8 +62,5 @@ def arrays(folder: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(
-        pathlib.Path(__file__).with_name("fashion.npz"),
-        allow_pickle=False,
-        **arrays(pathlib.Path(sys.argv[1])),
-    )
+    with replacing(pathlib.Path(__file__).with_name("fashion.npz")) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays(pathlib.Path(sys.argv[1])))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tfglow.runs.files import remove_unfinished, replace_file
+from tfglow.whole_files import remove_unfinished, replace_file
 from tfglow.writing import UnwritableFile
 
 

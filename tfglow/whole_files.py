@@ -1,13 +1,15 @@
-"""Files that are there complete or not at all."""
+"""Files that are there complete or not at all. Nothing here needs TensorFlow."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfglow.local_paths import check_local_path
 from tfglow.writing import writing
 
-# How a file's name ends while it is written beside its place; it begins with "." and that name.
+# How a file's name goes on while it is written beside its place; it begins with "." and that name.
 _UNFINISHED = ".unfinished"
 
 
@@ -35,20 +37,29 @@ def replace_file(path: str | os.PathLike, content: bytes | str) -> None:
       ValueError: If `path` is a URL.
       UnwritableFile: If it cannot be written, such as to a full disk.
     """
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Gives an empty file beside `path`, with its ending, which takes its place at the end.
+
+    With an error what was there stays, and the file beside is removed. Raises as `replace_file`.
+    """
     check_local_path(path, "A file to write")
     path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
     with writing(path):
-        handle, temporary = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
+        handle, name = tempfile.mkstemp(_UNFINISHED + path.suffix, f".{path.name}.", path.parent)
+        os.close(handle)
+        unfinished = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are private.
-            os.replace(temporary, path)
+            yield unfinished
+            _to_disk(unfinished)
+            os.chmod(unfinished, 0o666 & ~_umask())  # mkstemp's files are private.
+            os.replace(unfinished, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise
 
 
@@ -59,8 +70,17 @@ def remove_unfinished(folder: str | os.PathLike, name: str = "*") -> None:
       folder: The folder; nobody else may be writing there.
       name: The file that was to be replaced; by default any.
     """
-    for file in Path(folder).glob(f".{name}.*{_UNFINISHED}"):
+    for file in Path(folder).glob(f".{name}.*{_UNFINISHED}*"):
         file.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Waits until a file is on the disk: its name may not come there before its content."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:
