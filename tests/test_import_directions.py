@@ -9,6 +9,7 @@ from tests.source_imports import ROOT, imports, modules
 # The library from the bottom up. A part imports only parts of layers below its own.
 LAYERS = (
     {
+        "counting",
         "distribution_recipe",
         "fields",
         "keras_backend",

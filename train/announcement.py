@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfglow import GlowConfig
+from tfglow.counting import counted
 from tfglow.datasets import ImageData
 from tfglow.runs.run_folder import RunFolder
 from train import strategies
@@ -45,13 +46,13 @@ def announcement(
 def _data(config: TrainConfig, train_data: ImageData, eval_data: ImageData) -> str:
     place = f" in {config.data_dir}" if config.data_dir else ""
     parts = [
-        f"{config.dataset}{place}: {train_data.num_images:,} images to train on "
+        f"{config.dataset}{place}: {counted(train_data.num_images, 'image')} to train on "
         f"({train_data.split}), {eval_data.num_images:,} to evaluate on ({eval_data.split})",
         _classes(config, train_data),
     ]
     skipped = len(train_data.skipped) + len(eval_data.skipped)
     if skipped:
-        parts.append(f"{_count(skipped, 'file')} skipped")
+        parts.append(f"{counted(skipped, 'file')} skipped")
     changes = [f"other sizes are brought to the model's by {config.resize}"]
     changes += ["mirrored at random"] if config.flip else []
     changes += [f"shifted by up to {config.shift} pixels"] if config.shift else []
@@ -79,7 +80,7 @@ def _model(config: TrainConfig, num_parameters: int) -> str:
         permutation += f" ({model.parameterization})"
     parts = [
         f"images {height}x{width}x{channels} of {model.num_bits} bits",
-        f"{_count(model.levels, 'level')} of {_count(model.steps, 'step')}",
+        f"{counted(model.levels, 'level')} of {counted(model.steps, 'step')}",
         f"width {model.width}",
         f"{model.coupling} coupling",
         permutation,
@@ -99,7 +100,7 @@ def _steps(config: TrainConfig, train_data: ImageData, strategy: tf.distribute.S
     if config.init_from is not None:
         start = f"started from {config.init_from}"
     return (
-        f"{config.epochs * each:,} = {_count(config.epochs, 'epoch')} of {each:,}, "
+        f"{config.epochs * each:,} = {counted(config.epochs, 'epoch')} of {each:,}, "
         f"{config.batch_size} "
         f"images a step{share}; {config.optimizer}, learning rate {config.learning_rate:g} after "
         f"{config.warmup_steps:,} steps; {start}"
@@ -167,10 +168,6 @@ def _results(config: TrainConfig, run: RunFolder) -> str:
 
 def _on_gpus(strategy: tf.distribute.Strategy) -> bool:
     return all("GPU" in device for device in strategy.extended.worker_devices)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _size(num_bytes: int) -> str:

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from tfglow import tensorflow_log
+from tfglow.counting import counted
 from tfglow.datasets.data_set_check import check_data_set
 from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.runs import RunFolder
@@ -210,8 +211,8 @@ def _config(run: RunFolder, asked: dict[str, Any]) -> TrainConfig:
 def _table(result: dict[str, Any]) -> str:
     lines = [
         f"{result['checkpoint']}, step {result['step']}; {result['dataset']}, split "
-        f"{result['split']}: {result['raw']['num_images']} images, "
-        f"{result['raw']['num_draws']} noise draws",
+        f"{result['split']}: {counted(result['raw']['num_images'], 'image')}, "
+        f"{counted(result['raw']['num_draws'], 'noise draw')}",
         f"{'bits per dimension':<20}{'mean':>18}{'importance':>22}",
     ]
     for weights in ("averaged", "raw"):

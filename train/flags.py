@@ -32,7 +32,8 @@ def add_config_flags(
         default=argparse.SUPPRESS,
         metavar="NAME",
         help=f"The configuration that the other flags change: {', '.join(PRESETS)} "
-        f"(default: {DEFAULT_PRESET}).",
+        f"(default: {DEFAULT_PRESET}). tiny is a smoke test of seconds, whose model is worse than "
+        "a Gaussian.",
     )
     default = PRESETS[DEFAULT_PRESET]
     for title, config, exclude in (("training", default, ("model",)), ("model", default.model, ())):

@@ -168,6 +168,8 @@ def _say_what_was_chosen(flags: argparse.Namespace, config: TrainConfig, run_dir
     begun = own_config(flags) is not None or _takes_all_of_source(flags)
     choice = None if begun else without_preset(flags, config)
     print(*([choice] if choice else []), f"Run folder: {run_dir}", sep="\n", flush=True)
+    if vars(flags).get("preset") == "tiny":
+        print("--preset=tiny is a smoke test: its model ends worse than a Gaussian.", flush=True)
     run = RunFolder(Path(run_dir))
     if "init_from" in flags and run.exists() and config.init_from == _began_from(run):
         print("--init_from counted when this run began, and changes nothing now.", flush=True)

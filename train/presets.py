@@ -118,7 +118,7 @@ PRESETS: dict[str, TrainConfig] = {
     "lsun128": _many_gpus(128, levels=5, steps=64, dataset="lsun/church_outdoor"),
     "cifar10_conditional": _conditional(_CIFAR10, "cifar10", 10),
     "imagenet32_conditional": _conditional(_IMAGENET32, "imagenet_resized/32x32", 1000),
-    # For tests: seconds.
+    # A smoke test of seconds: worse than a Gaussian, as the command says.
     "tiny": TrainConfig(
         model=GlowConfig(image_shape=(8, 8, 1), levels=2, steps=1, width=8),
         dataset="digits",

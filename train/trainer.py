@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfglow.counting import counted
 from tfglow.datasets import ImageData
 from tfglow.pretrained import Pretrained
 from tfglow.runs.run_folder import RunFolder
@@ -342,5 +343,5 @@ def _sentence(values: dict[str, Any], epochs: int) -> str:
     if np.isfinite(values["images_per_second"]):  # The first step alone, which is traced, has none.
         parts.append(f"{values['images_per_second']:.0f} images/s")
     if not np.isfinite(values["train_bits_per_dim"]) or values["skipped_steps"]:
-        parts.append(f"{values['skipped_steps']} steps skipped")
+        parts.append(f"{counted(values['skipped_steps'], 'step')} skipped")
     return " · ".join(parts)

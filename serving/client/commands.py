@@ -23,6 +23,7 @@ from serving.client.glow_client import GlowClient
 from serving.client.score_table import score_table, write_csv
 from serving.client.signatures import SCORE, check_detector, sampling_inputs
 from serving.printable import LONGEST, printable, say
+from tfglow.counting import counted
 from tfglow.local_paths import check_local_path
 from tfglow.pictures.image_grid import image_grid
 from tfglow.pictures.preparation import Preparation, top_bits
@@ -50,7 +51,7 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
         for number, png in enumerate(pngs):
             replace_file(where / f"seed_{seed + number}.png", png)
     say(
-        f"{where}: {flags.num} samples, seeds {seed} to {seed + flags.num - 1}, "
+        f"{where}: {counted(flags.num, 'sample')}, seeds {seed} to {seed + flags.num - 1}, "
         f"temperature {flags.temperature:g}"
     )
     return _report_missing(valid, "or the model has no such class")
@@ -65,7 +66,7 @@ def encode(client: GlowClient, flags: argparse.Namespace) -> int:
     save_latents(flags.out, **known, **_label_of_each(flags, len(images)))
     for path, bits in zip(flags.images, encoding.bits_per_dim, strict=True):
         say(f"{path}: {bits:.4f} bits/dim")
-    say(f"{flags.out}: {len(images)} latents of {encoding.latent.shape[1]} dimensions")
+    say(f"{flags.out}: {counted(len(images), 'latent')} of {encoding.latent.shape[1]} dimensions")
     return 0
 
 
@@ -89,7 +90,10 @@ def score(client: GlowClient, flags: argparse.Namespace) -> int:
     for line in score_table(flags.images, {name: answer[name] for name in shown}, valid):
         say(line)
     if flags.csv is not None:
-        say(f"{flags.csv}: {len(answer)} numbers of each of {len(images)} images")
+        say(
+            f"{flags.csv}: {counted(len(answer), 'number')} of each of "
+            f"{counted(len(images), 'image')}"
+        )
     missing = np.flatnonzero(~valid)
     if missing.size:
         say(
@@ -110,7 +114,7 @@ def decode(client: GlowClient, flags: argparse.Namespace) -> int:
     answer = client.predict_with_valid("decode", {"latent": latents}, labels)
     images, valid = answer["image"], answer["valid"]
     save_picture(image_grid(images, flags.columns, enlarge=1, valid=valid), flags.out)
-    say(f"{flags.out}: {len(images)} images")
+    say(f"{flags.out}: {counted(len(images), 'image')}")
     return _report_missing(valid, "the latents are not finite, or the model has no such class")
 
 
@@ -126,7 +130,7 @@ def reconstruct(client: GlowClient, flags: argparse.Namespace) -> int:
     differences = np.abs(images.astype(int) - back).reshape(len(images), -1).max(1)
     exact = int((differences == 0).sum())
     say(
-        f"{flags.out}: {exact} of {len(images)} images came back exactly"
+        f"{flags.out}: {exact} of {counted(len(images), 'image')} came back exactly"
         f"{'' if bits == 8 else f' in the {bits} bits that the model has'}, "
         f"the largest difference is {differences.max()} of 255"
     )

@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 
+from tfglow.counting import counted
 from tfglow.datasets.folder_classes import Classes
 from tfglow.datasets.folder_layout import (
     CLASSES_FROM,
@@ -331,7 +332,9 @@ def _says_mask(word: str) -> bool:
 def _notes(folder: str, passed_over: dict[str, int], companions: list[str]) -> list[str]:
     notes = []
     if passed_over:
-        parts = [f"{shown(path)} ({count} images)" for path, count in passed_over.items()][:8]
+        parts = [
+            f"{shown(path)} ({counted(count, 'image')})" for path, count in passed_over.items()
+        ][:8]
         more = [f"{len(passed_over) - 8} more"] if len(passed_over) > 8 else []
         notes.append(f"Not read in {folder!r}, by their names: {', '.join(parts + more)}.")
     if companions:

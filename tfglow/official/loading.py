@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.config import GlowConfig
+from tfglow.counting import counted
 from tfglow.glow import Glow
 from tfglow.local_paths import check_local_path, checkpoint_prefix
 from tfglow.official.undetermined_error import UndeterminedError
@@ -211,7 +212,7 @@ def _open(checkpoint):
         prefixes = [name[: -len(".index")] for name in os.listdir(path) if name.endswith(".index")]
         latest = tf.train.latest_checkpoint(path)
         if latest is None and len(prefixes) != 1:
-            raise ValueError(f"{path!r} holds {len(prefixes)} checkpoints; name one.")
+            raise ValueError(f"{path!r} holds {counted(len(prefixes), 'checkpoint')}; name one.")
         path = latest or os.path.join(path, prefixes[0])
     try:
         return tf.train.load_checkpoint(path)

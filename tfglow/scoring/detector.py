@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfglow import fields
 from tfglow.checks import check_images, check_integer, check_positive_integer
 from tfglow.config import GlowConfig
+from tfglow.counting import counted
 from tfglow.glow import Glow
 from tfglow.local_paths import check_local_path
 from tfglow.scoring.calibration import Calibration, check_alpha
@@ -253,7 +254,10 @@ def _batches(
     batch_size = check_positive_integer("batch_size", batch_size)
     if isinstance(images, np.ndarray | tf.Tensor):
         if labels is not None and len(labels) != len(images):
-            raise ValueError(f"There are {len(images)} images and {len(labels)} labels.")
+            raise ValueError(
+                f"The labels must be one an image, got {counted(len(images), 'image')} and "
+                f"{counted(len(labels), 'label')}."
+            )
         for start in range(0, len(images), batch_size):
             part = slice(start, start + batch_size)
             yield check_images(images[part], shape), None if labels is None else labels[part]

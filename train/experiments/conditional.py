@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfglow.counting import counted
 from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.pictures.labelled_grid import labelled_grid
 from train.evaluate import evaluate_run
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _report(result: dict[str, Any]) -> str:
     values = result.get("averaged", result["raw"])
-    of = f"{values['num_images']} images of {result['dataset']}, split {result['split']}"
+    of = f"{counted(values['num_images'], 'image')} of {result['dataset']}, split {result['split']}"
     lines = [f"{values['bits_per_dim']:.4f} ± {values['standard_error']:.4f} bits/dim on {of}"]
     if "accuracy" in values:
         lines.append(f"{values['accuracy']:.2%} classified right from the latent")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfglow import Glow
+from tfglow.counting import counted
 from tfglow.runs import RunFolder
 from tfglow.runs.saved_weights import SavedWeights
 from tfglow.scoring import Detector
@@ -147,7 +148,7 @@ def _score(
     result["sets"] = {}
     with ScoreTable(folder / "scores.csv") as rows:
         for name, images in sets.scored.items():
-            report(f"--{name}: {images.num_images:,} images, {images.description}.")
+            report(f"--{name}: {counted(images.num_images, 'image')}, {images.description}.")
             totals, extremes = SetTotals(config.alpha), Extremes()
             progress = ScoreProgress(f"Scoring {images.description}", images.num_images)
             for batch in images.batches(config.batch_size):

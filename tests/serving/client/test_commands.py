@@ -182,7 +182,7 @@ def test_reconstruct_compares_at_the_models_bits(
     flags = client_parser().parse_args(["reconstruct", "a.png"])
     assert commands.reconstruct(FiveBits(says_so, wrong), flags) == status
     out = capsys.readouterr().out
-    assert f"{1 - status} of 1 images came back exactly in the 5 bits that the model has" in out
+    assert f"{1 - status} of 1 image came back exactly in the 5 bits that the model has" in out
     assert f"largest difference is {wrong} of 255" in out
 
 

@@ -279,7 +279,7 @@ def test_all_images_are_one_split_in_the_order_of_their_names(tmp_path):
     masks = ["ground_truth/bent/1_mask.png", "test/7_mask.png"]
     files = FolderFiles.find_all(make(tmp_path, *names, *masks, "test/7.png", "notes.heic"))
     assert files.names == {"all": tuple(sorted([*names, "test/7.png"]))}
-    assert "ground_truth (1 images)" in files.notes[0] and "7_mask" in files.notes[1]
+    assert "ground_truth (1 image)" in files.notes[0] and "7_mask" in files.notes[1]
     assert files.class_names == () and "heic" in files.unread
 
 

@@ -186,7 +186,7 @@ def test_images_that_the_model_cannot_take_are_refused_in_a_sentence(detector):
     for other in (np.zeros([4, 9, 9, 1], np.uint8), images[0]):
         with pytest.raises(ValueError, match=r"Images must have the shape \[B, "):
             detector.score(other, labels[: len(other)] if other.ndim == 4 else None)
-    with pytest.raises(ValueError, match="There are 4 images and 3 labels"):
+    with pytest.raises(ValueError, match="one an image, got 4 images and 3 labels"):
         detector.score(images, labels[:3])
     with pytest.raises(ValueError, match="`batch_size` must be a positive integer, got 0"):
         detector.score(images, labels, batch_size=0)

@@ -95,7 +95,7 @@ def test_masks_are_left_out_and_said_once(run, pets):
     Image.new("L", (8, 8)).save(pets / "ground_truth" / "1.png")
     sets, said = opener(run)
     assert sets.open(str(pets)).num_images == sets.open(str(pets)).num_images == 14
-    assert said == [f"Not read in {str(pets)!r}, by their names: ground_truth (1 images)."]
+    assert said == [f"Not read in {str(pets)!r}, by their names: ground_truth (1 image)."]
 
 
 def test_parts_of_a_data_set_that_are_shared(tiny, tmp_path):
