@@ -11,7 +11,7 @@ import tfglow
 from tests.random_glow import random_glow
 from tfglow.keras_backend import keras
 
-BASE = {"image_shape": (8, 8, 3), "levels": 2, "steps": 2, "width": 8, "seed": 1}
+BASE = {"image_shape": (8, 8, 3), "levels": 2, "steps": 1, "width": 8, "seed": 1}
 CONFIGS = {
     "plain": {},
     "conditional": {"num_classes": 5, "weight_y": 0.1, "num_bits": 5, "precision": "float64"},
