@@ -6,8 +6,8 @@
 Three curves, each with the rest of a size as it is: `steps`, K of `paper`; `side` of the images,
 and `batch`, of `small`. At each point tfglow, tfglow with checkpointing and FrEIA take training
 steps in turn, in processes of their own, so that a ratio is of one run; memory is the peak above
-the process after its imports. Along `side` there are 4 images a step, so that all fits into a few
-GB.
+the process after its imports. A cell has the three in this order. Along `side` there are 4 images
+a step, so that all fits into a few GB.
 """
 
 import contextlib
@@ -37,6 +37,11 @@ CURVES = {
     "side": {s: dataclasses.replace(_SMALL, side=s, batch_size=4) for s in (32, 64, 128, 256)},
     "batch": {b: dataclasses.replace(_SMALL, batch_size=b) for b in (1, 4, 16, 64)},
 }
+TITLES = {
+    "steps": "K, `paper`",
+    "side": "side of the images, `small`, 4 a step",
+    "batch": "images a step, `small`",
+}
 
 
 def main() -> None:
@@ -49,16 +54,14 @@ def main() -> None:
     parser.add_argument("--output", help="a JSON file to write")
     args = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
-    print(
-        "| | | ms an image | times as fast as FrEIA (CPU) | first step, s | peak above bare, MB |"
-    )
-    print("|---|---|---:|---:|---:|---:|")
+    print("| | ms an image | times as fast as FrEIA (CPU) | first step, s | peak above bare, MB |")
+    print("|---|---|---|---|---|")
     rows: list[dict[str, Any]] = []
     for curve in args.curves:
         for value, size in CURVES[curve].items():
-            for row in measure(ENTRIES, size, args.repeats, args.torch_python, cores):
-                rows.append({"curve": curve, "value": value, **row})
-                print(_line(rows[-1]), flush=True)
+            point = measure(ENTRIES, size, args.repeats, args.torch_python, cores)
+            rows += [{"curve": curve, "value": value, **row} for row in point]
+            print(line(f"{TITLES[curve]}: {value}", point), flush=True)
     if args.output:
         write_json(args.output, {"cores": len(cores), "rows": rows})
 
@@ -116,12 +119,20 @@ def measure(
     return rows
 
 
-def _line(row: dict[str, Any]) -> str:
-    """A row of the table."""
-    where = f"{row['curve']} {row['value']}"
-    speed = f"{row['speed']['wall']:.2f} ({row['speed']['cpu']:.2f})"
-    numbers = f"{row['ms_an_image']:.1f} | {speed} | {row['first_step_s']:.1f}"
-    return f"| {where} | {row['label']} | {numbers} | {row['peak_above_bare_mb']:,.0f} |"
+def line(title: str, rows: Sequence[dict[str, Any]]) -> str:
+    """A point's line of the table: in each cell the contestants, the reference last.
+
+    Args:
+      title: The first cell.
+      rows: What `measure` returned.
+    """
+    cells = [
+        [f"{row['ms_an_image']:.1f}" for row in rows],
+        [f"{row['speed']['wall']:.2f} ({row['speed']['cpu']:.2f})" for row in rows[:-1]],
+        [f"{row['first_step_s']:.1f}" for row in rows],
+        [f"{row['peak_above_bare_mb']:,.0f}" for row in rows],
+    ]
+    return f"| {title} | {' | '.join(', '.join(cell) for cell in cells)} |"
 
 
 if __name__ == "__main__":

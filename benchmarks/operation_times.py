@@ -25,7 +25,7 @@ from tfglow.one_sentence_parser import OneSentenceParser
 # What an operation's name begins with → the row of docs/performance.md; the first that fits.
 GROUPS = {
     "products and convolutions": ("Conv2D", "FusedConv2D", "MatMul", "FusedMatMul", "BatchMatMul"),
-    "patches": ("ExtractImagePatches", "SpaceToBatch", "MirrorPad", "Pad"),
+    "patches": ("Gather", "ExtractImagePatches", "MirrorPad", "Pad"),
     "ReLU's gradient": ("ReluGrad",),
     "splitting and joining channels": ("Split", "Concat", "Slice", "StridedSlice", "Pack"),
     "Adamax, check that gradients are finite": ("ResourceApply", "IsFinite", "All"),
@@ -48,7 +48,9 @@ def main() -> None:
     parser.add_argument("--options", type=_options, default={}, help="the contestant's, JSON")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=25, help="kinds of operations to print")
-    parser.add_argument("--groups", action="store_true", help="print groups of kinds too")
+    parser.add_argument(
+        "--groups", action="store_true", help="print groups of kinds too, in one row"
+    )
     args = parser.parse_args()
     if args.contestant in ("exported", "frozen") and args.task == "train":
         parser.error(f"{args.contestant} does not train: --task=log_prob or --task=sample")
@@ -62,11 +64,8 @@ def main() -> None:
         print(f"| {kind} | {calls[kind]:,.0f} | {spent:.2f} | {spent / total:.1%} |")
     print(f"| all | {sum(calls.values()):,.0f} | {total:.2f} | |")
     if args.groups:
-        print("\n| group | ms |\n|---|---:|")
-        for name, spent in grouped(milliseconds).items():
-            print(f"| {name} | {spent:,.1f} |")
-        products = grouped(milliseconds)["products and convolutions"]
-        print(f"| share of products and convolutions | {products / total:.0%} |")
+        what = (f"`{args.size}`", args.task, args.options.get("precision", "float32"))
+        print(f"\n{_groups_row(', '.join(map(str, what)), milliseconds, wall, cpu)}")
     print(f"\n{1e3 * wall:.1f} ms a run by the clock, on {cpu / wall:.2f} cores")
 
 
@@ -77,6 +76,17 @@ def grouped(milliseconds: dict[str, float]) -> dict[str, float]:
         fits = [name for name, beginnings in GROUPS.items() if kind.startswith(beginnings)]
         sums[fits[0] if fits else "other"] += spent
     return sums
+
+
+def _groups_row(name, milliseconds, wall, cpu):
+    """A row of docs/performance.md, under its header."""
+    sums = grouped(milliseconds)
+    share = sums["products and convolutions"] / sum(milliseconds.values())
+    columns = ["ms of a run", *sums, "share of products", "by the clock", "cores busy"]
+    cells = [f"{spent:,.1f}" for spent in sums.values()]
+    cells += [f"{share:.0%}", f"{1e3 * wall:,.0f}", f"{cpu / wall:.2f}"]
+    header = f"| {' | '.join(columns)} |\n|---|{'---:|' * len(cells)}"
+    return f"{header}\n| {name} | {' | '.join(cells)} |"
 
 
 def operation_times(

@@ -36,6 +36,9 @@ def test_rows_are_ratios_of_one_run(monkeypatch):
         "first_step_s": 9.0,
         "peak_above_bare_mb": 50.0,
     }
+    assert growth.line("x: 1", [a, b]) == (
+        "| x: 1 | 1000.0, 2000.0 | 2.00 (2.00) | 9.0, 8.0 | 50, 120 |"
+    )
     assert (b["speed"]["wall"], b["first_step_s"], b["peak_above_bare_mb"]) == (1.0, 8.0, 120.0)
 
 
