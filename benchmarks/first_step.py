@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sizes import add_size_flags, size_from
+from tfglow import tensorflow_log
 from tfglow.one_sentence_parser import OneSentenceParser
 
 COLUMNS = (
@@ -65,6 +66,7 @@ def main() -> None:
 def train(args: argparse.Namespace) -> tuple[Any, Any]:
     """The training program's stages; returns the model and the optimizer."""
     with stage("import"):
+        tensorflow_log.start_tensorflow()
         import tensorflow as tf
 
         from benchmarks.images import random_batch
