@@ -31,7 +31,7 @@ from tfglow.config import COUPLINGS, PARAMETERIZATIONS, PERMUTATIONS
 from tfglow.networks import CouplingNetwork, coupling_network
 from tfglow.networks.scale import data_dependent_shift_and_log_scale
 from tfglow.ops import shapes
-from tfglow.ops.convolution import looped_convolution, plain_convolution
+from tfglow.ops.convolution import looped_convolution
 from tfglow.ops.scan import scan as scan_steps
 
 # From so many steps on each is a call in the graph, which otherwise takes in a copy of every one.
@@ -296,7 +296,7 @@ class FlowSteps(OnePassBijector):
         """A coupling's network for images of the size of `x`."""
         height, width = shapes.shape_list(x)[1:3]
         folded = coupling_network.fold(weights, height, width, dtype)
-        convolve = looped_convolution if self._scans else plain_convolution
+        convolve = looped_convolution if self._scans else None
         return functools.partial(coupling_network.apply, folded, convolve=convolve)
 
     def _initialized_step(self, x, weights):

@@ -9,7 +9,7 @@ from tfglow.keras_calls import RunByKeras
 from tfglow.networks import scaled_conv2d
 from tfglow.networks.scaled_conv2d import ConvWeights, FoldedConv, ScaledConv2D
 from tfglow.ops import shapes
-from tfglow.ops.convolution import Convolution, plain_convolution
+from tfglow.ops.convolution import Convolution
 
 # Standard deviation of the hidden kernels' initial weights.
 _STDDEV = 0.05
@@ -163,7 +163,7 @@ def apply(
     folded: FoldedNetwork,
     x: tf.Tensor,
     trainable: bool = True,
-    convolve: Convolution = plain_convolution,
+    convolve: Convolution | None = None,
 ) -> tf.Tensor:
     """The network, `[B, H, W, in_channels] → [B, H, W, out_channels]`, in the dtype of `folded`.
 

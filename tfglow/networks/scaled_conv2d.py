@@ -11,7 +11,7 @@ from tfglow.checks import check_positive_integer, check_rows, check_seed
 from tfglow.keras_calls import RunByKeras
 from tfglow.networks.scale import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
 from tfglow.ops import pixelwise, shapes
-from tfglow.ops.convolution import Convolution, plain_convolution
+from tfglow.ops.convolution import Convolution, plain_convolution, trainable_convolution
 from tfglow.ops.edge_channel import (
     append_inside_channel,
     edge_patches,
@@ -239,7 +239,7 @@ def apply(
     x: tf.Tensor,
     activation: Activation | None = None,
     trainable: bool = True,
-    convolve: Convolution = plain_convolution,
+    convolve: Convolution | None = None,
 ) -> tf.Tensor:
     """The convolution of `x`, `[B, H, W, C] → [B, H, W, filters]`.
 
@@ -248,7 +248,8 @@ def apply(
       x: The input, in the dtype of `folded`.
       activation: What follows; None for nothing.
       trainable: Whether to use the operations whose gradients are fast; an export needs none.
-      convolve: The SAME convolution of images with a kernel, where it is no matrix product.
+      convolve: The SAME convolution of images with a kernel, where it is no matrix product; None
+        for what suits `trainable`.
     """
     kernel, bias = folded
     channels = x.shape[-1]
@@ -260,6 +261,8 @@ def apply(
         return linear(x, kernel, bias, activation)
     if kernel.shape[2] == channels + 1:
         x = append_inside_channel(x) if trainable else plain_inside_channel(x)  # [B, H, W, C + 1]
+    if convolve is None:
+        convolve = trainable_convolution if trainable else plain_convolution
     y = convolve(x, kernel)
     y = tf.nn.bias_add(y, bias) if bias.shape.rank == 1 else y + bias
     return y if activation is None else activation(y)
