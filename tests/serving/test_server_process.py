@@ -40,12 +40,16 @@ finally:
 CLIENTS_PART_OF_TFGLOW = [
     "tfglow",
     "tfglow.array_files",
+    "tfglow.counting",
     "tfglow.latents",
     "tfglow.lazy_parts",
     "tfglow.local_paths",
     "tfglow.log_filter",
+    "tfglow.one_sentence_parser",
     "tfglow.pictures",
     "tfglow.tensorflow_log",
+    "tfglow.whole_files",
+    "tfglow.writing",
 ]
 # Wide enough for the product of patches, and for oneDNN to prefer layouts of its own.
 CONFIG = random_config(image_shape=(16, 8, 5), levels=1, steps=1, width=256)
