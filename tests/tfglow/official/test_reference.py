@@ -11,7 +11,7 @@ from tests.official_checkpoints import official_folder
 from tests.tfglow.official import reference as official_reference
 from tfglow import GlowConfig, official
 
-# Every two choices of permutation, coupling, prior and labels together, and every size.
+# Every permutation with every coupling; with some, each prior, kind of labels, and size.
 CONFIGURATIONS = {
     "full, affine": {},
     "full, additive, fixed top, five channels, classifier": {
