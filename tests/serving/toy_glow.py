@@ -89,7 +89,8 @@ class ToyGlow(tf.Module):
         base.mkdir(parents=True, exist_ok=True)
         unfinished = base / f"unfinished-{version}"
         shutil.copytree(
-            _saved(self.image_shape, self.num_classes, int(self.tint), self.work), unfinished
+            _saved(type(self), self.image_shape, self.num_classes, int(self.tint), self.work),
+            unfinished,
         )
         os.rename(unfinished, base / str(version))
         return base / str(version)
@@ -138,11 +139,11 @@ class ToyGlow(tf.Module):
 
 
 @functools.cache
-def _saved(*arguments) -> Path:
+def _saved(kind, *arguments) -> Path:
     """A toy's SavedModel, which a process writes once; not to be changed."""
     folder = Path(tempfile.mkdtemp(prefix="toy"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    ToyGlow(*arguments).write(folder / "model")
+    kind(*arguments).write(folder / "model")
     return folder / "model"
 
 
