@@ -11,6 +11,7 @@ from tfglow.fields import converted
 from tfglow.local_paths import check_local_path
 from tfglow.runs.unfinished import remove_abandoned, unfinished_folder
 from tfglow.version_folders import HIGHEST_VERSION, version_number
+from tfglow.whole_files import to_disk
 
 
 def publish(
@@ -54,7 +55,7 @@ def publish(
             write(folder)
             _flush(folder)
             published = _rename(folder, base, version)
-        _flush_one(base)
+        to_disk(base)
     if version is not None and version < max(versions(base)):
         highest = max(versions(base))
         report(f"Version {version} is below {highest}: a server of the newest one serves that.")
@@ -152,13 +153,5 @@ def _flush(folder: Path) -> None:
     """Makes everything in `folder` outlive a crash of the machine."""
     for parent, _, files in os.walk(folder, topdown=False):
         for file in files:
-            _flush_one(Path(parent) / file)
-        _flush_one(Path(parent))
-
-
-def _flush_one(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            to_disk(Path(parent) / file)
+        to_disk(Path(parent))

@@ -2,7 +2,7 @@
 
 
 def group(item) -> str:
-    """The name of `item`'s group: its file, or the bijector that it tries with others."""
+    """The name of `item`'s group: its file, or what tests of several files share."""
     return item.get_closest_marker("xdist_group").args[0]
 
 

@@ -55,7 +55,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         unfinished = Path(name)
         try:
             yield unfinished
-            _to_disk(unfinished)
+            to_disk(unfinished)
             os.chmod(unfinished, 0o666 & ~_umask())  # mkstemp's files are private.
             os.replace(unfinished, path)
         except BaseException:
@@ -74,8 +74,8 @@ def remove_unfinished(folder: str | os.PathLike, name: str = "*") -> None:
         file.unlink(missing_ok=True)
 
 
-def _to_disk(path: Path) -> None:
-    """Waits until a file is on the disk: its name may not come there before its content."""
+def to_disk(path: Path) -> None:
+    """Waits until a file or folder is on the disk: no name may come there before its content."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

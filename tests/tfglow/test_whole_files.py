@@ -1,9 +1,9 @@
 import os
 import stat
-from pathlib import Path
 
 import pytest
 
+from tests.killed_in_replace import killed_in_replace
 from tfglow.whole_files import remove_unfinished, replace_file
 from tfglow.writing import UnwritableFile
 
@@ -35,25 +35,12 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def cut_short(monkeypatch, path, content):
-    """Leaves what `replace_file` leaves when the process is killed before its last step."""
-
-    def killed(*paths):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", killed)
-        patch.setattr(Path, "unlink", lambda *args, **kwargs: None)
-        with pytest.raises(KeyboardInterrupt):
-            replace_file(path, content)
-
-
 def test_what_a_kill_leaves_is_removed_and_nothing_else(tmp_path, monkeypatch):
     others = ["a.txt", ".a.txt.swp", ".b", "b.unfinished", ".gitignore"]
     for name in others:
         (tmp_path / name).write_text("mine")
     for name in ("a.txt", "a.txt", "b.txt"):
-        cut_short(monkeypatch, tmp_path / name, "half")
+        killed_in_replace(monkeypatch, lambda name=name: replace_file(tmp_path / name, "half"))
     assert len(os.listdir(tmp_path)) == len(others) + 3
     remove_unfinished(tmp_path, "a.txt")
     (left,) = set(os.listdir(tmp_path)) - set(others)

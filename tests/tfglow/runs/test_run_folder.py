@@ -1,6 +1,5 @@
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ import tensorflow as tf
 
 import tfglow
 from tests.full_disk import full_disk
+from tests.killed_in_replace import killed_in_replace
 from tests.random_glow import random_glow
 from tfglow.runs import CheckpointError, RunFolder
 from tfglow.runs.checkpoints import list_checkpoints, restore_checkpoint
@@ -146,19 +146,6 @@ def test_configuration_and_metrics(run):
     assert run.metrics() == []
     run.metrics_path.write_text('{"epoch": 1}\n{"epoch": 2}\n{"epo')
     assert run.metrics() == [{"epoch": 1}, {"epoch": 2}]
-
-
-def killed_in_replace(monkeypatch, call):
-    """`call`, killed when a file that it writes is complete but not yet at its place."""
-
-    def killed(*paths):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", killed)
-        patch.setattr(Path, "unlink", lambda *args, **kwargs: None)
-        with pytest.raises(KeyboardInterrupt):
-            call()
 
 
 def test_a_folder_is_taken_again_after_a_kill_while_its_config_is_written(tmp_path, monkeypatch):
