@@ -41,9 +41,9 @@ def test_gradients_are_products_where_the_upstream_is_narrow():
 
         return {op.type for op in gradients.get_concrete_function().graph.get_operations()}
 
-    products = operations(18)
+    products = operations(36)
     assert "MatMul" in products and "Conv2DBackpropFilter" not in products
-    assert "Conv2DBackpropFilter" in operations(17)
+    assert "Conv2DBackpropFilter" in operations(35)
 
 
 def test_xla_gets_convolutions_of_one_order_of_dimensions():
