@@ -88,7 +88,7 @@ PRESETS: dict[str, TrainConfig] = {
         average_share=None,
     ),
     # The embedded clothes, at the 5 bits that the file has: 349 CPU seconds, four minutes of two
-    # cores. 1.57 bits/dim, where a Gaussian has 2.73; its samples are in docs/gallery.md.
+    # cores. 1.58 bits/dim, where a Gaussian has 2.73; its samples are in docs/gallery.md.
     "fashion": TrainConfig(
         model=GlowConfig(image_shape=(16, 16, 1), levels=3, steps=8, width=64, num_bits=5),
         dataset="fashion",
