@@ -22,9 +22,9 @@ def trainable_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     With P the windows of the upstream gradient, `[B·H·W, k·k·filters]`: ∂x = P Kᵀ and ∂K = xᵀ P.
     """
     size, _, channels, filters = kernel.shape
-    # Where the windows are at most half as wide as x. Measured on CPUs, of 512 channels to 12 and 24
-    # filters: 0.8 of the time of TensorFlow's gradients in bfloat16, 0.9 in float32. There is no
-    # gain where they are wider, as in small models.
+    # Where the windows are at most half as wide as x. Measured on CPUs, of 512 channels to 12 and
+    # 24 filters: 0.8 of the time of TensorFlow's gradients in bfloat16, 0.9 in float32. There is
+    # no gain where they are wider, as in small models.
     if 2 * size * size * filters > channels:
         return plain_convolution(x, kernel)
 
