@@ -1,4 +1,8 @@
-"""Toy models, embedded servers on them, and every kind of server that the client must work with."""
+"""Toy models, embedded servers on them, and every kind of server that the client must work with.
+
+Servers are a module's own: each looks for versions twenty times a second and gives memory back,
+which slowed all later tests of a process that kept them.
+"""
 
 import os
 from pathlib import Path
@@ -39,9 +43,9 @@ def five_channel_base(tmp_path_factory) -> Path:
     return base
 
 
-@pytest.fixture(scope="session")
-def serve_forever():
-    """Starts embedded servers in this process: `serve_forever(base, **ServerConfig's fields)`."""
+@pytest.fixture(scope="module")
+def serve_for_module():
+    """Starts embedded servers in this process: `serve_for_module(base, **fields of the config)`."""
     yield from _servers()
 
 
@@ -51,16 +55,16 @@ def serve():
     yield from _servers()
 
 
-@pytest.fixture(scope="session")
-def server(serve_forever, toy_base) -> EmbeddedServer:
+@pytest.fixture(scope="module")
+def server(serve_for_module, toy_base) -> EmbeddedServer:
     """A server of the unconditional toy, without batching, over both protocols."""
-    return serve_forever(toy_base, rest_api_port=0)
+    return serve_for_module(toy_base, rest_api_port=0)
 
 
-@pytest.fixture(scope="session")
-def conditional_server(serve_forever, conditional_base) -> EmbeddedServer:
+@pytest.fixture(scope="module")
+def conditional_server(serve_for_module, conditional_base) -> EmbeddedServer:
     """A server of the conditional toy."""
-    return serve_forever(conditional_base, rest_api_port=0)
+    return serve_for_module(conditional_base, rest_api_port=0)
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def client(server):
         yield connected
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def trained_address(one_epoch, made_once):
     """A server process on the export of a trained run, all by what the commands run."""
     # Here, so that the tests of the toys do not need it.
@@ -115,10 +119,10 @@ def detector(scored):
     return Detector.load(scored / "detector.json", tfglow.load_glow(scored / "run", weights="raw"))
 
 
-@pytest.fixture(scope="session")
-def scored_server(serve_forever, scored) -> EmbeddedServer:
+@pytest.fixture(scope="module")
+def scored_server(serve_for_module, scored) -> EmbeddedServer:
     """A server of that export, over both protocols."""
-    return serve_forever(scored / "exports", rest_api_port=0)
+    return serve_for_module(scored / "exports", rest_api_port=0)
 
 
 @pytest.fixture(params=["toy", "conditional_toy", "trained", "tf_serving"])

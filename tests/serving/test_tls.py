@@ -71,10 +71,10 @@ def assert_no_secret(tls_files, text):
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["any client", "known clients"])
-def tls_server(request, serve_forever, toy_base, tls_files):
+def tls_server(request, serve_for_module, toy_base, tls_files):
     path = tls_files / f"ssl_{request.param}.config"
     write_config(tls_files, path, ca="ca.pem", verify=request.param)
-    server = serve_forever(toy_base, ssl_config_file=path)
+    server = serve_for_module(toy_base, ssl_config_file=path)
     server.verifies = request.param
     return server
 

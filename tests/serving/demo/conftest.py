@@ -64,7 +64,7 @@ def write_png(pixels):
     return file.getvalue()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_page():
     """Starts pages: `open_page(address, **DemoConfig's fields)`."""
     with contextlib.ExitStack() as stack:
@@ -90,7 +90,7 @@ def toy_directions(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(open_page, server, toy_directions):
     """The page of the unconditional toy."""
     return open_page(
@@ -101,7 +101,7 @@ def page(open_page, server, toy_directions):
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def conditional_page(open_page, conditional_server):
     """The page of the toy with three classes."""
     return open_page(conditional_server.address)

@@ -387,8 +387,8 @@ def test_directions_of_another_model_are_a_sentence(open_page, server, tmp_path)
     assert (status, answer["error"]) == (400, "the model has no attribute 'old'")
 
 
-def test_images_that_no_picture_shows_are_a_sentence(open_page, serve_forever, five_channel_base):
-    page = open_page(serve_forever(five_channel_base).address)
+def test_images_that_no_picture_shows_are_a_sentence(open_page, serve, five_channel_base):
+    page = open_page(serve(five_channel_base).address)
     status, answer = page.call("samples", num=1, **SEED)
     assert status == 400
     assert answer["error"] == "an image file holds 1 to 4 channels, the model's images have 5"

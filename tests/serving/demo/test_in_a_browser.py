@@ -38,11 +38,11 @@ def glow(one_epoch):
 
 
 @pytest.fixture(scope="module")
-def address(browser, one_epoch, made_once, serve_forever):
+def address(browser, one_epoch, made_once, serve_for_module):
     # After `browser`, which may skip. Here: the tests of the toys do without the export.
     from export.exporting import export_run
 
-    return serve_forever(made_once("exports", lambda base: export_run(one_epoch, base))).address
+    return serve_for_module(made_once("exports", lambda base: export_run(one_epoch, base))).address
 
 
 @pytest.fixture(scope="module")

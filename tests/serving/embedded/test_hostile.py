@@ -34,9 +34,9 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
 @pytest.fixture(scope="module", params=["batching", "no_batching"])
-def server(request, serve_forever, toy_base):
+def server(request, serve_for_module, toy_base):
     batching = BatchingConfig() if request.param == "batching" else None
-    return serve_forever(toy_base, batching=batching)
+    return serve_for_module(toy_base, batching=batching)
 
 
 @pytest.fixture

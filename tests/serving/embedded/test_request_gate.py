@@ -29,9 +29,9 @@ REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
 @pytest.fixture(scope="module")
-def server(serve_forever, toy_base):
+def server(serve_for_module, toy_base):
     """Its limit is raised far beyond the model's need, so that fields alone must be bounded."""
-    return serve_forever(toy_base, max_request_rows=200_000, max_request_bytes=64 << 20)
+    return serve_for_module(toy_base, max_request_rows=200_000, max_request_bytes=64 << 20)
 
 
 @pytest.fixture(scope="module")

@@ -66,8 +66,8 @@ def test_a_body_that_is_announced_too_large_is_not_read(rest):
         ({"Content-Encoding": "gzip"}, gzip.compress(b" " * 10_000_000)),
     ],
 )
-def test_a_body_that_turns_out_too_large_is_not_kept(serve_forever, toy_base, headers, body):
-    server = serve_forever(toy_base, rest_api_port=0, max_request_bytes=2**16)
+def test_a_body_that_turns_out_too_large_is_not_kept(serve, toy_base, headers, body):
+    server = serve(toy_base, rest_api_port=0, max_request_bytes=2**16)
     with connected(RestCalls(server.rest_address)) as connection:
         lines = [
             f"POST {PREDICT} HTTP/1.1",
@@ -139,8 +139,8 @@ def test_no_rows_are_answered_with_none(rest):
 # Clients that are slow, or leave.
 
 
-def test_a_request_that_does_not_come_ends_at_its_deadline(serve_forever, toy_base):
-    server = serve_forever(toy_base, rest_api_port=0, rest_api_timeout_in_ms=300)
+def test_a_request_that_does_not_come_ends_at_its_deadline(serve, toy_base):
+    server = serve(toy_base, rest_api_port=0, rest_api_timeout_in_ms=300)
     rest = RestCalls(server.rest_address)
     with connected(rest) as connection:
         connection.sendall(head(1000) + b'{"inst')
@@ -264,7 +264,7 @@ def test_a_full_queue_and_a_passed_deadline(serve, tmp_path):
 # The port.
 
 
-def test_other_origins_may_read_only_where_a_flag_allows_it(serve_forever, toy_base, rest):
+def test_other_origins_may_read_only_where_a_flag_allows_it(serve, toy_base, rest):
     def allowed(address, method="GET"):
         connection = http.client.HTTPConnection(address, timeout=20)
         connection.request(method, "/v1/models/glow")
@@ -275,7 +275,7 @@ def test_other_origins_may_read_only_where_a_flag_allows_it(serve_forever, toy_b
 
     assert allowed(rest.address) == (200, None)
     assert allowed(rest.address, "OPTIONS") == (400, None)
-    server = serve_forever(toy_base, rest_api_port=0, rest_api_enable_cors_support=True)
+    server = serve(toy_base, rest_api_port=0, rest_api_enable_cors_support=True)
     assert allowed(server.rest_address) == (200, "*")
     assert allowed(server.rest_address, "OPTIONS") == (200, "*")
 
