@@ -4,6 +4,7 @@ import fcntl
 import gc
 import os
 import pathlib
+from importlib.metadata import version
 
 import pytest
 
@@ -55,6 +56,17 @@ def pytest_configure(config):
         )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node, ids):
+    """Refuses to run without groups, which takes half as long again, and more memory."""
+    # A worker writes a test's group behind its name.
+    if node.config.getoption("dist") == "loadgroup" and not all("@" in name for name in ids):
+        raise pytest.UsageError(
+            f"pytest-xdist {version('pytest-xdist')} runs the tests of a group in any process under"
+            f" pytest {pytest.__version__}: install the versions of constraints.txt."
+        )
+
+
 def pytest_itemcollected(item):
     """A worker takes a group at a time: a file, or all that shares a bijector or a model.
 
@@ -69,7 +81,8 @@ def pytest_itemcollected(item):
         name = f"bijector {cases[0]}" if cases else name
     elif item.path.parent == SHARED_MODELS:
         name = "glow"
-    item.add_marker(pytest.mark.xdist_group(name))
+    if not item.get_closest_marker("xdist_group"):  # Some name their own.
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 def pytest_collection_modifyitems(items):
