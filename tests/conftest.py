@@ -147,6 +147,7 @@ def pytest_runtest_teardown(item, nextitem):
     if _held_bytes() < item.config.stash.get(HELD, 0) + _MUCH:
         return
     keras.backend.clear_session()  # It collects garbage, too.
+    gc.freeze()  # What is left is shared, and looked at no more.
     # What was freed in between what was not goes back to the system.
     getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
     item.config.stash[HELD] = _held_bytes()

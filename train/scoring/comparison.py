@@ -68,18 +68,14 @@ def compare(
     aurocs: dict[str, np.ndarray] = {}
     for name in sorted(data, key=lambda name: name != BASELINE):
         is_anomaly, ranks = ranked(data[name], anomalies[name])
-        sizes = len(data[name]), len(anomalies[name])
+        sets = ranks[~is_anomaly], ranks[is_anomaly]
+        distinct = ranks.max() + 1
         rng = np.random.default_rng(seed)
         samples = np.empty([num_samples, len(MEASURES)])
         for row in samples:
-            drawn = np.concatenate(
-                [
-                    rng.integers(sizes[0], size=sizes[0]),
-                    sizes[0] + rng.integers(sizes[1], size=sizes[1]),
-                ]
-            )
-            row[:] = _measures(is_anomaly, ranks[drawn])
-        found = _measures(is_anomaly, ranks)
+            drawn = [own[rng.integers(len(own), size=len(own))] for own in sets]
+            row[:] = measures(*(np.bincount(own, minlength=distinct) for own in drawn))
+        found = measures(*(np.bincount(own, minlength=distinct) for own in sets))
         result[name] = {
             measure: Interval.of(found[i], samples[:, i]) for i, measure in enumerate(MEASURES)
         }
@@ -101,14 +97,38 @@ def ranked(data: np.ndarray, anomalies: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.arange(len(values)) >= len(data), ranks
 
 
-def _measures(is_anomaly: np.ndarray, ranks: np.ndarray) -> tuple[float, float, float, float]:
-    """Those of `MEASURES`."""
-    from sklearn import metrics
+def auroc(data: np.ndarray, anomalies: np.ndarray) -> float:
+    """How often an anomaly's value is larger, and half of how often it is the same.
 
-    false_rate, true_rate, _ = metrics.roc_curve(is_anomaly, ranks, drop_intermediate=False)
+    Args:
+      data: How many ordinary values there are of each rank, `[R]`.
+      anomalies: How many anomalous ones.
+    """
+    below = np.cumsum(data) - data / 2
+    return float(anomalies @ below / (np.sum(data) * np.sum(anomalies)))
+
+
+def measures(data: np.ndarray, anomalies: np.ndarray) -> tuple[float, float, float, float]:
+    """Those of `MEASURES`, as scikit-learn defines them, which takes thirty to fifty times as long.
+
+    Nearly all of its time goes into checking arguments, and there are hundreds of samples.
+
+    Args:
+      data: How many images of --data have the value of each rank, `[R]`.
+      anomalies: How many anomalies.
+    """
+    # Those whose value is a rank's or larger.
+    wrong, right = (np.cumsum(counts[::-1])[::-1] for counts in (data, anomalies))
+    reached = np.flatnonzero(right / right[0] >= 0.95)[-1]
     return (
-        metrics.auc(false_rate, true_rate),
-        metrics.average_precision_score(is_anomaly, ranks),
-        metrics.average_precision_score(~is_anomaly, -ranks),
-        false_rate[np.argmax(true_rate >= 0.95)],
+        auroc(data, anomalies),
+        _average_precision(anomalies, right, wrong),
+        _average_precision(data, np.cumsum(data), np.cumsum(anomalies)),
+        float(wrong[reached] / wrong[0]),
     )
+
+
+def _average_precision(counts: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> float:
+    """The mean over those that are to be found, of the share of such among all up to there."""
+    precision = right / np.maximum(right + wrong, 1)
+    return float(counts @ precision / np.sum(counts))

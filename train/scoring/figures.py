@@ -29,15 +29,9 @@ def histograms(data: Mapping[str, np.ndarray], anomalies: Mapping[str, np.ndarra
         low, high = np.percentile(both, _SHOWN) if both.size else (0.0, 1.0)
         edges = np.linspace(low, max(high, low + 1e-6), _BINS + 1)
         for part, label in zip(values, ("data", "anomalies"), strict=True):
-            # Shares: the sets may differ in size.
-            weights = np.full(len(part), 1 / max(1, len(part)))
-            axes.hist(
-                np.clip(part, low, edges[-1]),
-                edges.tolist(),
-                weights=weights,
-                alpha=0.6,
-                label=label,
-            )
+            counts, _ = np.histogram(np.clip(part, low, edges[-1]), edges)
+            # Shares: the sets may differ in size. (One shape each, where `hist` draws forty.)
+            axes.stairs(counts / max(1, len(part)), edges, fill=True, alpha=0.6, label=label)
         axes.set(title=name, ylabel="share")
         axes.legend(loc="upper right")
     return _png(figure)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from train.scoring.comparison import auroc
 from train.scoring.image_set import Batch
 from train.scoring.interval import Interval
 from train.scoring.masks import Masks
@@ -80,13 +81,7 @@ class PixelHistogram:
             )
             drawn = weights @ counts
             if drawn[:_BINS].any() and drawn[_BINS:].any():
-                samples.append(_auroc(drawn))
+                samples.append(auroc(drawn[:_BINS], drawn[_BINS:]))
+        found = auroc(total[:_BINS], total[_BINS:])
         # Of very few images it may be that no sample has pixels of both kinds.
-        return Interval.of(_auroc(total), np.array(samples or [_auroc(total)]))
-
-
-def _auroc(counts: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    seen = np.flatnonzero(counts)
-    return float(roc_auc_score(seen >= _BINS, seen % _BINS, sample_weight=counts[seen]))
+        return Interval.of(found, np.array(samples or [found]))

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from train.scoring.comparison import BASELINE, MEASURES, compare, ranked, statistics_of
+from train.scoring.comparison import (
+    BASELINE,
+    MEASURES,
+    compare,
+    measures,
+    ranked,
+    statistics_of,
+)
 
 
 @pytest.fixture(scope="module", name="values")
@@ -29,6 +36,26 @@ def test_measures_are_what_they_are_called(values):
         # The 86th largest of 90 anomalies is the first value that 95% reach.
         threshold = np.sort(odd)[::-1][85]
         assert found[name]["fpr_at_95_tpr"].value == pytest.approx(np.mean(plain >= threshold))
+
+
+@pytest.mark.parametrize("ties", [3, 40, 10_000])
+@pytest.mark.parametrize("sizes", [(1, 1), (30, 7), (7, 30), (200, 90)])
+def test_measures_are_those_of_scikit_learn(sizes, ties):
+    rng = np.random.default_rng(ties)
+    # Ranks that nothing has, too, as in a bootstrap sample.
+    data, anomalies = (
+        rng.integers(low, ties + low, size=n) for n, low in zip(sizes, (0, 2), strict=True)
+    )
+    found = measures(*(np.bincount(own, minlength=ties + 4) for own in (data, anomalies)))
+    labels, values = np.repeat([0, 1], sizes), np.concatenate([data, anomalies])
+    false_rate, true_rate, _ = metrics.roc_curve(labels, values, drop_intermediate=False)
+    expected = (
+        metrics.roc_auc_score(labels, values),
+        metrics.average_precision_score(labels, values),
+        metrics.average_precision_score(1 - labels, -values),
+        false_rate[np.argmax(true_rate >= 0.95)],
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_intervals_hold_the_numbers_and_are_of_their_size(values):
