@@ -59,7 +59,8 @@ def test_activation_comes_last(x, kernel_size, filters):
 def test_gradient_of_the_convolution(x, kernel_size):
     conv = ScaledConv2D(3, 6, kernel_size, dtype="float64")
     randomize(conv, scale=0.3)
-    ((analytic,), (numeric,)) = tf.test.compute_gradient(conv, [x])
+    # A few pixels: the numeric one runs it twice for each number.
+    ((analytic,), (numeric,)) = tf.test.compute_gradient(conv, [x[:1, :3]])
     np.testing.assert_allclose(analytic, numeric, atol=1e-9)
 
 
