@@ -27,8 +27,11 @@ GROUP = pytest.StashKey[tuple[str, set[str]]]()
 # divided among threads as they are for users.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
-# What XLA compiles here runs once: LLVM need not make it fast.
-_XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+# What XLA compiles here runs once: neither LLVM nor its own emitters need make it fast.
+_XLA_FLAGS = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_use_fusion_emitters=false"
+)
 os.environ["XLA_FLAGS"] = f"{_XLA_FLAGS} {os.environ.get('XLA_FLAGS', '')}"
 # Threads that allocate each for itself leave gaps: a worker's memory grew by a half more.
 os.environ.setdefault("MALLOC_ARENA_MAX", "2")
