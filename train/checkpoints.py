@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tfglow.counting import counted
 from tfglow.runs import CheckpointError, RunFolder
 from tfglow.runs.checkpoints import (
     checkpoint_step,
@@ -111,8 +112,8 @@ class Checkpoints:
                 return prefix
         if prefixes:
             raise CheckpointError(
-                f"None of the {len(prefixes)} checkpoints in {str(self._run.checkpoint_dir)!r} "
-                "can be used; to start from the beginning give another `run_dir`."
+                f"Of {counted(len(prefixes), 'checkpoint')} in {str(self._run.checkpoint_dir)!r} "
+                "none can be used; to start from the beginning give another `run_dir`."
             )
         return None
 

@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfglow import datasets
+from tfglow.counting import counted
 from tfglow.datasets import ImageData, UnreadableImages
 from train import strategies
 from train.config import TrainConfig
@@ -90,7 +91,7 @@ def load_splits(
     shared = eval_data.count_shared(train_data)
     if shared:
         warnings.warn(
-            f"{shared} images of --eval_split={config.eval_split} are also in "
+            f"--eval_split={config.eval_split} shares {counted(shared, 'image')} with "
             f"--train_split={config.train_split}: its bits per dimension do not say how well the "
             "model does on other images.",
             stacklevel=2,

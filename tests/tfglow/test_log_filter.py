@@ -15,7 +15,7 @@ NO_DRIVER = (
 )
 ERROR = b"E0000 00:00:1795677671.173422   25995 cuda_dnn.cc:52] Could not create cudnn handle\n"
 FATAL = b"F0000 00:00:1795677671.173422   25995 cpu_feature_guard.cc:52] compiled to use AVX\n"
-OWN = b"Note: 3 images of --eval_split=test are also in --train_split=train\n"
+OWN = b"Note: --eval_split=test shares 3 images with --train_split=train\n"
 LINES = (NOTICE, INFO, WARNING, NO_DRIVER, ERROR, FATAL, OWN)
 
 

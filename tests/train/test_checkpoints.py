@@ -146,7 +146,7 @@ def test_if_all_are_damaged_the_run_does_not_start_anew(run, trained, tiny, one_
     Checkpoints(run, trained, keep=3).save()
     (run.checkpoint_dir / "ckpt-3.index").write_bytes(b"")
     checkpoints = Checkpoints(run, TrainState(tiny, one_device), keep=3, report=lambda text: None)
-    with pytest.raises(CheckpointError, match="None of the 1 checkpoints in"):
+    with pytest.raises(CheckpointError, match=r"Of 1 checkpoint in .* none can be used"):
         checkpoints.restore_latest()
 
 

@@ -150,7 +150,9 @@ def test_refuses_classes_that_are_not_the_datas(conditional):
 @pytest.mark.parametrize(("split", "shared"), [("train", 1500), ("train[-10:]+test", 10)])
 def test_images_that_are_trained_and_evaluated_on_are_counted(tiny, split, shared):
     config = dataclasses.replace(tiny, eval_split=split)
-    with pytest.warns(UserWarning, match=rf"^{shared} images of --eval_split=.* are also in"):
+    with pytest.warns(
+        UserWarning, match=rf"^--eval_split=.* shares {shared:,} images with --train_split="
+    ):
         load_splits(config)
 
 

@@ -163,7 +163,7 @@ def test_bad_input_is_one_sentence(one_epoch, noise, tmp_path):
     assert "is a file, expected a folder or" in failure(here, f"--data={noise / '3/bad.png'}", out)
     assert "given by its path" in failure(here, "--data=folder", out)
     assert "holds files" in failure(here, "--data=digits", f"--out={noise}")
-    assert "of --anomalies are those of --data" in failure(
+    assert "--anomalies shares 297 of its 297 images with --data" in failure(
         here, "--data=digits", "--anomalies=digits", out
     )
     words = failure(here, f"--data={noise}", "--label=1", "--bad_images=stop", out)
@@ -187,10 +187,8 @@ def test_images_that_are_good_are_no_anomalies(one_epoch, tmp_path, capsys):
     test = tmp_path / "bottle" / "test"
     arguments = (f"--run_dir={one_epoch}", "--label=0", f"--out={tmp_path / 'out'}")
     arguments += (f"--anomalies={test}", "--checkpoint=x")
-    assert "2 images of --anomalies are in folders called good" in failure(
-        *arguments, "--data=digits"
-    )
+    assert "--anomalies has 2 images in folders called good" in failure(*arguments, "--data=digits")
     failure(*arguments, f"--data={test / 'good'}")
     out = capsys.readouterr().out
-    assert "2 images of --anomalies are those of --data, and are left out" in out
+    assert "Left out of --anomalies: 2 images that --data has, too." in out
     assert "ground_truth" in out

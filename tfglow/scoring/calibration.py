@@ -83,7 +83,7 @@ class Calibration:
         unlikely = np.flatnonzero(~np.isfinite(bits))
         if unlikely.size:
             raise ValueError(
-                f"{unlikely.size} of {len(bits)} images have no finite likelihood, the first is "
+                f"Of {len(bits)} images, {unlikely.size} without a finite likelihood, the first "
                 f"number {unlikely[0]}: a detector cannot be fitted on them."
             )
         order = np.random.default_rng(seed).permutation(len(bits))

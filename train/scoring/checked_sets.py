@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tfglow.counting import counted
 from train.scoring.config import ScoreConfig
 from train.scoring.folder_set import FolderSet
 from train.scoring.image_set import ImageSet
@@ -78,9 +79,9 @@ def _without_data(found: ImageSet, data: ImageSet, report: Callable[[str], None]
         return found
     if shared == found.num_images or not isinstance(found, FolderSet):
         raise ValueError(
-            f"{shared} of {found.num_images} images of --anomalies are those of --data, too."
+            f"--anomalies shares {shared} of its {counted(found.num_images, 'image')} with --data."
         )
-    report(f"{shared} images of --anomalies are those of --data, and are left out.")
+    report(f"Left out of --anomalies: {counted(shared, 'image')} that --data has, too.")
     return found.without(data)
 
 
@@ -120,8 +121,8 @@ def _open_masks(
     good = sum(_GOOD in name.split("/")[:-1] for name in found.names)
     if good and config.masks is None:
         raise ValueError(
-            f"{good} images of --anomalies are in folders called good, as MVTec AD calls images "
-            "without a defect: give that folder as --data, and --anomalies leaves it out."
+            f"--anomalies has {counted(good, 'image')} in folders called good, as MVTec AD calls "
+            "images without a defect: give that folder as --data, and --anomalies leaves it out."
         )
     if not any(masks.files(name) for name in found.paths()):
         if config.masks is None:

@@ -91,5 +91,5 @@ def test_what_is_refused():
         Calibration.fit(statistics(39, 0), "density", 1, 0)
     bad = statistics(60, 0)
     bad["bits_per_dim"][[7, 9]] = np.inf
-    with pytest.raises(ValueError, match=r"2 of 60 images .* the first is number 7"):
+    with pytest.raises(ValueError, match=r"Of 60 images, 2 without .* the first number 7"):
         Calibration.fit(bad, "density", 1, 0)

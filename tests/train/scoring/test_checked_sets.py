@@ -44,13 +44,13 @@ def test_a_detector_is_fitted_on_the_runs_data_or_on_others(check, parts):
 
 def test_anomalies_are_not_the_data(check, parts):
     bent, good = str(parts / "bent"), str(parts / "good")
-    with pytest.raises(ValueError, match="3 of 3 images of --anomalies are those of --data"):
+    with pytest.raises(ValueError, match="--anomalies shares 3 of its 3 images with --data"):
         check(data=good, anomalies=good)
-    with pytest.raises(ValueError, match="149 of 297 images of --anomalies are those of --data"):
+    with pytest.raises(ValueError, match="--anomalies shares 149 of its 297 images with --data"):
         check(data="digits", split="test[50%:]", anomalies="digits")
     sets, said = check(data=good, anomalies=str(parts))
     assert sets.scored["anomalies"].num_images == 6
-    assert said == ["3 images of --anomalies are those of --data, and are left out."]
+    assert said == ["Left out of --anomalies: 3 images that --data has, too."]
     sets, said = check(data=good, anomalies=bent)
     assert sets.scored["anomalies"].num_images == 3 and sets.masks is None and said == []
 
