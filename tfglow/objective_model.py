@@ -96,6 +96,13 @@ class ObjectiveModel(keras.Model, abc.ABC):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
+    def make_train_function(self, force: bool = False) -> Any:
+        """Keras's. A first step that made the optimizer's variables would be traced twice."""
+        variables = self.trainable_variables
+        if self.built and variables and not self.optimizer.built:
+            self.optimizer.build(variables)
+        return super().make_train_function(force)
+
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of `fit`. The loss is divided by the replicas, whose gradients are summed."""
         batch = self._unpacked(data)

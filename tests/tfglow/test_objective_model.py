@@ -167,6 +167,18 @@ def step_of(optimizer):
     return np.concatenate([np.ravel(w) for w in glow.get_weights()]) - before
 
 
+def test_a_step_is_traced_once(monkeypatch):
+    """Also the first, for which the optimizer makes its variables."""
+    glow = compiled(random_glow(CONFIG), keras.optimizers.Adam(0.0))
+    traced = []
+    objective = type(glow).objective
+    monkeypatch.setattr(
+        type(glow), "objective", lambda *batch: traced.append(1) or objective(*batch)
+    )
+    glow.fit(IMAGES, LABELS, batch_size=4, epochs=2, verbose=0)  # The last batch is a smaller one.
+    assert len(traced) == 1 and glow.optimizer.iterations == 4
+
+
 def test_loss_scaling_does_not_change_the_step():
     expected = step_of(FusedAdam(1e-2))
     assert np.abs(expected).max() > 1e-3
