@@ -17,6 +17,7 @@ from typing import Any
 from serving.demo.config import DemoConfig
 from serving.embedded.config import ServerConfig
 from tests.docs.page_blocks import RUN, Block, blocks
+from tests.forked import Forked
 from tests.source_imports import ROOT
 
 # What a page finds in the folder that it runs in. `docs` is not there: a page writes no pictures
@@ -35,7 +36,7 @@ class PageRun:
         self._page, self._folder = page, folder
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._ports: dict[int, int] = {}
-        self._servers: list[subprocess.Popen] = []
+        self._servers: list[Forked] = []
         self._printed = ""
 
     def __enter__(self) -> "PageRun":
@@ -47,8 +48,7 @@ class PageRun:
 
     def __exit__(self, *_) -> None:
         for server in self._servers:
-            server.kill()
-            server.communicate()
+            server.__exit__()
 
     def run(self) -> int:
         """Runs all blocks; returns how many ran."""
@@ -153,18 +153,12 @@ class PageRun:
             f"--rest_api_port={self._port(int(f.split('=')[1]))}" for f in flags if "rest_" in f
         ]
         flags = (*(f for f in flags if "rest_api_port" not in f), *rest)
-        server = subprocess.Popen(
-            [sys.executable, ROOT / script, *flags],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
+        server = Forked(ROOT / script, *flags, cwd=Path.cwd())
         self._servers.append(server)
-        line = server.stdout.readline()
+        line = server.first_line()
         if not line:
-            raise RuntimeError(f"{script} did not start: {server.stderr.read()}")
-        print(line, end="")
+            raise RuntimeError(f"{script} did not start: {server.communicate(timeout=30)[1]}")
+        print(line)
 
     def _own_port(self, found: re.Match) -> str:
         return f"localhost:{self._port(int(found[1]))}"

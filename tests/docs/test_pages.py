@@ -76,7 +76,8 @@ def run_page(page, folders, tmp_path_factory, monkeypatch):
         run_page(earlier, folders, tmp_path_factory, monkeypatch)
     folder = folders[earlier] if earlier else tmp_path_factory.mktemp("page")
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    # One reader's: what a page has prepared there is there for the next.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
     with PageRun(ROOT / page, folder) as run:
         run.run()
