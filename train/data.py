@@ -293,6 +293,7 @@ def divide_batch(strategy: tf.distribute.Strategy, batch: dict[str, tf.Tensor]) 
     }
 
 
+@tf.autograph.experimental.do_not_convert
 def _without_unused_labels(batches: tf.data.Dataset, config: TrainConfig) -> tf.data.Dataset:
     """Leaves out labels that the model has no use for."""
     if config.model.num_classes:

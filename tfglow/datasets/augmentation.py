@@ -5,6 +5,7 @@ import tensorflow as tf
 DRAWS = 3  # random numbers that an image's augmentation takes
 
 
+@tf.function(autograph=False)  # Traced once for all epochs.
 def augment(images: tf.Tensor, draws: tf.Tensor, *, flip: bool, shift: int) -> tf.Tensor:
     """Shifts each image by whole pixels and mirrors it, at random.
 

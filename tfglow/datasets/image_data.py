@@ -99,6 +99,9 @@ class ImageData:
             )
         return self.num_images // needed
 
+    # No function of a pipeline has Python's control flow of tensors: AutoGraph, which would take
+    # half of the time to make one, is left out.
+    @tf.autograph.experimental.do_not_convert
     def batches(
         self,
         batch_size: int,
@@ -178,7 +181,7 @@ class ImageData:
         ) -> dict[str, tf.Tensor]:
             if flip or shift:
                 own = tf.gather(draws, positions)[:, image_fit.DRAWS :]
-                images = augmentation.augment(images, own, flip=flip, shift=shift)
+                images = augmentation.augment(images, own, flip=bool(flip), shift=shift)
             batch = {"image": images}
             if self.class_names:
                 batch["label"] = labels

@@ -34,6 +34,7 @@ class MemorySource(Source):
         self._labels = labels
 
     @classmethod
+    @tf.autograph.experimental.do_not_convert  # As in `ImageData.batches`.
     def read(cls, source: Source, fit: ImageFit) -> "MemorySource":
         """Reads another source.
 

@@ -57,9 +57,14 @@ def uniform_noise(key: int, positions: tf.Tensor, shape: tuple[int, ...]) -> tf.
     Returns:
       float32 [B, *shape].
     """
+    return _uniform_noise(tf.constant(key, tf.int64), positions, tuple(shape))
 
+
+# Traced once for all epochs: that is most of what it takes to set up an epoch's pipeline.
+@tf.function(autograph=False)
+def _uniform_noise(key: tf.Tensor, positions: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
     def draw(position: tf.Tensor) -> tf.Tensor:
-        seed = tf.stack([tf.constant(key, tf.int64), position])
+        seed = tf.stack([key, position])
         return tf.random.stateless_uniform(shape, seed=seed, alg=_GENERATOR)
 
     return tf.map_fn(draw, positions, fn_output_signature=tf.TensorSpec(shape, tf.float32))

@@ -52,7 +52,9 @@ class TfdsSource(Source):
             number, rest = divmod(first, self._window)
             records = self._read(key).skip(number * self._window)
             windows = records.batch(self._window).enumerate(number)
-            windows = windows.map(lambda number, window: _shuffled(window, number, key))
+            windows = windows.map(
+                lambda number, window: _shuffled(window, number, tf.constant(key, tf.int64))
+            )
             # Collects the next window while this one is read from.
             records = windows.prefetch(1).unbatch().skip(rest)
             if self._raw:
@@ -117,11 +119,12 @@ class TfdsSource(Source):
         return record[self._own.image_key], tf.cast(label, tf.int32)
 
 
-def _shuffled(window: Any, number: tf.Tensor, key: int) -> Any:
+@tf.function(autograph=False)  # Traced once for all epochs.
+def _shuffled(window: Any, number: tf.Tensor, key: tf.Tensor) -> Any:
     """The window in an order that depends on the key and the window's number only."""
     size = tf.shape(tf.nest.flatten(window)[0])[0]
     order = tf.random.experimental.stateless_shuffle(
-        tf.range(size), seed=tf.stack([tf.constant(key, tf.int64), number]), alg="philox"
+        tf.range(size), seed=tf.stack([key, number]), alg="philox"
     )
     return tf.nest.map_structure(lambda values: tf.gather(values, order), window)
 
