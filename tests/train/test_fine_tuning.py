@@ -25,6 +25,8 @@ from train.step import TrainStep
 from train.strategies import make_strategy
 
 TINY = PRESETS["tiny"]
+# Another than the preset's.
+ONE_LEVEL = dataclasses.replace(TINY.model, levels=1, num_bits=6)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def source(one_epoch):
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("files") / "glow.keras"
-    random_glow(dataclasses.replace(TINY.model, num_bits=6)).save(path)
+    random_glow(ONE_LEVEL).save(path)
     return path
 
 
@@ -69,7 +71,7 @@ def test_with_a_preset_the_model_is_the_sources_all_the_same(source, file, tmp_p
     assert config.model == dataclasses.replace(source.model_config(), num_bits=3)
     assert config.epoch_images == PRESETS["digits"].epoch_images
     config = parse(f"--init_from={file}", run_dir, "--dataset=digits")
-    assert config.model == dataclasses.replace(TINY.model, num_bits=6)
+    assert config.model == ONE_LEVEL
     with pytest.raises(ValueError, match=r"does not say what it was trained on: give --dataset"):
         parse(f"--init_from={file}", run_dir)
 
@@ -186,7 +188,7 @@ def test_the_first_steps_do_not_undo_what_was_learned(digits, test_digits):
     """With the default warm-up; without one the first step of a fresh Adam does."""
     config = dataclasses.replace(
         TINY,
-        model=dataclasses.replace(TINY.model, steps=2, width=16, num_bits=4),
+        model=dataclasses.replace(TINY.model, levels=1, width=16, num_bits=4),
         batch_size=64,
         optimizer="adam",
         learning_rate=3e-3,
@@ -219,7 +221,7 @@ def start(source, folder, *flags):
             f"--run_dir={folder}",
             "--epochs=1",
             "--sample_images=1",
-            "--eval_images=20",
+            "--eval_images=16",  # A batch.
             "--learning_rate=1e-30",
             *flags,
         ]
@@ -240,7 +242,7 @@ def test_a_run_starts_from_the_weights_and_initialises_no_layer(source, tmp_path
     for mine, theirs in zip(after.weights, before.weights, strict=True):
         np.testing.assert_array_equal(mine.numpy(), theirs.numpy(), mine.name)
     # It is a run as any other: evaluated, and gone on with, by its folder alone or with the flag.
-    assert evaluate_run(run.path, num_images=20)["averaged"]["num_images"] == 20
+    assert evaluate_run(run.path, num_images=16)["averaged"]["num_images"] == 16
     config = parse(f"--run_dir={run.path}")
     assert config == TrainConfig.from_dict(run.read_config())
     assert parse(f"--run_dir={run.path}", f"--init_from={source.path}") == config
@@ -273,7 +275,7 @@ def test_no_classes_of_an_official_checkpoint_that_has_some():
 
 @pytest.mark.slow
 def test_from_a_keras_file(file, tmp_path, capsys):
-    run = start(file, tmp_path / "new", "--preset=tiny")
+    run = start(file, tmp_path / "new", "--preset=tiny", "--average_decay=0")
     assert f"Started from the weights of {str(file)!r}: " in capsys.readouterr().out
     before = tfglow.load_glow(file)
     for mine, theirs in zip(run.load_glow("raw").weights, before.weights, strict=True):

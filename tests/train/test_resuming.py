@@ -187,14 +187,14 @@ def test_the_best_is_forgotten_where_the_evaluation_is_another(started, tmp_path
 def test_a_finished_run_goes_on_with_more_epochs_and_says_what_changed(one_epoch, tmp_path, capsys):
     run = RunFolder(shutil.copytree(one_epoch, tmp_path / "run"))
     before = run.read_config()
-    flags = ["--epochs=2", "--learning_rate=0.0005", "--sample_images=1", "--eval_images=20"]
+    flags = ["--epochs=2", "--learning_rate=0.0005", "--sample_images=1", "--eval_images=16"]
     command.main([f"--run_dir={run.path}", *flags])
     output = capsys.readouterr().out
     changes = "learning_rate 0.001 → 0.0005"
     assert "Resumed at step 10 of 20" in output and changes in output
     assert "Finished at step 20" in output
     after = run.read_config()
-    changed = {"epochs": 2, "learning_rate": 0.0005, "sample_images": 1, "eval_images": 20}
+    changed = {"epochs": 2, "learning_rate": 0.0005, "sample_images": 1, "eval_images": 16}
     assert after == {**before, **changed}
     [line] = run.config_changes()
     assert line.pop("time").endswith("+00:00")

@@ -7,7 +7,8 @@ import pytest
 from train.experiments import compare
 
 PERMUTATIONS = ("invertible_1x1_conv", "shuffle", "reverse")
-FLAGS = ["--preset=tiny", "--epochs=1", "--epoch_images=32", "--strategy=one_device"]
+FLAGS = ["--preset=tiny", "--levels=1", "--epochs=1", "--epoch_images=32", "--eval_images=32"]
+FLAGS += ["--strategy=one_device"]
 
 
 def test_variants_differ_in_nothing_else(tiny):
@@ -40,15 +41,15 @@ def test_trains_compares_and_resumes(tmp_path, capsys):
         f"--compare_dir={tmp_path}",
         "--permutations=shuffle,reverse",
         "--couplings=additive",
-        "--seeds=3",
+        "--seeds=4",  # Three shuffles four channels into their reverse.
         *FLAGS,
     ]
     compare.main(arguments)
-    assert "Run 2 of 2 that are missing, additive-reverse-seed3:" in capsys.readouterr().out
+    assert "Run 2 of 2 that are missing, additive-reverse-seed4:" in capsys.readouterr().out
     values = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
     finals = {}
     for value in values:
-        run = tmp_path / f"{value['coupling']}-{value['permutation']}-seed3"
+        run = tmp_path / f"{value['coupling']}-{value['permutation']}-seed4"
         [line] = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         assert value["bits_per_dim"] == [[json.loads(line)["eval_bits_per_dim"]]]
         finals[value["permutation"]] = value["bits_per_dim"][0][0]

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def results(tiny, tmp_path_factory):
-    config = dataclasses.replace(tiny, epochs=1, epoch_images=32, strategy="one_device")
+    config = dataclasses.replace(
+        tiny, epochs=1, epoch_images=32, eval_images=32, strategy="one_device"
+    )
     folder = tmp_path_factory.mktemp("depth")
     return folder, depth_and_bits.compare_depth_and_bits(config, folder, [1], [5, 8], columns=3)
 
