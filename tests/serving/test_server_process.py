@@ -213,7 +213,7 @@ def test_loads_without_end(tmp_path):
     endless = ToyGlow(work=10**6).save(tmp_path, 2)
     write_warmup(endless, sample_request())
     flags = ("--load_timeout_seconds=1", "--file_system_poll_wait_seconds=0.05")
-    with UsersServerProcess(base, *flags) as server, GlowClient(server.address) as client:
+    with ServerProcess(base, *flags) as server, GlowClient(server.address) as client:
 
         def publish(version):
             shutil.copytree(endless, tmp_path / "copy")

@@ -1,6 +1,7 @@
 """Checkpoints of the official code: its own numbers, and what does not fit."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -64,7 +65,9 @@ def expected(name):
         return dict(values)
 
 
+@functools.cache
 def load(checkpoint, name, precision="float32"):
+    """The model, traced once for all tests; not to be changed."""
     config = official.infer_config(checkpoint, precision=precision, **GIVEN[name])
     return official.load(checkpoint, config)
 
@@ -296,12 +299,14 @@ def test_command_writes_a_run_folder(checkpoint, name, tmp_path, expected):
     run = RunFolder.open(tmp_path / "run")
     raw, average = (run.load_glow(weights) for weights in ("raw", "averaged"))
     config = official.infer_config(checkpoint, **GIVEN[name])
-    labels = labels_of(raw, expected)
     for glow, averaged in ((raw, False), (average, True)):
         wanted = official.load(checkpoint, config, averaged=averaged)
-        np.testing.assert_array_equal(
-            glow.encode(expected["image"], labels), wanted.encode(expected["image"], labels)
-        )
+        assert glow.config == wanted.config
+        for mine, theirs in zip(glow.get_weights(), wanted.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    labels = labels_of(raw, expected)
+    latents = load(checkpoint, name).encode(expected["image"], labels)
+    np.testing.assert_array_equal(raw.encode(expected["image"], labels), latents)
 
 
 def test_evaluation_accepts_the_run_folder(shared_dir, tmp_path):
