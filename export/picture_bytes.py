@@ -48,6 +48,7 @@ def decode_pictures(
 
     height, width, _ = image_shape
 
+    @tf.autograph.experimental.do_not_convert
     def read(row, content):
         is_png = tf.strings.substr(content, 0, len(_PNG_SIGNATURE)) == _PNG_SIGNATURE
         beside = tf.where(is_png, _PNG_BYTES_BESIDE_PIXELS, _BYTES_BESIDE_PIXELS)
