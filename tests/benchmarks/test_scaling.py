@@ -1,11 +1,26 @@
 """Layouts of replicas and workers, at a size that takes seconds."""
 
+import contextlib
 import os
+import subprocess
 
 import pytest
 
 from benchmarks import scaling
 from benchmarks.sizes import SIZES
+from tests.conftest import REPO
+from tests.forked import Forked
+
+
+class ForkedWorker(Forked):
+    """A layout's process that need not start from nothing, on any core."""
+
+    def __init__(self, command, *, cwd, env, **_):
+        _, _, _, *flags = command  # python -m benchmarks.scaling
+        super().__init__(REPO / "benchmarks" / "scaling.py", *flags, cwd=cwd, environment=env)
+
+    def communicate(self):
+        return super().communicate(timeout=300)
 
 
 def check(seconds):
@@ -14,11 +29,22 @@ def check(seconds):
 
 
 @pytest.mark.slow
-def test_workers_are_processes_that_train_and_reduce():
+def test_workers_are_processes_that_train_and_reduce(monkeypatch):
+    """One of them started as the benchmark starts it, which takes the seconds of an import."""
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         pytest.skip("Two CPU cores are needed.")
-    check(scaling.run_layout("workers", "tiny", 2, cores))
+    started = []
+    start = subprocess.Popen
+
+    def process(command, **kwargs):
+        started.append((ForkedWorker if started else start)(command, **kwargs))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", process)
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: [each.__exit__(None, None, None) for each in started])
+        check(scaling.run_layout("workers", "tiny", 2, cores))
 
 
 @pytest.mark.slow

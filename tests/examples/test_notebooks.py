@@ -11,11 +11,11 @@ from tests.source_imports import ROOT
 # In place of the cells with the tag "parameters".
 TINY = """
 layer_steps = 150
-levels, steps, width = 2, 1, 8
+levels, steps, width = 1, 1, 8
 epochs, steps_per_epoch = 2, 5
 """
 TINY_INPAINTING = """
-levels, steps, width = 2, 2, 16
+levels, steps, width = 1, 2, 16
 epochs, steps_per_epoch = 1, 100
 num_images, climbing_steps = 20, 30
 """
