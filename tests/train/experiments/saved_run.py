@@ -18,7 +18,7 @@ def save_run(path: pathlib.Path, **model) -> RunFolder:
       path: The run folder to make.
       **model: Fields of `GlowConfig`.
     """
-    fields = {"image_shape": (8, 8, 1), "levels": 2, "steps": 2, "width": 4, **model}
+    fields = {"image_shape": (8, 8, 1), "levels": 1, "steps": 2, "width": 4, **model}
     config = dataclasses.replace(PRESETS["tiny"], model=GlowConfig(**fields))
     run = RunFolder.create(path, config.resolved().to_dict())
     glow = random_glow(config)
