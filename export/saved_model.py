@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from export.signatures import Signatures
+from export.signatures import DEFAULT_SIGNATURE, Signatures
 from export.warmup import WARMUP_FILE, write_warmup_requests
 
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
@@ -18,7 +18,13 @@ def save(model: tf.Module, functions: Functions, folder: Path) -> None:
     Raises:
       tf.errors.OpError: If they cannot be written, such as on a full disk.
     """
-    tf.saved_model.save(model, str(folder), signatures=dict(functions))
+    # Of a `tf.function`, saving would trace and write another copy.
+    traced = tf.Module(name=model.name)
+    traced.flow = model.flow
+    for name, function in functions.items():
+        if name != DEFAULT_SIGNATURE:
+            setattr(traced, name, function)
+    tf.saved_model.save(traced, str(folder), signatures=dict(functions))
 
 
 def write_saved_model(

@@ -113,6 +113,16 @@ def test_functions_can_be_called_without_signatures(loaded):
     np.testing.assert_array_equal(answer["image"], expected["image"])
 
 
+def test_each_function_is_in_it_once(export):
+    """Saving traced every function again, and wrote it a second time."""
+    data = (export.path / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    written = [f.signature.name for f in graph.graph_def.library.function]
+    for name in ("_encode", "_decode", "_sample", "_score"):
+        copies = [each for each in written if re.fullmatch(rf"__inference_{name}_\d+", each)]
+        assert len(copies) == 1, written
+
+
 WRONG_SHAPES = [
     ("encode", "image", np.zeros([3, 384], np.uint8)),
     ("encode", "image", np.zeros([3, 8, 16, 3], np.uint8)),
