@@ -61,7 +61,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
-    """Refuses to run without groups, which takes half as long again, and more memory."""
+    """Refuses to run without groups, which makes in every process what a file's tests share."""
     # A worker writes a test's group behind its name.
     if node.config.getoption("dist") == "loadgroup" and not all("@" in name for name in ids):
         raise pytest.UsageError(

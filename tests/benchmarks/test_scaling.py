@@ -34,17 +34,15 @@ def test_workers_are_processes_that_train_and_reduce(monkeypatch):
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         pytest.skip("Two CPU cores are needed.")
-    started = []
-    start = subprocess.Popen
-
-    def process(command, **kwargs):
-        started.append((ForkedWorker if started else start)(command, **kwargs))
-        return started[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", process)
-    with contextlib.ExitStack() as stack:
-        stack.callback(lambda: [each.__exit__(None, None, None) for each in started])
+    kinds = iter([subprocess.Popen, ForkedWorker])
+    with contextlib.ExitStack() as processes:
+        monkeypatch.setattr(
+            subprocess,
+            "Popen",
+            lambda *args, **kwargs: processes.enter_context(next(kinds)(*args, **kwargs)),
+        )
         check(scaling.run_layout("workers", "tiny", 2, cores))
+    assert next(kinds, None) is None
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ class PageRun:
         self._page, self._folder = page, folder
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._ports: dict[int, int] = {}
-        self._servers: list[Forked] = []
+        self._servers = contextlib.ExitStack()
         self._printed = ""
 
     def __enter__(self) -> "PageRun":
@@ -47,8 +47,7 @@ class PageRun:
         return self
 
     def __exit__(self, *_) -> None:
-        for server in self._servers:
-            server.__exit__()
+        self._servers.close()
 
     def run(self) -> int:
         """Runs all blocks; returns how many ran."""
@@ -153,8 +152,7 @@ class PageRun:
             f"--rest_api_port={self._port(int(f.split('=')[1]))}" for f in flags if "rest_" in f
         ]
         flags = (*(f for f in flags if "rest_api_port" not in f), *rest)
-        server = Forked(ROOT / script, *flags, cwd=Path.cwd())
-        self._servers.append(server)
+        server = self._servers.enter_context(Forked(ROOT / script, *flags, cwd=Path.cwd()))
         line = server.first_line()
         if not line:
             raise RuntimeError(f"{script} did not start: {server.communicate(timeout=30)[1]}")

@@ -25,7 +25,7 @@ from train.step import TrainStep
 from train.strategies import make_strategy
 
 TINY = PRESETS["tiny"]
-# Another than the preset's.
+# With another number of bits than the preset's.
 ONE_LEVEL = dataclasses.replace(TINY.model, levels=1, num_bits=6)
 
 
