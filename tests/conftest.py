@@ -15,9 +15,26 @@ REPO = pathlib.Path(__file__).resolve().parents[1]
 CONTRACT = REPO / "tests" / "tfglow" / "bijectors"
 # Where tests of several files take the same models.
 SHARED_MODELS = REPO / "tests" / "tfglow" / "glow"
-
+# Where graphs are rewritten by TensorFlow, as users' are: with the official numbers, in what is
+# exported and served, what the pages show, and runs that go on to the bit with a command's. (And in
+# every process of its own.)
+REWRITTEN = tuple(
+    str(REPO / "tests" / name)
+    for name in (
+        "docs",
+        "examples",
+        "export",
+        "serving",
+        "tfglow/official",
+        "tfglow/test_frozen",
+        "train/test_run.py",
+    )
+)
 # Each worker holds TensorFlow and a file's models: up to a gigabyte and a half.
 MOST_WORKERS = 4
+# What stands in a test's name as it is.
+_LONGEST_BYTES = 40
+_LONGEST_TEXT = 200
 # The memory that was held when it was last freed, in bytes; and how much more is much.
 HELD = pytest.StashKey[float]()
 _MUCH = 64 * 2**20
@@ -57,6 +74,9 @@ def pytest_configure(config):
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * 2
         )
+        from tests.lean_graphs import trace_without_stacks
+
+        trace_without_stacks()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -86,6 +106,18 @@ def pytest_itemcollected(item):
         name = "glow"
     if not item.get_closest_marker("xdist_group"):  # Some name their own.
         item.add_marker(pytest.mark.xdist_group(name))
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Long values are named by their length; bytes also as packed files hold the time.
+
+    Of which all workers must make the same name.
+    """
+    if isinstance(val, bytes) and len(val) > _LONGEST_BYTES:
+        return f"{argname} of {len(val):,} bytes"
+    if isinstance(val, str) and len(val) > _LONGEST_TEXT:
+        return f"{argname} of {len(val):,} characters"
+    return None
 
 
 def pytest_collection_modifyitems(items):
@@ -156,6 +188,15 @@ def pytest_runtest_teardown(item, nextitem):
     item.config.stash[HELD] = _held_bytes()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _graphs_as_they_are_traced(request):
+    """Graphs are rewritten in some folders only."""
+    from tests.lean_graphs import rewriting
+
+    with rewriting(str(request.path).startswith(REWRITTEN)):
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_dir():
     """The reference files beside the checkout."""
@@ -168,6 +209,8 @@ def shared_dir():
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory):
     """`made_once(name, make)`: a folder that the first worker to ask makes, for all of them."""
+    from tests.lean_graphs import rewriting
+
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
@@ -178,7 +221,8 @@ def made_once(tmp_path_factory):
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
                 unfinished = path.with_name(f"{path.name}.unfinished")
-                make(unfinished)
+                with rewriting(True):  # The same, whatever test asks first.
+                    make(unfinished)
                 unfinished.rename(path)
         return path
 

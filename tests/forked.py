@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lean_graphs import trace_without_stacks
+
 _IMPORTED = ["tensorflow", "tensorflow_probability", "tensorflow_datasets"]
 
 
@@ -109,5 +111,6 @@ def _run(command: list[str], cwd: str, environment: dict[str, str], files: list[
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = command
+    trace_without_stacks()
     sys.path.insert(0, str(Path(command[0]).parent))
     runpy.run_path(command[0], run_name="__main__")

@@ -60,8 +60,7 @@ def nested(depth):
 
 HOSTILE = {
     "empty_inputs": SPEC + repeat(field(2, b"")),
-    "inputs": SPEC
-    + b"".join(field(2, field(1, b"%d" % i) + field(2, b"")) for i in range(300_000)),
+    "inputs": SPEC + b"".join(field(2, field(1, b"%d" % i) + b"\x12\0") for i in range(300_000)),
     "one_input_many_times": SPEC + repeat(field(2, field(1, b"x") + field(2, b"\x08\x01"))),
     "input_merged_many_times": SPEC + field(2, field(1, b"x") + repeat(field(2, b""))),
     "output_filter": SPEC + repeat(field(3, b"")),

@@ -1,7 +1,6 @@
 """Every test that takes `case` runs for each entry of the constructor table."""
 
 import pytest
-import tensorflow as tf
 
 from tests.groups import is_last_of_group
 from tests.tfglow.bijectors.contract import CASES, forget_bijectors
@@ -18,17 +17,6 @@ def pytest_runtest_teardown(item, nextitem):
     """A case's bijectors are its own: those of all cases, with their graphs, take 2 GB."""
     if is_last_of_group(item, nextitem):
         forget_bijectors()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _graphs_as_they_are_traced():
-    """Spares the rewriting of each graph, a quarter of the time, which is TensorFlow's part.
-
-    What it makes of whole models is tried with `Glow`, in exports and in training.
-    """
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    yield
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 @pytest.fixture(params=_params(CASES), name="case")

@@ -6,13 +6,13 @@ import pytest
 from tests.tfglow.glow.models import CONDITIONAL, make_glow
 
 
-@pytest.fixture(name="glow", scope="session")
+@pytest.fixture(name="glow", scope="package")
 def _glow():
     """Shared: not to be changed."""
     return make_glow()
 
 
-@pytest.fixture(name="conditional", scope="session")
+@pytest.fixture(name="conditional", scope="package")
 def _conditional():
     """Shared: not to be changed."""
     return make_glow(CONDITIONAL)
