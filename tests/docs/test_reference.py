@@ -49,6 +49,7 @@ def names(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
+@pytest.mark.slow
 def test_example_runs(name, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     thing = NAMES[name]

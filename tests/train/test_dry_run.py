@@ -39,6 +39,7 @@ def contents(folder):
     }
 
 
+@pytest.mark.slow
 def test_says_what_a_new_run_would_do_and_writes_none(tmp_path, capsys):
     run = tmp_path / "runs" / "new"
     flags = ["--preset=tiny", "--levels=1", "--num_bits=3", "--strategy=cpu_mirrored"]
@@ -59,6 +60,7 @@ def test_says_what_a_new_run_would_do_and_writes_none(tmp_path, capsys):
     assert set(np.unique(picture)) - {255} <= set(range(0, 256, 32))
 
 
+@pytest.mark.slow
 def test_goes_on_with_a_run_and_leaves_it_as_it_is(one_epoch, tmp_path, capsys):
     run = tmp_path / "run"
     shutil.copytree(one_epoch, run)
@@ -80,6 +82,7 @@ def test_goes_on_with_a_run_and_leaves_it_as_it_is(one_epoch, tmp_path, capsys):
         (["--num_classes=3"], "`num_classes` = 3 does not fit the data set"),
     ],
 )
+@pytest.mark.slow
 def test_refuses_what_a_run_refuses(flags, message, tmp_path):
     for first in ([], ["--dry_run"]):
         with pytest.raises(SystemExit, match=message):

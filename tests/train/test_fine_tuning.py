@@ -49,6 +49,7 @@ def parse(*flags):
 # What is trained.
 
 
+@pytest.mark.slow
 def test_what_is_not_given_is_the_sources(source, tmp_path):
     """With its data, all else is as it was, but for the warm-up."""
     run_dir = f"--run_dir={tmp_path / 'new'}"
@@ -65,6 +66,7 @@ def test_what_is_not_given_is_the_sources(source, tmp_path):
     assert parse(f"--init_from={source.path}", run_dir, "--warmup_steps=3").warmup_steps == 3
 
 
+@pytest.mark.slow
 def test_with_a_preset_the_model_is_the_sources_all_the_same(source, file, tmp_path):
     run_dir = f"--run_dir={tmp_path / 'new'}"
     config = parse(f"--init_from={source.path}", run_dir, "--preset=digits", "--num_bits=3")
@@ -101,6 +103,7 @@ def test_of_an_official_checkpoint_the_rest_is_given(tmp_path):
         ),
     ],
 )
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_in_a_sentence(source, fields, said, tmp_path):
     flags = [f"--{name}={value}" for name, value in fields.items() if name != "image_shape"]
     if "image_shape" in fields:

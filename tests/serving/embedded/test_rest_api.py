@@ -169,6 +169,7 @@ def test_a_slow_request_holds_no_version(serve, tmp_path):
     assert rest.predict(GOOD) == (200, answer)
 
 
+@pytest.mark.slow
 def test_a_client_that_leaves_ends_its_request(serve, tmp_path):
     ToyGlow(work=150).save(tmp_path, 1)
     server = serve(tmp_path, rest_api_port=0, enable_model_warmup=False)
@@ -186,6 +187,7 @@ def test_a_client_that_leaves_ends_its_request(serve, tmp_path):
         value = server.metrics.registry.get_sample_value("glow_serving_requests_total", labels)
 
 
+@pytest.mark.slow
 def test_a_stopping_server_answers_what_has_arrived(serve, tmp_path):
     ToyGlow(work=100).save(tmp_path, 1)
     server = serve(tmp_path, rest_api_port=0, enable_model_warmup=False)
@@ -239,6 +241,7 @@ def test_requests_are_counted(server, rest, body, labels):
     assert count() == before + 1
 
 
+@pytest.mark.slow
 def test_a_full_queue_and_a_passed_deadline(serve, tmp_path):
     ToyGlow(work=200).save(tmp_path, 1)
     server = serve(

@@ -433,6 +433,7 @@ def test_a_name_that_is_no_text(tmp_path):
     str(caught.value).encode()
 
 
+@pytest.mark.slow
 def test_thousands_of_damaged_files_are_read_or_refused():
     """In a process of its own: a reader that writes where it must not takes its process along."""
     script = pathlib.Path(__file__).parent / "read_damaged.py"
