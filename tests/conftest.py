@@ -30,7 +30,7 @@ REWRITTEN = tuple(
         "train/test_run.py",
     )
 )
-# Each worker holds TensorFlow and a file's models: up to a gigabyte and a half.
+# Each holds TensorFlow, a file's models, and all programs that XLA made: up to two gigabytes.
 MOST_WORKERS = 4
 # What stands in a test's name as it is.
 _LONGEST_BYTES = 40
