@@ -109,9 +109,9 @@ def pytest_itemcollected(item):
 
 
 def pytest_make_parametrize_id(config, val, argname):
-    """Long values are named by their length; bytes also as packed files hold the time.
+    """Names long values by their length: all workers must make the same name of a test.
 
-    Of which all workers must make the same name.
+    (A packed file, for one, holds the time at which it was made.)
     """
     if isinstance(val, bytes) and len(val) > _LONGEST_BYTES:
         return f"{argname} of {len(val):,} bytes"

@@ -190,14 +190,12 @@ def test_trained_by_a_keras_optimizer(conv, x, traced):
         optimizer.apply_gradients(zip(gradients, distribution.trainable_variables, strict=True))
         return loss
 
-    if not traced:
-        losses = [step() for _ in range(30)]
-        assert losses[-1] < losses[0] - 1.0
-        return
-    optimizer.build(conv.trainable_variables)
-    step = tf.function(step)
-    losses = [step() for _ in range(150)]
-    assert abs(losses[-1] + optimum(x)) < 0.3
+    if traced:
+        optimizer.build(conv.trainable_variables)
+        step = tf.function(step)
+    for _ in range(150):
+        loss = step()
+    assert abs(loss + optimum(x)) < 0.3
 
 
 def test_trained_by_a_plain_tape(conv, x):
