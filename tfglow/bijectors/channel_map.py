@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
-from tfglow.networks.scale import LOG_SCALE_FACTOR
+from tfglow.networks.scale import log_scale
 from tfglow.ops import pixelwise
 
 
@@ -17,7 +17,7 @@ class ActNormWeights(NamedTuple):
     @property
     def log_scale(self) -> tf.Tensor:
         """3·logs, `[..., C]`."""
-        return LOG_SCALE_FACTOR * self.logs
+        return log_scale(self.logs)
 
 
 class PermutationWeights(Protocol):
@@ -48,15 +48,15 @@ class ChannelMap(NamedTuple):
         """x ↦ (x + b)·diag(exp(3·logs))·W."""
         scale = tf.exp(actnorm.log_scale)
         matrix = permutation.matrix(scale.dtype)
-        bias = tf.matmul((actnorm.b * scale)[..., tf.newaxis, :], matrix)[..., 0, :]
-        return cls(scale[..., tf.newaxis] * matrix, bias)
+        bias = tf.matmul(tf.expand_dims(actnorm.b * scale, -2), matrix)
+        return cls(tf.expand_dims(scale, -1) * matrix, tf.squeeze(bias, -2))
 
     @classmethod
     def inverse(cls, actnorm: ActNormWeights, permutation: PermutationWeights) -> "ChannelMap":
         """y ↦ y·W⁻¹·diag(exp(−3·logs)) − b."""
         scale = tf.exp(-actnorm.log_scale)
         matrix = permutation.inverse_matrix(scale.dtype)
-        return cls(matrix * scale[..., tf.newaxis, :], -actnorm.b)
+        return cls(matrix * tf.expand_dims(scale, -2), -actnorm.b)
 
 
 def log_abs_det(actnorm: ActNormWeights, permutation: PermutationWeights) -> tf.Tensor:

@@ -66,7 +66,7 @@ class LUWeights(NamedTuple):
         below = tf.constant(np.tril(ones, -1), dtype)
         above = tf.constant(np.triu(ones, 1), dtype)
         unit = tf.constant(np.eye(len(ones)), dtype)
-        diagonal = unit * (self.sign * tf.exp(self.log_s))[..., tf.newaxis, :]
+        diagonal = unit * tf.expand_dims(self.sign * tf.exp(self.log_s), -2)
         return self.lower * below + unit, self.upper * above + diagonal
 
 

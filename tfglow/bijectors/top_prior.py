@@ -5,8 +5,7 @@ import tensorflow as tf
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.whitening import unwhiten, whiten
 from tfglow.checks import check_bool, check_integer
-from tfglow.networks import ScaledDense
-from tfglow.networks.scale import LOG_SCALE_FACTOR
+from tfglow.networks import ScaledDense, scale
 from tfglow.ops import shapes
 from tfglow.ops.edge_channel import edge_response
 
@@ -91,7 +90,7 @@ class TopPrior(OnePassBijector):
         parameters = tf.zeros([1, 1, 1, 2 * self.num_channels], self.dtype)
         if self.learn_top:
             edge = edge_response(self.edge_kernel, height, width)  # [1, H, W, 2C]
-            parameters += (edge + self.b) * tf.exp(LOG_SCALE_FACTOR * self.logs)
+            parameters += (edge + self.b) * tf.exp(scale.log_scale(self.logs))
         if self.num_classes:
             one_hot = tf.one_hot(labels, self.num_classes, dtype=self.dtype)
             parameters += self.label_embedding(one_hot)[:, None, None, :]  # [B, 1, 1, 2C]

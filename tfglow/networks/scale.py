@@ -3,7 +3,12 @@
 import tensorflow as tf
 
 # The exponent's factor in exp(3·logs), so that scales learn faster than weights do.
-LOG_SCALE_FACTOR = 3.0
+_LOG_SCALE_FACTOR = 3.0
+
+
+def log_scale(logs: tf.Tensor) -> tf.Tensor:
+    """3·logs, of the same shape."""
+    return _LOG_SCALE_FACTOR * logs
 
 
 def data_dependent_shift_and_log_scale(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -14,4 +19,4 @@ def data_dependent_shift_and_log_scale(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
     axes = list(range(x.shape.rank - 1))
     b = -tf.reduce_mean(x, axes)
     rms = tf.sqrt(tf.reduce_mean(tf.square(x + b), axes))
-    return b, -tf.math.log(rms + 1e-6) / LOG_SCALE_FACTOR
+    return b, -tf.math.log(rms + 1e-6) / _LOG_SCALE_FACTOR

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfglow.checks import check_positive_integer, check_rows, check_seed
 from tfglow.keras_calls import RunByKeras
-from tfglow.networks.scale import LOG_SCALE_FACTOR, data_dependent_shift_and_log_scale
+from tfglow.networks.scale import data_dependent_shift_and_log_scale, log_scale
 from tfglow.ops import pixelwise, shapes
 from tfglow.ops.convolution import Convolution, plain_convolution, trainable_convolution
 from tfglow.ops.edge_channel import (
@@ -215,7 +215,7 @@ def fold(
       dtype: Dtype of the convolution.
       with_gradients: Whether gradients will be taken: other ways are then the fastest.
     """
-    scale = tf.exp(LOG_SCALE_FACTOR * weights.logs)
+    scale = tf.exp(log_scale(weights.logs))
     kernel, bias = weights.kernel * scale, weights.b * scale
     size, _, channels, filters = kernel.shape
     patch_size = size * size * channels

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfglow.checks import check_positive_integer
 from tfglow.keras_calls import RunByKeras
-from tfglow.networks.scale import LOG_SCALE_FACTOR
+from tfglow.networks.scale import log_scale
 
 
 class ScaledDense(RunByKeras, tf.Module):
@@ -47,4 +47,4 @@ class ScaledDense(RunByKeras, tf.Module):
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """y, `[B, units]`."""
         self._ask_keras()
-        return (tf.matmul(x, self.kernel) + self.b) * tf.exp(LOG_SCALE_FACTOR * self.logs)
+        return (tf.matmul(x, self.kernel) + self.b) * tf.exp(log_scale(self.logs))

@@ -7,7 +7,7 @@ last, to the input of every convolution larger than 1×1.
 import numpy as np
 import tensorflow as tf
 
-from tfglow.ops import pixelwise
+from tfglow.ops import pixelwise, shapes
 from tfglow.ops.patches import pad_image, patches, pixels_seen, sum_patches
 
 
@@ -37,7 +37,12 @@ def append_edge_channel(x: tf.Tensor, size: int) -> tf.Tensor:
     `[B, H, W, C] → [B, H + k - 1, W + k - 1, C + 1]`.
     """
     before, after = _padding(size)
-    edge = pad_image(tf.zeros_like(x[..., :1]), before, after, constant_values=1)
+    rows, height, width, _ = shapes.shape_list(x)
+    if isinstance(height, int) and isinstance(width, int):
+        edge = tf.constant(_seen_edge(height, width, size)[None, :, :, None], x.dtype)
+        edge = tf.broadcast_to(edge, [rows, *edge.shape[1:]])
+    else:
+        edge = pad_image(tf.zeros_like(x[..., :1]), before, after, constant_values=1)
     return tf.concat([pad_image(x, before, after), edge], axis=-1)
 
 
@@ -47,12 +52,12 @@ def split_edge_kernel(kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     `[k, k, C + 1, filters] → [k, k, C, filters], [k, k, 1, filters]`.
     """
 
-    # A slice's gradient pads each part to the whole and adds the two. (And tf.split's would hand
-    # its axis from one function to another, so that XLA compiled again for every batch.)
+    # tf.split's own gradient would hand its axis from one function to another, so that XLA compiled
+    # again for every batch.
     @tf.custom_gradient
     def split(kernel):
-        parts = kernel[:, :, :-1], kernel[:, :, -1:]
-        return parts, lambda *gradients: tf.concat(gradients, axis=2)
+        parts = tf.split(kernel, [kernel.shape[2] - 1, 1], axis=2)
+        return tuple(parts), lambda *gradients: tf.concat(gradients, axis=2)
 
     return split(kernel)
 
@@ -99,16 +104,22 @@ def edge_response(
       `[1, H, W, filters]`.
     """
     size, _, _, filters = edge_kernel.shape
+    kernel = tf.reshape(edge_kernel, [size * size, filters])
     # What each pixel's window sees of the edge.
     if isinstance(height, int) and isinstance(width, int):
-        padded = np.pad(np.zeros([height, width]), _padding(size), constant_values=1.0)
-        windows = padded.reshape(-1)[pixels_seen(height, width, size)]  # [H·W, k·k]
-        windows = tf.constant(windows.reshape([1, height, width, -1]), edge_kernel.dtype)
-    else:
-        inside = tf.zeros([1, height, width, 1], edge_kernel.dtype)
-        before, after = _padding(size)
-        windows = patches(pad_image(inside, before, after, constant_values=1), size)
-    return pixelwise.linear(windows, tf.reshape(edge_kernel, [size * size, filters]))
+        edge = _seen_edge(height, width, size).reshape(-1)
+        rows = edge[pixels_seen(height, width, size)]  # [H·W, k·k]
+        response = tf.matmul(tf.constant(rows, kernel.dtype), kernel)
+        return tf.reshape(response, [1, height, width, filters])
+    inside = tf.zeros([1, height, width, 1], kernel.dtype)
+    before, after = _padding(size)
+    windows = patches(pad_image(inside, before, after, constant_values=1), size)
+    return pixelwise.linear(windows, kernel)
+
+
+def _seen_edge(height: int, width: int, size: int) -> np.ndarray:
+    """The edge channel of the padded image, `[H + k - 1, W + k - 1]`."""
+    return np.pad(np.zeros([height, width]), _padding(size), constant_values=1.0)
 
 
 def _padding(size: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ def patches(x: tf.Tensor, size: int) -> tf.Tensor:
     height, width = height - size + 1, width - size + 1
     seen = pixels_seen(height, width, size)
     # One gather is faster than k·k slices and their concatenation.
-    windows = tf.gather(pixels, tf.reshape(seen, [-1]), axis=1)  # [B, H·W·k·k, C]
+    windows = tf.gather(pixels, _flat(seen), axis=1)  # [B, H·W·k·k, C]
     return tf.reshape(windows, [-1, height, width, size * size * channels])
 
 
@@ -34,7 +34,8 @@ def sum_patches(windows: tf.Tensor, size: int) -> tf.Tensor:
     windows = tf.reshape(windows, [-1, num_pixels * taps, channels])
     places = taps * pixels_seen(height, width, size)[:, ::-1] + np.arange(taps, dtype=np.int32)
     # By place first, so that what is summed are whole tensors.
-    parts = tf.gather(windows, tf.reshape(tf.transpose(places), [-1]), axis=1)
+    by_place = tf.transpose(places) if tf.is_tensor(places) else places.T
+    parts = tf.gather(windows, _flat(by_place), axis=1)
     parts = tf.reshape(parts, [-1, taps, height, width, channels])
     return tf.reduce_sum(parts, axis=1)
 
@@ -43,6 +44,11 @@ def pad_image(x: tf.Tensor, before: int, after: int, constant_values: float = 0)
     """`x` `[B, H, W, C]` with a margin of rows and columns."""
     margins = [[0, 0], [before, after], [before, after], [0, 0]]
     return tf.pad(x, margins, constant_values=constant_values)
+
+
+def _flat(indices: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
+    """`[n · m]` of `[n, m]`; an array stays one."""
+    return tf.reshape(indices, [-1]) if tf.is_tensor(indices) else indices.reshape(-1)
 
 
 def pixels_seen(

@@ -53,7 +53,7 @@ def trainable_linear(
             of_weight = tf.matmul(rows, upstream, transpose_a=True)
             # A sum of rows that is faster than BiasAddGrad.
             ones = tf.ones([1, shapes.shape_list(rows)[0]], rows.dtype)
-            return of_rows, of_weight, tf.matmul(ones, upstream)[0]
+            return of_rows, of_weight, tf.squeeze(tf.matmul(ones, upstream), 0)
 
         return y, gradient
 

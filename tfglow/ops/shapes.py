@@ -17,6 +17,8 @@ def shape_list(x: tf.Tensor) -> list[int | tf.Tensor]:
 def num_positions(x: tf.Tensor) -> tf.Tensor:
     """H·W of `x` `[..., H, W, C]`, in its dtype: the factor of every per-pixel log-det."""
     height, width = shape_list(x)[-3:-1]
+    if isinstance(height, int) and isinstance(width, int):
+        return tf.constant(height * width, x.dtype)
     return tf.cast(height * width, x.dtype)
 
 
