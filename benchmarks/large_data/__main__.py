@@ -1,17 +1,21 @@
 """Reads what `benchmarks.large_data.make` made, and says how fast and in what order it comes.
 
     python -m benchmarks.large_data --data=DIR
+    python -m benchmarks.large_data --data=DIR --start
 
 Of the folder and of the TFDS data set: the time until the first batch, and images a CPU second of
-all threads, read anew and kept in memory; how long it takes to go on late in a run; and with
---order, which reads all images twice, how well an epoch is mixed. With `taskset --cpu-list=0` in
-front it has one core.
+all threads, read anew and kept in memory, where a whole epoch is read before; how long it takes to
+go on late in a run; and with --order, which reads all images twice, how well an epoch is mixed.
+With `taskset --cpu-list=0` in front it has one core. With --start, what a process has taken until
+its first batch, of each source a process of its own.
 """
 
 import argparse
 import itertools
 import os
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -38,31 +42,65 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=3_000, help="images to time the reading of")
     parser.add_argument("--late_step", type=int, default=50_000, help="the step to go on from")
     parser.add_argument("--order", action="store_true", help="say how an epoch is mixed")
+    parser.add_argument("--start", action="store_true", help="say what a start takes instead")
     args = parser.parse_args()
-
-    from tfglow import datasets
+    if args.start:
+        for source in args.sources.split(","):
+            for time_of in ("the first", "a later one"):
+                print(f"{source}, {time_of}: {started(source, args)}", flush=True)
+        return
 
     print(f"{len(os.sched_getaffinity(0))} cores, {args.side}x{args.side}x3 of JPEGs")
     for source in args.sources.split(","):
-        place, name, split = SOURCES[source]
         for kept in (False, True):
             clock = Clock()
-            data = datasets.load(
-                name,
-                split,
-                args.data / place,
-                (args.side, args.side, 3),
-                "center_crop",
-                cache_bytes=2**40 if kept else 0,
-                bad_images="stop",
-            )
+            data = load(args.data, source, args.side, kept)
             how = f"{source}, {'kept in memory' if kept else 'read anew'}"
             print(f"{how}: {data.num_images:,} images, opened in {clock}", flush=True)
-            report(data, args)
+            report(data, args, kept)
             if args.order and not kept:
                 print(f"  {order(data, args.batch_size)}", flush=True)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # From KiB.
-    print(f"peak memory {peak:,.0f} MiB")
+    print(f"peak memory {peak_mib():,.0f} MiB")
+
+
+def load(data: Path, source: str, side: int, kept: bool) -> "ImageData":
+    """A source, read anew or kept in memory."""
+    from tfglow import datasets
+
+    place, name, split = SOURCES[source]
+    shape = (side, side, 3)
+    cache_bytes = 2**40 if kept else 0
+    return datasets.load(
+        name, split, data / place, shape, "center_crop", cache_bytes=cache_bytes, bad_images="stop"
+    )
+
+
+def peak_mib() -> float:
+    """The most memory that the process had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # From KiB.
+
+
+_START = """
+from pathlib import Path
+from time import process_time
+from benchmarks.large_data.__main__ import load, peak_mib
+data = load(Path({data!r}), {source!r}, {side}, True)
+next(iter(data.batches({batch_size}, flip=True)))
+print(f"{{process_time():.1f}} CPU s, peak memory {{peak_mib():,.0f}} MiB")
+"""
+
+
+def started(source: str, args: argparse.Namespace) -> str:
+    """What a fresh process takes until its first batch, in words.
+
+    (What is known of the folder's files is kept in the user's cache: with XDG_CACHE_HOME empty, a
+    first start is the first.)
+    """
+    program = _START.format(
+        data=str(args.data), source=source, side=args.side, batch_size=args.batch_size
+    )
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 class Clock:
@@ -79,12 +117,19 @@ class Clock:
         return f"{time.perf_counter() - self.wall:.1f} s ({self.cpu_seconds():.1f} CPU s)"
 
 
-def report(data: "ImageData", args: argparse.Namespace) -> None:
+def report(data: "ImageData", args: argparse.Namespace, kept: bool) -> None:
     """Prints what there is to say of a split."""
     clock = Clock()
     batches = endless(data, args.batch_size)
     next(batches)
     print(f"  first batch after {clock}")
+    if kept:  # A folder's images are kept as they are first needed.
+        clock = Clock()
+        count = data.num_batches(args.batch_size)
+        for _ in range(count):
+            next(batches)
+        rate = count * args.batch_size / clock.cpu_seconds()
+        print(f"  {rate:,.0f} images a CPU second in the first epoch", flush=True)
     clock = Clock()
     count = args.images // args.batch_size
     for _ in range(count):
