@@ -6,7 +6,7 @@
 Of the folder and of the TFDS data set: the time until the first batch, and images a CPU second of
 all threads, read anew and kept in memory, where a whole epoch is read before; how long it takes to
 go on late in a run; and with --order, which reads all images twice, how well an epoch is mixed.
-With `taskset --cpu-list=0` in front it has one core. With --start, what a process has taken until
+With `taskset --cpu-list 0` in front it has one core. With --start, what a process has taken until
 its first batch, of each source a process of its own.
 """
 
