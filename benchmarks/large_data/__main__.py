@@ -7,7 +7,8 @@ Of the folder and of the TFDS data set: the time until the first batch, and imag
 all threads, read anew and kept in memory, where a whole epoch is read before; how long it takes to
 go on late in a run; and with --order, which reads all images twice, how well an epoch is mixed.
 With `taskset --cpu-list 0` in front it has one core. With --start, what a process has taken until
-its first batch, of each source a process of its own.
+its first batch, of each source two processes one after the other: with an empty XDG_CACHE_HOME the
+first of them knows nothing of the folder's files.
 """
 
 import argparse
@@ -46,8 +47,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.start:
         for source in args.sources.split(","):
-            for time_of in ("the first", "a later one"):
-                print(f"{source}, {time_of}: {started(source, args)}", flush=True)
+            for which in ("a start", "the next"):
+                print(f"{source}, {which}: {started(source, args)}", flush=True)
         return
 
     print(f"{len(os.sched_getaffinity(0))} cores, {args.side}x{args.side}x3 of JPEGs")
@@ -91,11 +92,7 @@ print(f"{{process_time():.1f}} CPU s, peak memory {{peak_mib():,.0f}} MiB")
 
 
 def started(source: str, args: argparse.Namespace) -> str:
-    """What a fresh process takes until its first batch, in words.
-
-    (What is known of the folder's files is kept in the user's cache: with XDG_CACHE_HOME empty, a
-    first start is the first.)
-    """
+    """What a fresh process takes until its first batch, in words."""
     program = _START.format(
         data=str(args.data), source=source, side=args.side, batch_size=args.batch_size
     )
@@ -124,22 +121,22 @@ def report(data: "ImageData", args: argparse.Namespace, kept: bool) -> None:
     next(batches)
     print(f"  first batch after {clock}")
     if kept:  # A folder's images are kept as they are first needed.
-        clock = Clock()
-        count = data.num_batches(args.batch_size)
-        for _ in range(count):
-            next(batches)
-        rate = count * args.batch_size / clock.cpu_seconds()
-        print(f"  {rate:,.0f} images a CPU second in the first epoch", flush=True)
-    clock = Clock()
-    count = args.images // args.batch_size
-    for _ in range(count):
-        next(batches)
+        num_batches = data.num_batches(args.batch_size)
+        print(f"  in the first epoch {speed(batches, num_batches, args.batch_size)}", flush=True)
+    print(f"  {speed(batches, args.images // args.batch_size, args.batch_size)}")
     batches.close()
-    print(f"  {count * args.batch_size / clock.cpu_seconds():,.0f} images a CPU second")
     number, start = divmod(args.late_step, data.num_batches(args.batch_size))
     clock = Clock()
     next(iter(data.batches(args.batch_size, epoch=number, start_batch=start)))
     print(f"  step {args.late_step:,} after {clock}", flush=True)
+
+
+def speed(batches: "Generator[dict[str, tf.Tensor]]", num_batches: int, batch_size: int) -> str:
+    """How fast the next batches come, in words."""
+    clock = Clock()
+    for _ in range(num_batches):
+        next(batches)
+    return f"{num_batches * batch_size / clock.cpu_seconds():,.0f} images a CPU second"
 
 
 def endless(data: "ImageData", batch_size: int) -> "Generator[dict[str, tf.Tensor]]":

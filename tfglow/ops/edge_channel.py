@@ -7,7 +7,7 @@ last, to the input of every convolution larger than 1×1.
 import numpy as np
 import tensorflow as tf
 
-from tfglow.ops import pixelwise, shapes
+from tfglow.ops import shapes
 from tfglow.ops.patches import pad_image, patches, pixels_seen, sum_patches
 
 
@@ -108,13 +108,12 @@ def edge_response(
     # What each pixel's window sees of the edge.
     if isinstance(height, int) and isinstance(width, int):
         edge = _seen_edge(height, width, size).reshape(-1)
-        rows = edge[pixels_seen(height, width, size)]  # [H·W, k·k]
-        response = tf.matmul(tf.constant(rows, kernel.dtype), kernel)
-        return tf.reshape(response, [1, height, width, filters])
-    inside = tf.zeros([1, height, width, 1], kernel.dtype)
-    before, after = _padding(size)
-    windows = patches(pad_image(inside, before, after, constant_values=1), size)
-    return pixelwise.linear(windows, kernel)
+        windows = tf.constant(edge[pixels_seen(height, width, size)], kernel.dtype)  # [H·W, k·k]
+    else:
+        inside = tf.zeros([1, height, width, 1], kernel.dtype)
+        padded = pad_image(inside, *_padding(size), constant_values=1)
+        windows = tf.reshape(patches(padded, size), [-1, size * size])
+    return tf.reshape(tf.matmul(windows, kernel), [1, height, width, filters])
 
 
 def _seen_edge(height: int, width: int, size: int) -> np.ndarray:
