@@ -1,12 +1,16 @@
 """A training step with images from the input pipeline against the same step on a constant batch.
 
 The two take steps in turn, with the same weights and graph. What the pipeline costs a step is the
-difference; it reads, shuffles, mirrors and dequantises while the step before it computes.
+difference; it reads, shuffles, mirrors and dequantises while the step before it computes. How long
+a step waits for its batch is said too.
 
     python -m benchmarks.input_pipeline --dataset=cifar10 --data_dir=DIR
 """
 
 import dataclasses
+import time
+
+import numpy as np
 
 from benchmarks.measuring import alternate, ratio_line
 from benchmarks.sizes import add_size_flags, size_from
@@ -43,8 +47,13 @@ def main() -> None:
     constant = next(batches)
     _, step = start_training(config, constant, strategy)
 
+    waits = []
+
     def with_pipeline():
-        return step(next(batches))["loss"]
+        start = time.perf_counter()
+        batch = next(batches)
+        waits.append(1e3 * (time.perf_counter() - start))
+        return step(batch)["loss"]
 
     def on_constant():
         return step(constant)["loss"]
@@ -53,6 +62,11 @@ def main() -> None:
     batches.close()
     name = "seconds of a step, with the pipeline / on a constant batch"
     print(ratio_line(name, pipeline.wall, constant_batch.wall))
+    low, median, high = np.percentile(waits[-args.repeats :], [25, 50, 75])
+    print(
+        f"ms that a step waits for its batch: {median:.1f} (quartiles {low:.1f} to {high:.1f}), "
+        f"of {1e3 * np.median(pipeline.wall):.0f} ms"
+    )
     print(ratio_line("CPU seconds of all threads, the same", pipeline.cpu, constant_batch.cpu))
 
 

@@ -101,7 +101,6 @@ PARTS = (
     Part("scaling", "scaling --rounds=3 --train_steps=10 --output={json}"),
     Part("page_small", "serving.page --size=small --repeats=100"),
     Part("page_paper", "serving.page --size=paper --repeats=30"),
-    Part("input_pipeline", "input_pipeline"),
     Part("compile_time", "compile_time --width=16 --batch_size=16 --depths=8,32 --repeats=3"),
     Part(
         "compile_time_loop",
@@ -122,6 +121,11 @@ PARTS = (
         "precision_curve", "precision_curve --runs_dir={runs_dir} --data_dir={data_dir}", only=True
     ),
     Part("large_data", "large_data --data={large_data} --order", only=True),
+    Part(
+        "input_pipeline",
+        "input_pipeline --dataset=folder --data_dir={large_data}/photos",
+        only=True,
+    ),
     Part("page_digits", "serving.page --model_base_path={exports}", only=True),
     Part("hostile", "serving.hostile_requests --model_base_path={exports}", only=True),
     Part("load", "serving.load --model_base_path={exports} --rest --json={json}", only=True),
