@@ -5,7 +5,7 @@ import functools
 import tensorflow as tf
 
 from tfglow.bijectors import multi_scale
-from tfglow.bijectors.flow_steps import FlowSteps
+from tfglow.bijectors.flow_steps import FlowSteps, steps_as_calls
 from tfglow.bijectors.gaussian_split import GaussianSplit
 from tfglow.bijectors.level import Level
 from tfglow.bijectors.one_pass_bijector import OnePassBijector
@@ -58,10 +58,9 @@ class GlowFlow(OnePassBijector):
         # The dtype of the coupling networks' arithmetic, where a call names no other.
         self.network_dtype = tf.bfloat16 if config.precision == "mixed_bfloat16" else self.dtype
         self.levels = [self._make_level(level) for level in range(config.levels)]
-        trace = functools.partial(tf.function, autograph=False, reduce_retracing=True)
-        self._traced_forward = trace(self._walk_forward)
-        self._traced_terms = trace(self._walk_terms)
-        self._traced_inverse = trace(self._walk_inverse)
+        self._traced_forward = _traced(self._walk_forward)
+        self._traced_terms = _traced(self._walk_terms)
+        self._traced_inverse = _traced(self._walk_inverse)
         self.top_prior = TopPrior(
             config.level_shape(config.levels - 1)[-1],
             learn_top=config.learn_top,
@@ -247,3 +246,14 @@ class GlowFlow(OnePassBijector):
 
     def _inverse_event_shape_tensor(self, output_shape):
         return tf.concat([output_shape[:-1], self.config.image_shape], axis=0)
+
+
+def _traced(walk):
+    """`walk` as a graph of its own, for eager callers, who wait for its first run."""
+
+    @functools.partial(tf.function, autograph=False, reduce_retracing=True)
+    def run(*args):
+        with steps_as_calls():
+            return walk(*args)
+
+    return run

@@ -1,5 +1,7 @@
 """A level's stacked steps are its steps one after the other."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +17,7 @@ from tfglow.bijectors import (
     ReverseChannels,
     ShuffleChannels,
 )
+from tfglow.bijectors.flow_steps import steps_as_calls
 from tfglow.networks import CouplingNetwork
 
 pytestmark = pytest.mark.slow
@@ -162,6 +165,27 @@ def test_a_graph_holds_one_step_that_is_called_for_each():
         sizes[num_steps] = len(graph.get_operations())
     # What one more step costs: its call, and nothing for its weights.
     assert (sizes[12] - sizes[2]) / 10 <= 2
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "within", "is_call"),
+    [
+        (2, contextlib.nullcontext, False),
+        (2, steps_as_calls, True),
+        (16, contextlib.nullcontext, True),
+    ],
+)
+def test_steps_are_copied_into_a_graph_where_they_are_few_and_no_calls_are_asked_for(
+    num_steps, within, is_call
+):
+    steps = make_steps(num_steps=num_steps)
+    with within():
+        traced = tf.function(steps.inverse_and_log_det).get_concrete_function(images())
+    graph = traced.graph
+    (name,) = {op.get_attr("f").name for op in graph.get_operations() if "f" in op.node_def.attr}
+    attributes = {f.signature.name: f.attr for f in graph.as_graph_def().library.function}[name]
+    assert attributes["_noinline"].b is is_call
+    assert_close(traced(images()), steps.inverse_and_log_det(images()))
 
 
 def instructions(steps):

@@ -1,10 +1,12 @@
+import contextlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.random_glow import randomize
 from tfglow import GlowConfig
-from tfglow.bijectors import GlowFlow, multi_scale
+from tfglow.bijectors import GlowFlow, glow_flow, multi_scale
 
 CONFIG = GlowConfig(
     image_shape=(8, 8, 1),
@@ -41,6 +43,31 @@ def test_is_its_layers_in_turn(flow, x):
     expected = multi_scale.flatten_latents([*latents, h])
     np.testing.assert_allclose(latent, expected, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(log_det, total, rtol=1e-10)
+
+
+@pytest.mark.parametrize("direction", ["forward", "terms", "inverse"])
+def test_eagerly_its_graph_calls_its_steps_and_in_a_users_graph_it_does_not(
+    flow, x, direction, monkeypatch
+):
+    fresh = GlowFlow(flow.config)
+    run, argument = {
+        "forward": (fresh.forward, x),
+        "terms": (fresh.forward_terms, x),
+        "inverse": (fresh.inverse, flow.forward(x)),
+    }[direction]
+    asked = []
+
+    @contextlib.contextmanager
+    def noting():
+        asked.append(tf.executing_eagerly())
+        yield
+
+    monkeypatch.setattr(glow_flow, "steps_as_calls", noting)
+    tf.function(run).get_concrete_function(argument)
+    assert asked == []
+    run(argument)
+    run(argument)
+    assert asked == [False]  # Once, while its graph was traced.
 
 
 def test_the_latent_is_flat_and_its_parts_come_back(flow, x):
