@@ -38,7 +38,8 @@ def test_networks(name, how):
 
     if how != "eager":
         spec = tf.TensorSpec([None, None, None, network.in_channels])
-        run = tf.function(run, input_signature=[spec] if how == "dynamic" else None)
+        signature = [spec] if how == "dynamic" else None
+        run = tf.function(run, input_signature=signature, autograph=False)
     y, gradients = run(empty)
     assert y.shape == (0, 4, 4, getattr(network, "filters", None) or network.out_channels)
     assert gradients[0].shape == empty.shape

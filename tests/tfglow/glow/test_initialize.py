@@ -113,7 +113,7 @@ def test_nothing_but_initialize_initialises(images, noise):
     glow.log_prob(images, noise=noise)
     glow.decode(glow.encode(images))
     glow.distribution.log_prob(noise)
-    tf.function(glow.log_prob)(images)
+    tf.function(glow.log_prob, autograph=False)(images)
     for old, new in zip(before, glow.flow.variables, strict=True):
         np.testing.assert_array_equal(new, old)
 
