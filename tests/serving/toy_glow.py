@@ -112,9 +112,7 @@ class ToyGlow(tf.Module):
             image_bytes = tf.TensorSpec([None], tf.string, "image_bytes")
             specs["encode_bytes"] = {"image_bytes": image_bytes}
         signatures = {
-            name: tf.function(getattr(self, name), autograph=False).get_concrete_function(
-                **spec, **label
-            )
+            name: tf.function(getattr(self, name)).get_concrete_function(**spec, **label)
             for name, spec in specs.items()
         }
         signatures["serving_default"] = signatures["sample"]
