@@ -1,13 +1,16 @@
 """What a look inside the flow tells: its health, and where a step first went wrong."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfglow import Glow, likelihood
-from tfglow.bijectors import FlowSteps
+from tfglow.bijectors import FlowSteps, multi_scale
+from tfglow.bijectors.channel_map import ChannelMap
+from tfglow.bijectors.multi_scale import Passed
 from tfglow.bijectors.shuffle_channels import ChannelOrder
 
 
@@ -26,16 +29,11 @@ def health(glow: Glow, images: tf.Tensor, labels: tf.Tensor | None = None) -> He
     """Looks at every layer on one batch of images, uint8 `[B, H, W, C]`."""
     continuous = likelihood.dequantize(images, glow.config.num_bits, 0.5, glow.config.dtype)
     scales, conditions = [1.0], [1.0]
-    x = continuous
-    for level in glow.flow.levels:
-        x, _ = level.squeeze.forward_and_log_det(x)
-        for y, log_scale in level.steps.forward_in_turn(x):
-            x = y
-            if log_scale is not None:
-                scales.append(float(tf.exp(tf.reduce_min(log_scale))))
-        conditions += _condition_numbers(level.steps)
-        if level.split is not None:
-            x, _, _ = level.split.split(x)
+    for passed in multi_scale.forward_in_turn(glow.flow.levels, continuous):
+        if passed.step is not None and passed.log_scale is not None:
+            scales.append(float(tf.exp(tf.reduce_min(passed.log_scale))))
+    for steps in glow.flow.steps:
+        conditions += _condition_numbers(steps)
     # As `encode` and `decode` compute them, but for the bins.
     exact = {"labels": labels, "network_dtype": tf.as_dtype(glow.config.dtype)}
     latent, _ = glow.flow.forward_and_log_det(continuous, **exact)
@@ -63,76 +61,71 @@ def first_not_finite(
     x = likelihood.dequantize(images, config.num_bits, noise, config.dtype)
     if not _finite(x):
         return "the dequantised images"
-    for level in glow.flow.levels:
-        x, _ = level.squeeze.forward_and_log_det(x)
-        for k, (y, log_scale) in enumerate(level.steps.forward_in_turn(x)):
-            if problem := _problem_of_step(level.steps, k, x, y, log_scale):
-                return problem
-            x = y
-        if level.split is not None:
-            x, eps, log_scale = level.split.split(x)
-            if not (_finite(x) and _finite(eps)):
-                return f"the output of {level.split.name}"
-            if not _finite(log_scale):
-                return f"the log-det of {level.split.name}"
-    eps, log_scale = glow.flow.top_prior.whiten(x, labels)
+    for passed in multi_scale.forward_in_turn(glow.flow.levels, x):
+        if problem := _problem(passed):
+            return problem
+    eps, log_scale = glow.flow.top_prior.whiten(passed.y, labels)
     if not _finite(eps):
         return "the output of top_prior"
     if not _finite(log_scale):
         return "the log-det of top_prior"
-    variables = [v for v in glow.named_variables.values() if v.trainable]
+    variables = {name: v for name, v in glow.named_variables.items() if v.trainable}
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(glow.objective(images, labels, noise=noise)["loss"])
     if not _finite(loss):
         return "the loss, with every layer's output finite"
-    gradients = tape.gradient(loss, variables)
-    gradients = {v.ref(): g for v, g in zip(variables, gradients, strict=True)}
-    for name, gradient in _in_backward_order(glow, gradients):
+    for name, gradient in _in_backward_order(tape.gradient(loss, variables)):
         if gradient is not None and not _finite(gradient):
             return f"the gradient of {name}"
     return "the norm of the gradient, each of whose parts is finite"
 
 
-def _problem_of_step(
-    steps: FlowSteps, k: int, x: tf.Tensor, y: tf.Tensor, log_scale: tf.Tensor | None
-) -> str | None:
-    """What is wrong with step k, whose output on `x` is `y`: the first part that is not finite."""
-    step = steps[k]
-    part_x = x
+def _problem(passed: Passed) -> str | None:
+    """The first part of a step or split that is not finite, if there is one."""
+    if passed.step is not None:
+        return _problem_of_step(passed, passed.layer, passed.step)
+    name = passed.layer.name
+    if not (_finite(passed.y) and _finite(passed.eps)):
+        return f"the output of {name}"
+    return None if _finite(passed.log_scale) else f"the log-det of {name}"
+
+
+def _problem_of_step(passed: Passed, steps: FlowSteps, k: int) -> str | None:
+    step, part_x = steps[k], passed.x
+    finite = _finite(passed.y)
+    # The step takes ActNorm and permutation for one map, which other numbers go through.
+    weights = steps.unstacked()[k]
+    channels = ChannelMap.forward(weights.actnorm, weights.permutation)
+    maps_finitely = finite or _finite(channels(part_x))
     for part in (step.actnorm, step.permutation):
         part_x, log_det = part.forward_and_log_det(part_x)
-        if not _finite(y) and not _finite(part_x):
+        if not maps_finitely and not _finite(part_x):
             return f"the output of {part.name}"
         if not _finite(log_det):
             return f"the log-det of {part.name}"
-    if not _finite(y):
+    if not maps_finitely:
+        return f"the output of {step.actnorm.name} and {step.permutation.name}, which are one map"
+    if not finite:
         return f"the output of {step.coupling.name}"
-    if log_scale is not None and not _finite(log_scale):
+    if passed.log_scale is not None and not _finite(passed.log_scale):
         return f"the log-det of {step.coupling.name}"
     return None
 
 
 def _in_backward_order(
-    glow: Glow, gradients: Mapping[Any, tf.Tensor | None]
-) -> Iterator[tuple[str, tf.Tensor | None]]:
-    """The gradients by name, from latent to data; those of steps one by one."""
-
-    def of(named, prefix):
-        for name, variable in reversed(named.items()):
-            if variable.ref() in gradients:
-                yield f"{prefix}{name}", gradients[variable.ref()]
-
-    if glow.classifier is not None:
-        yield from of(glow.classifier.named_variables, "classifier/")
-    yield from of(glow.flow.top_prior.named_variables, "top_prior/")
-    for level in reversed(glow.flow.levels):
-        if level.split is not None:
-            yield from of(level.split.named_variables, f"{level.split.name}/")
-        stacked = list(of(level.steps.named_variables, ""))
-        for k in reversed(range(len(level.steps))):
-            for name, gradient in stacked:
-                part = None if gradient is None else gradient[k]
-                yield f"{level.steps.name}_step{k}/{name}", part
+    gradients: dict[str, tf.Tensor | None],
+) -> Iterator[tuple[str, tf.Tensor]]:
+    """The gradients from latent to data, by the weights' names; those of steps one by one."""
+    named = [(name, g) for name, g in reversed(gradients.items()) if g is not None]
+    for place, group in itertools.groupby(named, lambda pair: pair[0].partition("/steps/")[:2]):
+        if not place[1]:
+            yield from group
+            continue
+        level, _ = place
+        stacked = {name.removeprefix(f"{level}/steps/"): tf.unstack(g) for name, g in group}
+        for k in reversed(range(len(next(iter(stacked.values()))))):
+            for name, steps in stacked.items():
+                yield f"{level}_step{k}/{name}", steps[k]
 
 
 def _condition_numbers(steps: FlowSteps) -> list[float]:

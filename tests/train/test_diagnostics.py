@@ -120,6 +120,29 @@ def test_names_the_first_layer_that_is_not_finite(glow, variable, expected, debu
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.parametrize(
+    ("log_scale", "expected"),
+    [
+        # b·exp(3·logs) overflows, though b takes all of x away: (x + b)·exp(3·logs) is 0.
+        (np.log(1e30), "level0_step1_actnorm and level0_step1_reverse, which are one map"),
+        (0.0, "level1_step0_affine_coupling"),
+    ],
+)
+def test_a_step_is_run_as_it_was_when_it_failed(log_scale, expected):
+    config = tfglow.GlowConfig(
+        image_shape=(8, 8, 1), levels=2, steps=2, width=4, permutation="reverse"
+    )
+    glow, black = tfglow.Glow(config), np.zeros([2, 8, 8, 1], np.uint8)
+    first = glow.flow.steps[0]
+    assign_step(first, 0, "actnorm/b", 1e10)
+    y, _ = first[0].forward_and_log_det(tf.zeros([1, 4, 4, 4]))
+    assign_step(first, 1, "actnorm/b", -y[0, 1, 1])
+    assign_step(first, 1, "actnorm/logs", log_scale / 3)
+    if not log_scale:
+        assign_step(glow.flow.steps[1], 0, "network/conv_last/b", np.nan)
+    assert first_not_finite(glow, black, NOISE[:2]) == f"the output of {expected}"
+
+
 def test_names_a_log_det_alone(glow):
     """log s is 1e39 of a map that is still finite: ActNorm's scale underflows to 0."""
     assign_step(glow.flow.steps[0], 0, "actnorm/logs", -1e38)

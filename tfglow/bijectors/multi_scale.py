@@ -1,11 +1,13 @@
 """The walk over the levels, which a flow that learns and a frozen one share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfglow.bijectors.flow_steps import FlowSteps
+from tfglow.bijectors.gaussian_split import GaussianSplit
 from tfglow.bijectors.level import Level
 from tfglow.bijectors.top_prior import TopPrior, sum_over_image
 from tfglow.ops import shapes
@@ -71,6 +73,34 @@ def forward_terms(
             places -= tf.reduce_sum(log_scale, axis=-1)
         terms.append(LevelTerms(eps, places))
     return terms
+
+
+class Passed(NamedTuple):
+    """A flow step or a split, with what passed it on the way to the latent."""
+
+    layer: FlowSteps | GaussianSplit | Any  # The level's steps, or its split.
+    step: int | None  # Which of the steps; None for a split.
+    x: tf.Tensor  # The input, [B, h, w, c].
+    y: tf.Tensor  # What stays.
+    eps: tf.Tensor | None  # The ε that leaves, of a split.
+    log_scale: (
+        tf.Tensor | None
+    )  # What its log |det| is the sum of (for a split minus that); None: 0.
+
+
+def forward_in_turn(
+    levels: Sequence[Level], x: tf.Tensor, network_dtype: tf.DType | None = None
+) -> Iterator[Passed]:
+    """Every flow step and split on the way of `x` to the top, to look at; see `forward`."""
+    for level in levels:
+        x, _ = level.squeeze.forward_and_log_det(x)
+        for k, (y, log_scale) in enumerate(level.steps.forward_in_turn(x, network_dtype)):
+            yield Passed(level.steps, k, x, y, None, log_scale)
+            x = y
+        if level.split is not None:
+            y, eps, log_scale = level.split.split(x)
+            yield Passed(level.split, None, x, y, eps, log_scale)
+            x = y
 
 
 def inverse(
