@@ -13,9 +13,7 @@ from tfglow import official
 from tfglow.config import GlowConfig
 from tfglow.glow import Glow
 from tfglow.local_paths import checkpoint_prefix
-from tfglow.runs.checkpoints import has_average, list_checkpoints
 from tfglow.runs.run_folder import RunFolder
-from tfglow.runs.saved_weights import SavedWeights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +62,15 @@ def load_glow(
         return RunFolder.open(path).load_glow(weights, checkpoint)
     if checkpoint is not None or (weights is not None and path.suffix == ".keras"):
         raise ValueError(f"{str(path)!r} is no run folder to choose weights or a checkpoint from.")
-    if path.suffix != ".keras" and _run_of(path) is None and _is_checkpoint(path):
+    run = _run_of(path)
+    if run is not None:
+        return run.load_glow(weights, path)
+    if path.suffix != ".keras" and _is_checkpoint(path):
         raise ValueError(
             f"{str(path)!r} is no run folder; tfglow.official.load reads checkpoints of the "
             "official code."
         )
-    return find_pretrained(path, weights).load()
+    return find_pretrained(path).load()
 
 
 def find_pretrained(
@@ -127,15 +128,7 @@ def _keras_file(path: Path) -> Pretrained:
 
 def _of_run(run: RunFolder, path: Path, weights: str | None) -> Pretrained:
     """Of the run's best checkpoint, or of the one whose prefix or folder `path` is."""
-    if path == run.path:
-        found = run.saved_weights()
-    else:
-        prefixes = list_checkpoints(path) if path.is_dir() else [str(path)]
-        if not prefixes:
-            raise ValueError(f"There is no checkpoint in {str(path)!r}.")
-        kinds = ("averaged", "raw") if has_average(prefixes[-1]) else ("raw",)
-        config = run.model_config()
-        found = {kind: SavedWeights(config, prefixes[-1], kind) for kind in kinds}
+    found = run.saved_weights(None if path == run.path else path)
     saved = next(iter(found.values())) if weights is None else found.get(weights)
     if saved is None:
         raise ValueError(f"The run {str(run.path)!r} holds no {weights} weights.")

@@ -112,6 +112,8 @@ def test_a_run_without_an_average_says_so(tmp_path, raw):
     run.save_glow(raw)
     with pytest.warns(UserWarning, match="holds no moving average of the weights"):
         assert_same(tfglow.load_glow(run.path), raw)
+    with pytest.warns(UserWarning, match="holds no moving average of the weights"):
+        assert_same(tfglow.load_glow(run.checkpoint()), raw)
     assert find_pretrained(run.path).origin.startswith("the raw weights of step 0 ")
     with pytest.raises(ValueError, match="holds no averaged weights"):
         find_pretrained(run.path, "averaged")

@@ -222,32 +222,38 @@ class RunFolder:
         text = "".join(json.dumps(line) + "\n" for line in lines)
         replace_file(self.config_changes_path, text)
 
-    def checkpoint(self, which: str | None = None) -> str:
+    def checkpoint(self, which: str | Path | None = None) -> str:
         """The prefix of a checkpoint's files.
 
         Args:
           which: "best" by evaluation, "latest", or None: the best, or where none was evaluated
-            the latest.
+            the latest. A path is a checkpoint's prefix, or the folder whose newest is taken.
 
         Raises:
           ValueError: If there is no such checkpoint.
         """
+        from tfglow.runs.checkpoints import list_checkpoints
+
+        if isinstance(which, Path):
+            if not which.is_dir():
+                return str(which)
+            if found := list_checkpoints(which):
+                return found[-1]
+            raise ValueError(f"There is no checkpoint in {str(which)!r}.")
         folders = {BEST: self.best_checkpoint_dir, LATEST: self.checkpoint_dir}
         if which is not None and which not in folders:
             raise ValueError(f"A checkpoint must be one of best, latest; got {which!r}.")
-        from tfglow.runs.checkpoints import list_checkpoints
-
         for name, folder in folders.items():
             found = list_checkpoints(folder) if which in (None, name) else []
             if found:
                 return found[-1]
         raise ValueError(f"The run {str(self.path)!r} has no {which or 'saved'} checkpoint.")
 
-    def saved_weights(self, checkpoint: str | None = None) -> "dict[str, SavedWeights]":
+    def saved_weights(self, checkpoint: str | Path | None = None) -> "dict[str, SavedWeights]":
         """All weights of the model that a checkpoint holds, by their kind.
 
         Args:
-          checkpoint: "best", "latest" or None, as for `checkpoint`.
+          checkpoint: "best", "latest", a path or None, as for `checkpoint`.
 
         Returns:
           "averaged", the moving average of the weights, first and only where the run kept one; and
@@ -265,14 +271,14 @@ class RunFolder:
         return {kind: SavedWeights(config, prefix, kind) for kind in kinds}
 
     def find_weights(
-        self, weights: str | None = None, checkpoint: str | None = None
+        self, weights: str | None = None, checkpoint: str | Path | None = None
     ) -> "SavedWeights":
         """The weights that are asked for.
 
         Args:
           weights: "averaged", "raw", or None: the averaged, or where the run kept no average the
             raw, with a warning.
-          checkpoint: "best", "latest" or None, as for `checkpoint`.
+          checkpoint: "best", "latest", a path or None, as for `checkpoint`.
 
         Raises:
           ValueError: If there are none, or the checkpoint is damaged.
@@ -295,7 +301,7 @@ class RunFolder:
             )
         return found[weights]
 
-    def load_glow(self, weights: str | None = None, checkpoint: str | None = None) -> "Glow":
+    def load_glow(self, weights: str | None = None, checkpoint: str | Path | None = None) -> "Glow":
         """The run's model with its weights: `find_weights(...).load()`."""
         return self.find_weights(weights, checkpoint).load()
 
