@@ -7,6 +7,7 @@ import tfglow
 from tfglow.runs.run_folder import RunFolder
 from train import evaluate as command
 from train.evaluate import evaluate_run
+from train.evaluate_config import EvaluateConfig
 from train.presets import PRESETS
 
 pytestmark = pytest.mark.slow
@@ -25,7 +26,7 @@ def failure(*arguments):
 
 def test_agrees_with_the_run(run):
     """The same images and noise as at the end of the epoch."""
-    result = evaluate_run(run.path, num_images=40, strategy="one_device")
+    result = evaluate_run(EvaluateConfig(run.path, images=40, strategy="one_device"))
     [line] = run.metrics()
     assert result["step"] == 10
     assert result["averaged"]["bits_per_dim"] == pytest.approx(line["eval_bits_per_dim"], abs=1e-5)
@@ -34,7 +35,7 @@ def test_agrees_with_the_run(run):
 
 
 def test_several_draws_give_a_tighter_bound_and_standard_errors(run):
-    values = evaluate_run(run.path, num_draws=4, checkpoint="latest")["averaged"]
+    values = evaluate_run(EvaluateConfig(run.path, draws=4, checkpoint="latest"))["averaged"]
     assert (values["num_images"], values["num_draws"]) == (297, 4)
     assert values["bits_per_dim_importance"] < values["bits_per_dim"]
     assert 0 < values["standard_error"] < 0.1
@@ -59,17 +60,17 @@ def test_a_run_that_was_not_trained_here(tmp_path):
     run = RunFolder.create(tmp_path / "imported", {"model": config.to_dict()})
     run.save_glow(tfglow.Glow(config))
     with pytest.raises(ValueError, match="names no data set: give `dataset`"):
-        evaluate_run(run.path)
-    result = evaluate_run(run.path, dataset="digits", num_images=5, batch_size=5)
+        evaluate_run(EvaluateConfig(run.path))
+    result = evaluate_run(EvaluateConfig(run.path, images=5), dataset="digits", batch_size=5)
     assert set(result) == {"checkpoint", "step", "dataset", "split", "raw"}
 
 
 def test_folders_of_another_data_set_are_not_the_runs(tmp_path):
     config = {**PRESETS["tiny"].to_dict(), "dataset": "folder", "test_folder": "holdout"}
     run = RunFolder.create(tmp_path / "run", {**config, "data_dir": str(tmp_path)})
-    assert command._config(run, {"data_dir": "moved"}).test_folder == "holdout"
-    assert command._config(run, {"test_folder": "other"}).test_folder == "other"
-    assert command._config(run, {"dataset": "digits"}).test_folder is None
+    assert command._run_config(run, {"data_dir": "moved"}).test_folder == "holdout"
+    assert command._run_config(run, {"test_folder": "other"}).test_folder == "other"
+    assert command._run_config(run, {"dataset": "digits"}).test_folder is None
 
 
 def test_bad_input_is_one_sentence(run, tmp_path):
@@ -77,9 +78,11 @@ def test_bad_input_is_one_sentence(run, tmp_path):
     assert "There is no run folder" in failure(f"--run_dir={tmp_path / 'x'}")
     assert "has no config.json" in failure(f"--run_dir={tmp_path}")
     assert "Unknown split 'x'" in failure(here, "--split=x")
-    assert "must be one of best, latest; got 'x'" in failure(here, "--checkpoint=x")
-    assert "`num_draws` must be at least 1, got 0" in failure(here, "--draws=0")
-    assert "`num_images` must be at least 1, got -1" in failure(here, "--images=-1")
+    assert "`checkpoint` must be one of best, latest or None; got 'x'" in failure(
+        here, "--checkpoint=x"
+    )
+    assert "`draws` must be an integer >= 1, got 0" in failure(here, "--draws=0")
+    assert "`images` must be" in failure(here, "--images=-1")
     assert "`batch_size` must be an integer >= 1, got 0" in failure(here, "--batch_size=0")
     assert "`strategy` must be one of mirrored" in failure(here, "--strategy=x")
     assert "Unknown data set 'cifra10'" in failure(here, "--dataset=cifra10")

@@ -18,6 +18,7 @@ from train import main as command
 from train.config import FINE_TUNING_WARMUP, TrainConfig
 from train.data import TrainingBatches, init_batch
 from train.evaluate import evaluate_run
+from train.evaluate_config import EvaluateConfig
 from train.fine_tuning import find_source, same_classes, sentence
 from train.presets import PRESETS
 from train.state import TrainState
@@ -245,7 +246,7 @@ def test_a_run_starts_from_the_weights_and_initialises_no_layer(source, tmp_path
     for mine, theirs in zip(after.weights, before.weights, strict=True):
         np.testing.assert_array_equal(mine.numpy(), theirs.numpy(), mine.name)
     # It is a run as any other: evaluated, and gone on with, by its folder alone or with the flag.
-    assert evaluate_run(run.path, num_images=16)["averaged"]["num_images"] == 16
+    assert evaluate_run(EvaluateConfig(run.path, images=16))["averaged"]["num_images"] == 16
     config = parse(f"--run_dir={run.path}")
     assert config == TrainConfig.from_dict(run.read_config())
     assert parse(f"--run_dir={run.path}", f"--init_from={source.path}") == config

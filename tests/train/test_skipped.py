@@ -12,6 +12,7 @@ from tfglow.datasets import SkippedImage
 from tfglow.datasets.folder_files import FolderFiles
 from tfglow.runs.run_folder import RunFolder
 from train.evaluate import evaluate_run
+from train.evaluate_config import EvaluateConfig
 from train.run import train_and_evaluate
 from train.skipped import read_skipped, write_skipped
 
@@ -68,7 +69,9 @@ def test_a_run_leaves_them_out_and_goes_on_bit_for_bit(config, photos, tmp_path,
     assert "Left out: 3 image files" in capsys.readouterr().out
     assert_same_checkpoint(straight, stopped)
     # Evaluation, too, leaves out what the run left out; asked for other images, it looks at them.
-    own, other = evaluate_run(stopped.path), evaluate_run(stopped.path, split="train+test")
+    own, other = (
+        evaluate_run(EvaluateConfig(stopped.path, split=split)) for split in (None, "train+test")
+    )
     assert other["raw"]["num_images"] == 62
     bad = sum(name in FolderFiles.find(photos).names["test"] for name in BAD)
     assert own["raw"]["num_images"] == len(FolderFiles.find(photos).names["test"]) - bad

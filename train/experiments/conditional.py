@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from tfglow.counting import counted
 from tfglow.one_sentence_parser import OneSentenceParser
 from tfglow.pictures.labelled_grid import labelled_grid
 from train.evaluate import evaluate_run
+from train.evaluate_config import EvaluateConfig
 from train.experiments.image_flags import add_checkpoint_flag, integers
 from train.experiments.trained_run import Decoded, TrainedRun, decode
 from train.outputs import check_output
@@ -82,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run = TrainedRun.open(flags.run_dir, flags.checkpoint)
         classes = flags.classes or range(min(run.glow.config.num_classes, 10))
         rows = samples_by_class(run.glow, classes, flags.columns, flags.temperature, flags.seed)
-        result = evaluate_run(flags.run_dir, data_dir=flags.data_dir, checkpoint=flags.checkpoint)
+        config = EvaluateConfig(Path(flags.run_dir), checkpoint=flags.checkpoint)
+        data_dir = {} if flags.data_dir is None else {"data_dir": flags.data_dir}
+        result = evaluate_run(config, **data_dir)
         names = run.load_split(data_dir=flags.data_dir).class_names
         write_png(flags.output, class_picture(rows, [class_label(names, c) for c in classes]))
     except (ValueError, OSError) as error:

@@ -36,7 +36,7 @@ def add_checkpoint_flag(parser: argparse.ArgumentParser) -> None:
     """Adds `--checkpoint`."""
     parser.add_argument(
         "--checkpoint",
-        metavar="best|latest",
+        choices=("best", "latest"),
         help="Checkpoint; default: the best by evaluation, or where there is none the latest.",
     )
 

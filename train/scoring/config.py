@@ -77,11 +77,14 @@ class ScoreConfig:
     bootstrap: int = field(200, help="Bootstrap samples of the intervals in report.json.", low=20)
     batch_size: int = field(64, help="Images at a time.", low=1)
     weights: str | None = field(
-        None, help="averaged or raw; none: the averaged, where the run kept an average."
+        None,
+        help="Which weights; none: the averaged, where the run kept an average.",
+        choices=("averaged", "raw"),
     )
     checkpoint: str | None = field(
         None,
-        help="best or latest; none: the best by evaluation, or where there is none the latest.",
+        help="Checkpoint; none: the best by evaluation, or where there is none the latest.",
+        choices=("best", "latest"),
     )
 
     def __post_init__(self) -> None:

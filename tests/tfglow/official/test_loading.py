@@ -14,6 +14,7 @@ from tfglow.official.__main__ import convert, main
 from tfglow.official.variables import entries
 from tfglow.runs.run_folder import RunFolder
 from train.evaluate import evaluate_run
+from train.evaluate_config import EvaluateConfig
 
 pytestmark = pytest.mark.slow
 
@@ -314,7 +315,9 @@ def test_evaluation_accepts_the_run_folder(shared_dir, tmp_path):
     name = "affine_invconv_8bit"
     convert(str(official_folder(name)), tmp_path / "run", **GIVEN[name])
     results = evaluate_run(
-        tmp_path / "run", dataset="cifar10", data_dir=str(shared_dir / "tfds"), num_images=64
+        EvaluateConfig(tmp_path / "run", images=64),
+        dataset="cifar10",
+        data_dir=str(shared_dir / "tfds"),
     )
     with np.load(official_folder(name) / "expected.npz") as values:
         official_bits = values["bits_per_dim"]
