@@ -26,7 +26,7 @@ from tfglow.scoring.other_weights import OtherWeights
 from tfglow.whole_files import replace_file
 from tfglow.writing import system_reason
 
-# By the names of `export.request.PRECISIONS`.
+# By the names of `export.request.NETWORK_PRECISIONS`.
 NETWORK_DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
 
 

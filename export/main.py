@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from export.file_formats import FILE_FORMATS
-from export.request import PRECISIONS, check_request
+from export.request import NETWORK_PRECISIONS, check_request
 from tfglow import tensorflow_log
 from tfglow.one_sentence_parser import OneSentenceParser
 
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", type=int, help="(default: one more than the highest there)")
     parser.add_argument(
         "--precision",
-        choices=PRECISIONS,
+        choices=NETWORK_PRECISIONS,
         default="float32",
         help="mixed_bfloat16: convolutions of the coupling networks in bfloat16 (default float32)",
     )

@@ -9,7 +9,7 @@ from export.publishing import check_base
 from tfglow.runs import RunFolder
 
 # The arithmetic of the coupling networks' convolutions, by the names of `GlowConfig.precision`.
-PRECISIONS = ("float32", "mixed_bfloat16")
+NETWORK_PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 def check_request(
@@ -27,8 +27,10 @@ def check_request(
       ValueError: If `run_dir` is no run folder, nothing can be published in `export_dir`, or the
         format does not go with the other arguments, or its converter is not installed.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"`precision` must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
+    if precision not in NETWORK_PRECISIONS:
+        raise ValueError(
+            f"`precision` must be one of {', '.join(NETWORK_PRECISIONS)}; got {precision!r}."
+        )
     if file_format not in FILE_FORMATS:
         raise ValueError(
             f"`file_format` must be one of {', '.join(FILE_FORMATS)}; got {file_format!r}."

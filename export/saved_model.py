@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from export.signatures import DEFAULT_SIGNATURE, Signatures
-from export.warmup import WARMUP_FILE, write_warmup_requests
+from export.warmup import write_warmup_requests
+from tfglow.saved_format import WARMUP_FILE
 
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
 

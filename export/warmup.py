@@ -6,9 +6,6 @@ from collections.abc import Mapping
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-# Where TensorFlow Serving looks for them, in a version's folder.
-WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-
 
 def smallest_inputs(
     functions: Mapping[str, tf.types.experimental.ConcreteFunction],

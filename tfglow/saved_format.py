@@ -2,6 +2,9 @@
 
 # Names of weights, and the files around them. 1 is that of tfglow 0.1.
 FORMAT = 2
+# Where TensorFlow Serving looks in a version's folder for requests to replay before it is available
+# (`saved_model_warmup_util.cc`).
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
 def check_format(found: object, what: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from serving.client.files import (
     check_channels,
-    check_folder,
+    check_file_to_write,
     check_picture_path,
     make_folder,
     read_images,
@@ -59,7 +59,7 @@ def sample(client: GlowClient, flags: argparse.Namespace) -> int:
 
 def encode(client: GlowClient, flags: argparse.Namespace) -> int:
     """Writes the latents of image files, and prints their bits per dimension."""
-    check_folder(flags.out)
+    check_file_to_write(flags.out)
     images, _ = _read(client, flags.images, flags)
     encoding = client.encode(images, flags.labels)
     known = {name: array for name, array in encoding._asdict().items() if array is not None}
@@ -73,7 +73,7 @@ def encode(client: GlowClient, flags: argparse.Namespace) -> int:
 def score(client: GlowClient, flags: argparse.Namespace) -> int:
     """Prints what the model's detector says of image files, and writes every number as CSV."""
     if flags.csv is not None:
-        check_folder(flags.csv)
+        check_file_to_write(flags.csv)
     check_detector(client.metadata())
     images, _ = _read(client, flags.images, flags)
     answer = client.predict_with_valid(SCORE, {"image": images}, flags.labels)

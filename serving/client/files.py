@@ -70,7 +70,7 @@ def check_picture_path(path: Path) -> None:
     """Refuses a path that no picture can be written to, before any work is done for it."""
     if path.suffix.lower() not in Image.registered_extensions():
         raise ValueError(f"{path} does not end in an image format's name, such as .png")
-    check_folder(path)
+    check_file_to_write(path)
 
 
 def check_channels(channels: int) -> None:
@@ -90,7 +90,7 @@ def make_folder(path: Path) -> None:
         raise ValueError(f"cannot make the folder {path}: {error.strerror}") from error
 
 
-def check_folder(path: Path) -> None:
+def check_file_to_write(path: Path) -> None:
     """Refuses a path whose folder does not exist, what is there and is no file, and a URL."""
     check_local_path(path, "The file to write")
     if os.path.exists(path) and not os.path.isfile(path):

@@ -19,10 +19,9 @@ from serving.embedded.request_checks import (
     deadline_exceeded,
     read_inputs,
 )
+from tfglow.saved_format import WARMUP_FILE
 
-# Where TF Serving looks in a version's folder, and how many it takes
-# (`saved_model_warmup_util.cc`).
-RECORDED_REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
+# How many TF Serving takes.
 _MAX_RECORDS = 1000
 _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -147,9 +146,9 @@ def warm_up(servable: Servable, version_folder: Path, max_rows: int) -> int:
         request that the model refuses: as in TF Serving, the version then does not load.
     """
     count = 0
-    for count, request in enumerate(_recorded_requests(version_folder / RECORDED_REQUESTS), 1):
+    for count, request in enumerate(_recorded_requests(version_folder / WARMUP_FILE), 1):
         if count > _MAX_RECORDS:
-            raise ValueError(f"{RECORDED_REQUESTS} has more than {_MAX_RECORDS} records")
+            raise ValueError(f"{WARMUP_FILE} has more than {_MAX_RECORDS} records")
         try:
             signature = servable.signature(request.model_spec.signature_name)
             checked = check_predict_request(request, signature, max_rows)
@@ -167,7 +166,7 @@ def _recorded_requests(path: Path) -> Iterator[predict_pb2.PredictRequest]:
             log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
             if not log.HasField("predict_log"):
                 kind = log.WhichOneof("log_type")
-                raise ValueError(f"{RECORDED_REQUESTS} has a {kind}, only predict_log is replayed")
+                raise ValueError(f"{WARMUP_FILE} has a {kind}, only predict_log is replayed")
             yield log.predict_log.request
     except (tf.errors.OpError, DecodeError) as error:
-        raise ValueError(f"{RECORDED_REQUESTS} is not a file of PredictionLog records") from error
+        raise ValueError(f"{WARMUP_FILE} is not a file of PredictionLog records") from error

@@ -3,12 +3,12 @@
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.embedded.servable import RECORDED_REQUESTS
+from tfglow.saved_format import WARMUP_FILE
 
 
 def write_warmup(folder, *requests):
     """Writes the file of recorded requests into a version's folder."""
-    path = folder / RECORDED_REQUESTS
+    path = folder / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests:

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 
 from tfglow.networks.scale import log_scale
-from tfglow.ops import pixelwise
+from tfglow.ops import pixelwise, shapes
 
 
 class ActNormWeights(NamedTuple):
@@ -63,3 +63,10 @@ def log_abs_det(actnorm: ActNormWeights, permutation: PermutationWeights) -> tf.
     """log |det| of the forward map at one pixel, of all steps together (nats), `[]`."""
     matrices = permutation.log_abs_det(actnorm.b.dtype)
     return tf.reduce_sum(actnorm.log_scale) + tf.reduce_sum(matrices)
+
+
+def log_abs_det_of_image(
+    actnorm: ActNormWeights, permutation: PermutationWeights, x: tf.Tensor
+) -> tf.Tensor:
+    """`log_abs_det` of all pixels of an image of `x`, `[B, H, W, C]` (nats), `[]`."""
+    return shapes.num_positions(x) * log_abs_det(actnorm, permutation)

@@ -11,7 +11,6 @@ from tfglow.bijectors.one_pass_bijector import OnePassBijector
 from tfglow.bijectors.reverse_channels import ReverseChannels
 from tfglow.bijectors.shuffle_channels import ChannelOrder, ShuffleChannels
 from tfglow.checks import check_rows
-from tfglow.ops import shapes
 
 Permutation = Invertible1x1Conv | ShuffleChannels | ReverseChannels
 
@@ -148,5 +147,4 @@ class FlowStep(OnePassBijector):
         return self.permutation.weights
 
     def _channels_log_det(self, x):
-        log_det = channel_map.log_abs_det(self.actnorm.weights, self._permutation_weights)
-        return shapes.num_positions(x) * log_det
+        return channel_map.log_abs_det_of_image(self.actnorm.weights, self._permutation_weights, x)

@@ -386,5 +386,4 @@ def _stack(*values):
 
 def _channels_log_det(weights, x):
     """log |det| of all steps' channel maps, `[]`."""
-    log_det = channel_map.log_abs_det(weights.actnorm, weights.permutation)
-    return shapes.num_positions(x) * log_det
+    return channel_map.log_abs_det_of_image(weights.actnorm, weights.permutation, x)

@@ -75,18 +75,20 @@ class CouplingNetwork(RunByKeras, tf.Module):
         self.out_channels = check_positive_integer("out_channels", out_channels)
         self.width = check_positive_integer("width", width)
         self.compute_dtype = tf.as_dtype(compute_dtype or dtype)
-        conv_1, conv_2, conv_last = (None, None, None) if weights is None else weights
+        seed = check_seed(seed, name)
+        if weights is None:
+            initial = initial_weights(self.in_channels, self.out_channels, self.width, seed)
+            weights = NetworkWeights(*(scaled_conv2d.as_variables(c, dtype) for c in initial))
         common = {"dtype": dtype, "compute_dtype": self.compute_dtype}
-        hidden = {"stddev": _STDDEV, "activation": tf.nn.relu, **common}
-        first, second = _seeds(check_seed(seed, name))
+        hidden = {"activation": tf.nn.relu, **common}
         self.conv_1 = ScaledConv2D(
-            self.in_channels, self.width, 3, seed=first, weights=conv_1, name="conv_1", **hidden
+            self.in_channels, self.width, 3, weights=weights.conv_1, name="conv_1", **hidden
         )
         self.conv_2 = ScaledConv2D(
-            self.width, self.width, 1, seed=second, weights=conv_2, name="conv_2", **hidden
+            self.width, self.width, 1, weights=weights.conv_2, name="conv_2", **hidden
         )
         self.conv_last = ScaledConv2D(
-            self.width, self.out_channels, 3, weights=conv_last, name="conv_last", **common
+            self.width, self.out_channels, 3, weights=weights.conv_last, name="conv_last", **common
         )
 
     @property
@@ -116,16 +118,18 @@ class CouplingNetwork(RunByKeras, tf.Module):
         """Normalises the hidden layers on a batch and returns the output on it."""
         x = scaled_conv2d.checked_input(self, x)
         check_rows(x, self.name)
-        h = self.conv_1.initialize(x)
-        h = self.conv_2.initialize(h)
-        return self.conv_last(h)
+        values = initialized(self.weights, x)
+        self.conv_1.assign_scale(values.conv_1)
+        self.conv_2.assign_scale(values.conv_2)
+        return self(x)
 
 
 def initial_weights(
     in_channels: int, out_channels: int, width: int, seed: int | None
 ) -> NetworkWeights:
     """The weights that a `CouplingNetwork` of this seed starts with, as float32 arrays."""
-    first, second = _seeds(seed)
+    # A seed for each hidden kernel: different ones, fixed by one.
+    first, second = (None, None) if seed is None else (2 * seed, 2 * seed + 1)
     return NetworkWeights(
         scaled_conv2d.initial_weights(in_channels, width, 3, _STDDEV, first),
         scaled_conv2d.initial_weights(width, width, 1, _STDDEV, second),
@@ -174,8 +178,3 @@ def apply(
     h = scaled_conv2d.apply(folded.conv_2, h, tf.nn.relu, trainable, convolve)
     # [B, H, W, out_channels]
     return scaled_conv2d.apply(folded.conv_last, h, None, trainable, convolve)
-
-
-def _seeds(seed):
-    """A seed for each hidden kernel: different ones, fixed by one."""
-    return (None, None) if seed is None else (2 * seed, 2 * seed + 1)

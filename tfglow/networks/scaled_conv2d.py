@@ -101,9 +101,7 @@ class ScaledConv2D(RunByKeras, tf.Module):
             values = initial_weights(
                 self.in_channels, self.filters, self.kernel_size, stddev, check_seed(seed, name)
             )
-            weights = ConvWeights(
-                *(tf.Variable(v, dtype=dtype, name=n) for n, v in values._asdict().items())
-            )
+            weights = as_variables(values, dtype)
         self.kernel, self.b, self.logs = weights
 
     @property
@@ -131,10 +129,13 @@ class ScaledConv2D(RunByKeras, tf.Module):
         """
         x = checked_input(self, x)
         check_rows(x, self.name)
-        weights = initialized(self.weights, x)
-        self.b.assign(weights.b)
-        self.logs.assign(weights.logs)
+        self.assign_scale(initialized(self.weights, x))
         return self(x)
+
+    def assign_scale(self, values: ConvWeights) -> None:
+        """Takes b and logs of `values`, such as `initialized` returns."""
+        self.b.assign(values.b)
+        self.logs.assign(values.logs)
 
     def _apply(self, x, activation):
         self._ask_keras()
@@ -170,6 +171,13 @@ def initial_weights(
     else:
         kernel = np.zeros(shape, np.float32)
     return ConvWeights(kernel, np.zeros([filters], np.float32), np.zeros([filters], np.float32))
+
+
+def as_variables(values: ConvWeights, dtype: tf.DType | str) -> ConvWeights:
+    """Arrays as variables that start with their values."""
+    return ConvWeights(
+        *(tf.Variable(value, dtype=dtype, name=name) for name, value in values._asdict().items())
+    )
 
 
 def initialized(weights: ConvWeights, x: tf.Tensor) -> ConvWeights:

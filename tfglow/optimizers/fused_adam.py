@@ -9,6 +9,7 @@ from tfglow.optimizers.fused_optimizer import (
     FusedOptimizer,
     LearningRate,
     Scalars,
+    adam_moments,
     check_beta,
     check_epsilon,
 )
@@ -100,7 +101,7 @@ class FusedAdam(FusedOptimizer, keras.optimizers.Adam):
         )
 
     def _moments(self, index):
-        return self._momentums[index], self._velocities[index]
+        return adam_moments(self, index)
 
     def _fused_update(self, zero, **inputs):
         # The operation itself multiplies its rate by sqrt(1 − beta2_power) / (1 − beta1_power).

@@ -48,6 +48,13 @@ class Step(NamedTuple):
     scalars: dict[str, Scalars]
 
 
+def adam_moments(
+    optimizer: keras.optimizers.Adam, index: int
+) -> tuple[keras.Variable, keras.Variable]:
+    """The two moments of a variable, as Keras's Adam makes and saves them."""
+    return optimizer._momentums[index], optimizer._velocities[index]
+
+
 class FusedOptimizer(keras.optimizers.Optimizer, metaclass=abc.ABCMeta):
     """Adam's family: two moments of the gradient, and one fused operation a variable.
 

@@ -19,4 +19,6 @@ __all__ = [
 ]
 
 # Fonts are imported by whoever draws.
-__getattr__, __dir__ = lazy_parts(__name__, {"save_grid": "saving"})
+__getattr__, __dir__ = lazy_parts(
+    __name__, {"save_grid": "saving"}, modules=set(__all__) - {"save_grid"}
+)

@@ -12,11 +12,11 @@ import pytest
 
 from serving.client import GlowClient, ServingError
 from serving.embedded.config import BatchingConfig, ServerConfig
-from serving.embedded.servable import RECORDED_REQUESTS
 from serving.embedded.server import EmbeddedServer
 from tests.serving.raw_calls import RawStubs, predict_request, sample_request
 from tests.serving.toy_glow import ToyGlow, toy_latent
 from tests.serving.warmup_file import write_warmup
+from tfglow.saved_format import WARMUP_FILE
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
 
@@ -184,8 +184,8 @@ def test_warmup_runs_before_a_version_is_available(serve, tmp_path):
         assert "more than 1000 records" in client.status()[0].error
 
         folder = ToyGlow().save(tmp_path / "unpublished", 5)
-        (folder / RECORDED_REQUESTS).parent.mkdir()
-        (folder / RECORDED_REQUESTS).write_bytes(b"no record at all")
+        (folder / WARMUP_FILE).parent.mkdir()
+        (folder / WARMUP_FILE).write_bytes(b"no record at all")
         os.rename(folder, base / "5")
         wait_until(lambda: client.status()[0].version == 5 and client.status()[0].error)
         assert "not a file of PredictionLog records" in client.status()[0].error

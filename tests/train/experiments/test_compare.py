@@ -25,7 +25,7 @@ def test_variants_differ_in_nothing_else(tiny):
     [
         ((["shuffle", "shuffle"], ["affine"], [0]), "`permutations` must be one or more different"),
         ((["shuffle"], [], [0]), "`couplings` must be one or more different"),
-        ((["rotate"], ["affine"], [0]), "`permutation` must be one of .*; got 'rotate'"),
+        ((["no_such"], ["affine"], [0]), "`permutation` must be one of .*; got 'no_such'"),
         ((["shuffle"], ["linear"], [0]), "`coupling` must be one of .*; got 'linear'"),
         ((["shuffle"], ["affine"], [-1]), "`seed` must be an integer >= 0, got -1"),
     ],
@@ -69,7 +69,7 @@ def test_trains_compares_and_resumes(tmp_path, capsys):
     [
         (["--seed=3"], "--seed is what is compared: give --seeds."),
         (["--coupling=affine"], "--coupling is what is compared: give --couplings."),
-        (["--permutations=rotate"], "`permutation` must be one of"),
+        (["--permutations=no_such"], "`permutation` must be one of"),
         (["--preset=small"], "Unknown preset 'small'"),
         (["--dataset=none"], "'none'"),
         (["--compare_dir={file}"], "is a file, expected a folder for the results."),
