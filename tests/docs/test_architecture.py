@@ -68,6 +68,13 @@ def test_what_to_touch_is_in_the_files_that_are_named_with_it():
     assert checked > 30
 
 
+def test_every_path_is_there():
+    paths = set(re.findall(r"`([\w./-]+/[\w.-]+\.(?:py|md|cfg|txt|yml|json|proto))`", PAGE))
+    assert len(paths) > 100
+    absent = {path for path in paths if not (ROOT / path).exists()}
+    assert {path for path in absent if "NAME" not in path} == set()
+
+
 def test_the_picture_has_the_layers_of_the_import_test():
     library = section("The picture").split("  tfglow/")[1].split("```")[0]
     rows = re.findall(r"^    (\w+(?: · \w+)*)  ", library, re.MULTILINE)

@@ -80,7 +80,8 @@ def test_constant_jacobian_is_told_truly(case):
     at_two_points = [jacobian(lambda x: bijector.forward(x, **same_label), x[i]) for i in range(2)]
     is_constant = relative_error(*at_two_points) < 1e-9
     # A prior with labels is affine, but another map for each label: TFP knows no such flag.
-    assert bijector.is_constant_jacobian == (is_constant and not case.num_classes)
+    told = bijector.is_constant_jacobian
+    assert told == (is_constant and not case.num_classes), "is_constant_jacobian of the constructor"
 
 
 def test_results_do_not_depend_on_the_order_of_calls(case):
