@@ -11,6 +11,7 @@ from tfglow.checks import check_bool
 from tfglow.frozen_flow import FrozenFlow, Hold
 from tfglow.image_flow import ImageFlow
 from tfglow.ops import shapes
+from tfglow.ops.own_graph import own_graph
 from tfglow.ops.weights_snapshot import WeightsSnapshot
 
 # How many changed weights an error names.
@@ -127,7 +128,7 @@ class FrozenGlow(ImageFlow):
             signature = [tf.TensorSpec([None, *event], self._flow.dtype)]
             if self.config.num_classes:
                 signature.append(tf.TensorSpec([None], tf.int32))
-            self._functions[key] = tf.function(run, input_signature=signature, autograph=False)
+            self._functions[key] = own_graph(run, input_signature=signature)
         return self._functions[key]
 
     def _frozen_flow(self, network_dtype):

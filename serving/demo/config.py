@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from serving.client import DEFAULT_ADDRESS, DEFAULT_MODEL_NAME
+from serving.client import DEFAULT_ADDRESS, DEFAULT_MODEL_NAME, DEFAULT_TIMEOUT
 from tfglow import fields
 from tfglow.fields import field
 from tfglow.local_paths import check_local_path
@@ -41,7 +41,9 @@ class DemoConfig:
     max_upload_pixels: int = field(
         40_000_000, help="The most pixels that such a file may hold.", low=1
     )
-    timeout: float = field(60.0, help="Seconds that a call of the model may take.", above=0)
+    timeout: float = field(
+        DEFAULT_TIMEOUT, help="Seconds that a call of the model may take.", above=0
+    )
     tls: bool = field(False, help="Asks over TLS; the files below switch it on, too.")
     ca_certificate: Path | None = field(None, help="The authority to trust, PEM.")
     client_certificate: Path | None = field(None, help="The client's certificate, PEM.")

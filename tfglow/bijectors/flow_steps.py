@@ -34,6 +34,7 @@ from tfglow.networks import CouplingNetwork, coupling_network
 from tfglow.networks.scale import data_dependent_shift_and_log_scale
 from tfglow.ops import shapes
 from tfglow.ops.convolution import looped_convolution
+from tfglow.ops.own_graph import own_graph
 from tfglow.ops.scan import scan as scan_steps
 
 # From so many steps on each is a call in the graph, which otherwise takes in a copy of every one.
@@ -170,7 +171,7 @@ class FlowSteps(OnePassBijector):
             self.weights = self.weights._replace(permutation=stacked.permutation)
         # Functions of weights, which hold none: for all steps, and all replicas. A second batch
         # size is traced as any batch size.
-        trace = functools.partial(tf.function, autograph=False, reduce_retracing=True)
+        trace = functools.partial(own_graph, reduce_retracing=True)
         call = functools.partial(trace, experimental_attributes={"_noinline": True})
         if scan:  # A loop holds one step, and computes it again itself.
             call = trace
@@ -228,7 +229,7 @@ class FlowSteps(OnePassBijector):
         """Initialises the steps in order on one batch `[B, H, W, C]`; returns the output on it."""
         x = self._checked(x, 3)
         check_rows(x, self.name)
-        run = tf.function(self._initialized_step, autograph=False)
+        run = own_graph(self._initialized_step)
         values = []
         for weights in self.unstacked():
             x, *step_values = run(x, weights)
@@ -246,7 +247,7 @@ class FlowSteps(OnePassBijector):
         self, x: tf.Tensor, network_dtype: tf.DType | None = None
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor | None]]:
         """Each step's output, and what its coupling's log-det is the sum of (None: 0)."""
-        return self._in_turn(x, self._values, network_dtype or self.network_dtype)
+        return self._forward_in_turn(x, self._values, network_dtype or self.network_dtype)
 
     def forward_and_places(
         self, x: tf.Tensor, network_dtype: tf.DType | None = None
@@ -284,7 +285,7 @@ class FlowSteps(OnePassBijector):
             channels = ChannelMap.forward(weights.actnorm, weights.permutation)
             stacked = channels, weights.network
             return self._scan(self._functions.forward, x, stacked, network_dtype, total_of)
-        outputs, log_scales = zip(*self._in_turn(x, weights, network_dtype), strict=True)
+        outputs, log_scales = zip(*self._forward_in_turn(x, weights, network_dtype), strict=True)
         return outputs[-1], total_of(log_scales, x)
 
     def _inverse_steps(self, y, weights, network_dtype):
@@ -295,12 +296,9 @@ class FlowSteps(OnePassBijector):
                 self._functions.inverse, y, stacked, network_dtype, sum_of_steps, reverse=True
             )
             return x, -_channels_log_det(weights, y) - log_det
-        steps = list(enumerate(zip(*map(unstacked, stacked), strict=True)))
-        log_scales = []
-        for k, step in reversed(steps):
-            y, log_scale = self._functions.inverse(self._checked_step(y, k), *step, network_dtype)
-            log_scales.append(log_scale)
-        return y, -_channels_log_det(weights, y) - sum_of_steps(log_scales, y)
+        in_turn = self._in_turn(self._functions.inverse, y, reversed(_each(stacked)), network_dtype)
+        outputs, log_scales = zip(*in_turn, strict=True)
+        return outputs[-1], -_channels_log_det(weights, y) - sum_of_steps(log_scales, y)
 
     def _scan(self, run, x, stacked, network_dtype, total_of, reverse=False):
         def step(x, k, weights):
@@ -311,10 +309,13 @@ class FlowSteps(OnePassBijector):
         start = total_of([half if self.coupling_class.scales else None], x)
         return scan_steps(step, x, start, stacked, reverse)
 
-    def _in_turn(self, x, weights, network_dtype):
-        channels = unstacked(ChannelMap.forward(weights.actnorm, weights.permutation))
-        for k, step in enumerate(zip(channels, unstacked(weights.network), strict=True)):
-            x, log_scale = self._functions.forward(self._checked_step(x, k), *step, network_dtype)
+    def _forward_in_turn(self, x, weights, network_dtype):
+        stacked = ChannelMap.forward(weights.actnorm, weights.permutation), weights.network
+        return self._in_turn(self._functions.forward, x, _each(stacked), network_dtype)
+
+    def _in_turn(self, run, x, steps, network_dtype):
+        for k, step in steps:
+            x, log_scale = run(self._checked_step(x, k), *step, network_dtype)
             yield x, log_scale
 
     def _forward_step(self, x, channels, network, network_dtype):
@@ -378,6 +379,11 @@ def places_of_steps(log_scales: Sequence[tf.Tensor | None], x: tf.Tensor) -> tf.
     if log_scales[0] is None:
         return tf.zeros(tf.shape(x)[:3], x.dtype)
     return tf.reduce_sum(tf.add_n(log_scales), axis=-1)
+
+
+def _each(stacked):
+    """The number of each step, and its part of every structure."""
+    return list(enumerate(zip(*map(unstacked, stacked), strict=True)))
 
 
 def _stack(*values):

@@ -1,7 +1,5 @@
 """The whole multi-scale flow."""
 
-import functools
-
 import tensorflow as tf
 
 from tfglow.bijectors import multi_scale
@@ -13,6 +11,7 @@ from tfglow.bijectors.top_prior import TopPrior
 from tfglow.checks import check_rows
 from tfglow.config import GlowConfig
 from tfglow.ops import shapes
+from tfglow.ops.own_graph import own_graph
 
 
 class GlowFlow(OnePassBijector):
@@ -251,9 +250,8 @@ class GlowFlow(OnePassBijector):
 def _traced(walk):
     """`walk` as a graph of its own, for eager callers, who wait for its first run."""
 
-    @functools.partial(tf.function, autograph=False, reduce_retracing=True)
     def run(*args):
         with steps_as_calls():
             return walk(*args)
 
-    return run
+    return own_graph(run, reduce_retracing=True)

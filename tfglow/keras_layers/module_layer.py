@@ -119,9 +119,9 @@ class ModuleLayer(keras.layers.Layer):
         return cls(**config)
 
     def save_own_variables(self, store: Any) -> None:
-        """Writes the variables in their order; Keras calls it."""
-        for i, variable in enumerate(self._adopted):
-            store[str(i)] = variable.numpy()
+        """Writes the variables by their names; Keras calls it."""
+        for name, variable in self._named().items():
+            store[name] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         """Reads what `save_own_variables` wrote.
@@ -129,15 +129,26 @@ class ModuleLayer(keras.layers.Layer):
         Raises:
           ValueError: If these are the weights of another layer; none is then assigned.
         """
-        saved = [tuple(store[key].shape) for key in sorted(store.keys(), key=int)]
-        needed = [tuple(variable.shape) for variable in self._adopted]
+        named = self._named()
+        saved = {name: tuple(store[name].shape) for name in store.keys()}  # noqa: SIM118 - HDF5's
+        needed = {name: tuple(variable.shape) for name, variable in named.items()}
         if saved != needed:
             raise ValueError(
-                f"The saved weights do not fit {self.name}: they have the shapes {saved}, its "
-                f"{self.argument} needs {needed}."
+                f"The saved weights do not fit {self.name}: they are {saved}, its {self.argument} "
+                f"needs {needed}."
             )
-        for i, variable in enumerate(self._adopted):
-            variable.assign(store[str(i)])
+        for name, variable in named.items():
+            variable.assign(store[name])
+
+    def _named(self):
+        """The variables by place and name: names alone may be the same in two parts.
+
+        (A Keras variable's own name counts what its process has made.)
+        """
+        return {
+            variable.name if isinstance(variable, AdoptedVariable) else str(i): variable
+            for i, variable in enumerate(self._adopted)
+        }
 
     def _adopt(self):
         """Shows Keras the variables that it does not yet see."""

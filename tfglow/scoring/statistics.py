@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfglow import likelihood
 from tfglow.checks import check_positive_integer
 from tfglow.glow import Glow
+from tfglow.ops.own_graph import own_graph
 from tfglow.scoring.complexity import png_bits_per_dim
 
 
@@ -100,7 +101,6 @@ def image_statistics(
 def statistics_function(glow: Glow, num_draws: int, seed: int) -> Callable[..., Any]:
     """`image_statistics` of a model as one function of images and labels that is traced once."""
 
-    @tf.function(autograph=False, reduce_retracing=True)
     def run(images, labels):
         return image_statistics(
             glow.log_prob_terms,
@@ -111,7 +111,7 @@ def statistics_function(glow: Glow, num_draws: int, seed: int) -> Callable[..., 
             seed=seed,
         )
 
-    return run
+    return own_graph(run, reduce_retracing=True)
 
 
 def _standard_error(draws):
