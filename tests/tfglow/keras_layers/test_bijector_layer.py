@@ -116,7 +116,9 @@ def test_weights_are_known_by_their_names_and_not_by_their_order():
 
         def __init__(self):
             super().__init__(4)
-            self._a_list = [self.logs, self.b]  # Before `b` by the alphabet, as modules are walked.
+            b, logs = self.b, self.logs
+            del self.b, self.logs
+            self.logs, self.b = logs, b
 
     saved, own = {}, {}
     BijectorLayer(ActNorm(4)).save_own_variables(saved)
