@@ -39,7 +39,6 @@ class Signatures(tf.Module):
       network_dtype: Dtype of the coupling networks' convolutions.
       preparation: How files become the model's images, if that is known.
       calibration: What a `Detector` of these weights has learnt, if there is one.
-      name: Name of the module.
 
     Raises:
       ValueError: If a weight is not finite or a 1×1 convolution has no inverse.
@@ -51,9 +50,8 @@ class Signatures(tf.Module):
         network_dtype: tf.DType = tf.float32,
         preparation: Preparation | None = None,
         calibration: Calibration | None = None,
-        name: str = "glow",
     ):
-        super().__init__(name=name)
+        super().__init__(name="glow")
         config = glow.config
         self._image_shape = tuple(config.image_shape)
         self._num_dims = config.num_dims

@@ -41,7 +41,6 @@ class FrozenFlow(tf.Module):
       network_dtype: Dtype of the coupling networks' convolutions; None for `dtype`.
       hold: What keeps a constant: `as_variable` for files that hold variables, `tf.identity` for
         tensors, `np.asarray` for what a graph has as constants of its own.
-      name: Name of the module.
 
     Raises:
       ValueError: If a weight is not finite, or a step cannot be inverted.
@@ -53,9 +52,8 @@ class FrozenFlow(tf.Module):
         dtype: tf.DType = tf.float32,
         network_dtype: tf.DType | None = None,
         hold: Hold = as_variable,
-        name: str = "flow",
     ):
-        super().__init__(name=name)
+        super().__init__(name="flow")
         _check_finite(flow)
         config = flow.config
         self._latent_shapes = tuple(flow.latent_shapes)

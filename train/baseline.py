@@ -1,6 +1,5 @@
 """A Gaussian, to compare a flow with."""
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -50,8 +49,6 @@ class GaussianBaseline:
         x = likelihood.dequantize(images, self._num_bits, noise, tf.float64)
         centred = tf.reshape(x, [-1, num_dims]) - self._mean
         white = tf.linalg.triangular_solve(self._factor, tf.transpose(centred))  # [D, B]
-        log_det = 2.0 * np.sum(np.log(np.diag(self._factor)))
-        density = -0.5 * (
-            tf.reduce_sum(white**2, axis=0) + log_det + num_dims * math.log(2.0 * math.pi)
-        )
+        log_det = np.sum(np.log(np.diag(self._factor)))
+        density = likelihood.standard_normal_log_prob(tf.transpose(white)) - log_det
         return likelihood.discrete_log_prob(density, num_dims, self._num_bits)

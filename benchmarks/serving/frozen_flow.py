@@ -102,11 +102,11 @@ def in_float64(glow: tfglow.Glow) -> tfglow.Glow:
     return copy
 
 
-def move_weights(glow: tfglow.Glow, scale: float = 0.001) -> None:
-    """Adds noise of this scale to every weight, so that no layer is the zero it starts as."""
+def move_weights(glow: tfglow.Glow) -> None:
+    """Adds noise of a thousandth to every weight, so that no layer is the zero it starts as."""
     rng = np.random.default_rng(0)
     for variable in glow.trainable_variables:
-        variable.assign_add(scale * rng.normal(size=variable.shape))
+        variable.assign_add(0.001 * rng.normal(size=variable.shape))
 
 
 if __name__ == "__main__":

@@ -85,14 +85,12 @@ class RequestLimits:
         )
 
 
-def array_row_bytes(tensors: Tensors, picture: float = _FILE_BYTES) -> float:
-    """The bytes of one row of `tensors` as arrays; infinite if a shape does not say it.
+def array_row_bytes(tensors: Tensors) -> float:
+    """The bytes of one row of a signature's inputs or outputs as arrays.
 
-    Args:
-      tensors: A signature's inputs or outputs.
-      picture: What one string is counted as.
+    Infinite if a shape does not say it; a string counts as a picture's file of a usual size.
     """
-    return _row_bytes(tensors, picture, {})
+    return _row_bytes(tensors, _FILE_BYTES, {})
 
 
 def json_row_characters(signatures: Iterable[Signature]) -> float:

@@ -243,11 +243,9 @@ class FlowSteps(OnePassBijector):
             conv.logs.assign(logs)
         return x
 
-    def forward_in_turn(
-        self, x: tf.Tensor, network_dtype: tf.DType | None = None
-    ) -> Iterator[tuple[tf.Tensor, tf.Tensor | None]]:
+    def forward_in_turn(self, x: tf.Tensor) -> Iterator[tuple[tf.Tensor, tf.Tensor | None]]:
         """Each step's output, and what its coupling's log-det is the sum of (None: 0)."""
-        return self._forward_in_turn(x, self._values, network_dtype or self.network_dtype)
+        return self._forward_in_turn(x, self._values, self.network_dtype)
 
     def forward_and_places(
         self, x: tf.Tensor, network_dtype: tf.DType | None = None

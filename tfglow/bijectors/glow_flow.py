@@ -122,22 +122,18 @@ class GlowFlow(OnePassBijector):
 
     @tf.autograph.experimental.do_not_convert
     def forward_to_top(
-        self,
-        x: tf.Tensor,
-        labels: tf.Tensor | None = None,
-        network_dtype: tf.DType | None = None,
+        self, x: tf.Tensor, labels: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """`forward_and_log_det`, and the top latent before its prior whitens it.
 
         Args:
           x: Continuous images, `[B, H, W, C]`.
           labels: int `[B]`, for a conditional model.
-          network_dtype: Dtype of the coupling networks' arithmetic.
 
         Returns:
           The latent `[B, D]`, log |det| `[B]` and the top latent `[B, h, w, c]`.
         """
-        return self._in_rows(self._run_forward, x, labels, network_dtype)
+        return self._in_rows(self._run_forward, x, labels, self.network_dtype)
 
     @tf.autograph.experimental.do_not_convert
     def forward_terms(

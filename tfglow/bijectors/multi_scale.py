@@ -88,13 +88,11 @@ class Passed(NamedTuple):
     )  # What its log |det| is the sum of (for a split minus that); None: 0.
 
 
-def forward_in_turn(
-    levels: Sequence[Level], x: tf.Tensor, network_dtype: tf.DType | None = None
-) -> Iterator[Passed]:
+def forward_in_turn(levels: Sequence[Level], x: tf.Tensor) -> Iterator[Passed]:
     """Every flow step and split on the way of `x` to the top, to look at; see `forward`."""
     for level in levels:
         x, _ = level.squeeze.forward_and_log_det(x)
-        for k, (y, log_scale) in enumerate(level.steps.forward_in_turn(x, network_dtype)):
+        for k, (y, log_scale) in enumerate(level.steps.forward_in_turn(x)):
             yield Passed(level.steps, k, x, y, None, log_scale)
             x = y
         if level.split is not None:

@@ -49,7 +49,6 @@ def compare(
     anomalies: Mapping[str, np.ndarray],
     *,
     num_samples: int = 200,
-    seed: int = 0,
     progress: Callable[[int], None] = lambda step: None,
 ) -> dict[str, dict[str, Interval]]:
     """`MEASURES` of every statistic, and `auroc_above_baseline`: its AUROC less the baseline's.
@@ -61,7 +60,6 @@ def compare(
       data: Values of ordinary images by statistic, `[N]` each.
       anomalies: Values of anomalies, `[M]` each.
       num_samples: How many bootstrap samples are drawn.
-      seed: The seed of what is drawn.
       progress: Called after each statistic with 1.
     """
     result: dict[str, dict[str, Interval]] = {}
@@ -70,7 +68,7 @@ def compare(
         is_anomaly, ranks = ranked(data[name], anomalies[name])
         sets = ranks[~is_anomaly], ranks[is_anomaly]
         distinct = ranks.max() + 1
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(0)
         samples = np.empty([num_samples, len(MEASURES)])
         for row in samples:
             drawn = [own[rng.integers(len(own), size=len(own))] for own in sets]

@@ -35,12 +35,11 @@ from train.scoring.summary import summary
 _Values = dict[str, np.ndarray]
 
 
-def score_run(config: ScoreConfig, report: Callable[[str], None] = print) -> dict[str, Any]:
+def score_run(config: ScoreConfig) -> dict[str, Any]:
     """Scores images and writes the folder `config.out`, all of it or nothing.
 
     Args:
       config: What is scored, and how.
-      report: A function that is called with what was decided and found, some lines at a time.
 
     Returns:
       The content of `report.json`.
@@ -56,9 +55,9 @@ def score_run(config: ScoreConfig, report: Callable[[str], None] = print) -> dic
         data_dir=config.data_dir,
         label=config.label,
         bad_images=config.bad_images,
-        report=report,
+        report=print,
     )
-    sets = CheckedSets.open(config, opener, report)
+    sets = CheckedSets.open(config, opener, print)
     if sets.fit is not None:
         # Before the work; of files that cannot be read there may be fewer.
         check_num_images(sets.fit.num_images)
@@ -79,7 +78,7 @@ def score_run(config: ScoreConfig, report: Callable[[str], None] = print) -> dic
                 "num_draws": calibration.num_draws,
                 "calibration_images": len(calibration.bits_per_dim),
             }
-        values = _score(config, sets, scorer, folder, result, report)
+        values = _score(config, sets, scorer, folder, result, print)
         if "anomalies" in values:
             result |= comparison_report(values, config.bootstrap)
             if detector is not None:
@@ -88,7 +87,7 @@ def score_run(config: ScoreConfig, report: Callable[[str], None] = print) -> dic
         result["skipped"] = _write_skipped(folder, sets)
         write_report(folder, result)
     for line in summary(result, out):
-        report(line)
+        print(line)
     return result
 
 
