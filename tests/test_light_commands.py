@@ -99,6 +99,7 @@ REFUSALS = (
     ("tfglow.official.__main__", ["x", "--out", "/"], "'/' exists and is not an empty folder."),
     ("train.evaluate", ["--run_dir=/nowhere"], NO_RUN),
     ("train.evaluate", ["--run_dir=a", "--strategy=x"], "`strategy` must be one of mirrored"),
+    ("train.evaluate", ["--run_dir=a", "--checkpoint=x"], "`checkpoint` must be one of best"),
     ("train.experiments.anomalies", ["altered", "--run_dir=/nowhere", "--result_dir=n"], NO_RUN),
     ("train.experiments.attributes", ["find", "--run_dir=/nowhere", "--output=a.npz"], NO_RUN),
     ("train.experiments.compare", ["--compare_dir=n", "--seed=1"], "--seed is what is compared"),
@@ -107,6 +108,11 @@ REFUSALS = (
     ("train.experiments.interpolate", ["--run_dir=/nowhere", "--output=a.png"], NO_RUN),
     ("train.experiments.paper_table", ["--runs", "/nowhere"], NO_RUN),
     ("train.experiments.temperature", ["--run_dir=/nowhere", "--output=a.png"], NO_RUN),
+    (
+        "train.experiments.temperature",
+        ["--run_dir=a", "--output=a.png", "--checkpoint=first"],
+        "--checkpoint: invalid choice: 'first'",
+    ),
     ("train.main", ["--nothing"], "Unknown flag '--nothing'"),
     ("train.main", ["--preset=tinny"], "Unknown preset 'tinny'; did you mean tiny?"),
     ("train.main", ["--preset=tiny", "--learning_rate=-1"], "`learning_rate` must be a finite"),
@@ -116,6 +122,11 @@ REFUSALS = (
     ("train.main", ["--dataset=folder", "--data_dir=/nowhere"], "'/nowhere' is not a folder."),
     ("train.main", ["--preset=imagenet64", "--print_config"], "--warmup_steps=980"),
     ("train.score", ["--run_dir=/nowhere", "--data=x", "--out=new"], NO_RUN),
+    (
+        "train.score",
+        ["--run_dir=a", "--data=x", "--out=new", "--weights=best"],
+        "`weights` must be one of averaged, raw or None; got 'best'",
+    ),
 )
 # Where the name of a data set is wrong, or nothing of it is there.
 BY_NAME = (

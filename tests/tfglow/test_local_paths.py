@@ -9,7 +9,7 @@ import pytest
 
 import tfglow
 from export.publishing import check_base
-from serving.client.files import check_folder
+from serving.client.files import check_file_to_write
 from serving.embedded.config import ServerConfig
 from tfglow import datasets, official
 from tfglow.datasets.folder_files import FolderFiles
@@ -41,7 +41,7 @@ USES = {
     "file": lambda url: replace_file(url, "x"),
     "export": check_base,
     "server": lambda url: ServerConfig(model_base_path=url),
-    "client": lambda url: check_folder(pathlib.Path(url)),
+    "client": lambda url: check_file_to_write(pathlib.Path(url)),
     "official": lambda url: official.infer_config(url),
     "folder": lambda url: datasets.load("folder", "train", url),
     "files": FolderFiles.find,

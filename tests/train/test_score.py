@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -44,6 +45,14 @@ def _scored(one_epoch, noise, tmp_path_factory):
         ]
     )  # fmt: skip
     return out
+
+
+@pytest.fixture(scope="module", name="without_weights")
+def _without_weights(one_epoch, tmp_path_factory):
+    """The run without its checkpoints: what comes before they are looked at ends with them."""
+    run = tmp_path_factory.mktemp("without_weights") / "run"
+    shutil.copytree(one_epoch, run, ignore=shutil.ignore_patterns("*ckpt*", "checkpoint"))
+    return run
 
 
 def rows_of(out):
@@ -122,30 +131,30 @@ def test_a_detector_of_other_weights_is_refused(scored, one_epoch, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_flags_are_checked_before_the_work(scored, one_epoch, tmp_path):
-    """Before the weights are looked at, of which there are none called so."""
-    arguments = (f"--run_dir={one_epoch}", "--data=digits", f"--out={tmp_path / 'out'}")
-    arguments += ("--split=test[50%:]", "--checkpoint=x")
+def test_flags_are_checked_before_the_work(scored, one_epoch, without_weights, tmp_path):
+    others = ("--data=digits", f"--out={tmp_path / 'out'}", "--split=test[50%:]")
+    arguments = (f"--run_dir={without_weights}", *others)
     words = failure(*arguments, "--fit=test[:50%]", "--alpha=0.01")
     assert "`alpha` must be below 1, and at least 0.0133, the smallest p-value with 74" in words
     assert "at least 40 images that were not trained on, got 30." in failure(
         *arguments, "--fit=test[:30]"
     )
     detector = f"--detector={scored / 'detector.json'}"
-    assert "`alpha` must be" in failure(*arguments[:-1], detector, "--alpha=0.01")
+    run = f"--run_dir={one_epoch}"
+    assert "`alpha` must be" in failure(run, *others, detector, "--alpha=0.01")
     assert not any(tmp_path.iterdir())
 
 
-def test_what_was_trained_on_is_no_calibration(one_epoch, tmp_path):
-    arguments = (f"--run_dir={one_epoch}", "--data=digits", f"--out={tmp_path / 'out'}")
+def test_what_was_trained_on_is_no_calibration(without_weights, tmp_path):
+    arguments = (f"--run_dir={without_weights}", "--data=digits", f"--out={tmp_path / 'out'}")
     assert "trained on 1500 of the 1500 images of the split train of" in failure(
         *arguments, "--fit=train"
     )
     assert "trained on 150 of the" in failure(*arguments, "--fit=train[90%:]+test")
     with pytest.warns(UserWarning, match="trained on 9 of the 9 images of --data"):
-        failure(*arguments, "--split=train", "--images=9", "--checkpoint=x")
+        failure(*arguments, "--split=train", "--images=9")
     with pytest.warns(UserWarning, match="fitted on 297 of the 297 images of --data"):
-        failure(*arguments, "--fit=test", "--checkpoint=x")
+        failure(*arguments, "--fit=test")
 
 
 def test_a_conditional_model_wants_classes(one_epoch, noise, tmp_path):
@@ -179,14 +188,14 @@ def test_another_number_of_channels_is_refused(tmp_path):
     assert "whose images have 1 channels: only grey and RGB" in words
 
 
-def test_images_that_are_good_are_no_anomalies(one_epoch, tmp_path, capsys):
+def test_images_that_are_good_are_no_anomalies(without_weights, tmp_path, capsys):
     """MVTec AD keeps both in one folder."""
     images = np.zeros((2, 8, 8), np.uint8)
     for name in ("test/good", "test/bent", "ground_truth/bent"):
         write_images(tmp_path / "bottle" / name, images)
     test = tmp_path / "bottle" / "test"
-    arguments = (f"--run_dir={one_epoch}", "--label=0", f"--out={tmp_path / 'out'}")
-    arguments += (f"--anomalies={test}", "--checkpoint=x")
+    arguments = (f"--run_dir={without_weights}", "--label=0", f"--out={tmp_path / 'out'}")
+    arguments += (f"--anomalies={test}",)
     assert "--anomalies has 2 images in folders called good" in failure(*arguments, "--data=digits")
     failure(*arguments, f"--data={test / 'good'}")
     out = capsys.readouterr().out

@@ -71,7 +71,6 @@ def test_the_command_writes_the_picture_and_the_numbers(run, tmp_path, capsys):
         (["--samples=0", "--columns=0"], "`samples` must be at least 1, got 0"),
         (["--json=a.txt"], "'a.txt' must end in .json"),
         (["--json=nowhere/a.json"], "The folder of 'nowhere/a.json' does not exist"),
-        (["--checkpoint=first"], "one of best, latest; got 'first'"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(run, tmp_path, arguments, sentence):
