@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfglow.datasets.python_calls import python_call
 from tfglow.datasets.randomness import permutation
-from tfglow.datasets.source import Fit, Source, decode_and_batch
+from tfglow.datasets.source import DrawnFit, Source, decode_and_batch
 from tfglow.datasets.tfds_split import TfdsSplit
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ArrayRecordSource(Source):
         return tf.data.Dataset.from_tensor_slices((order, np.zeros(len(order), np.int32)))
 
     def image_batches(
-        self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
+        self, elements: tf.data.Dataset, fit: DrawnFit, batch_size: int, drop_remainder: bool
     ) -> tf.data.Dataset:
         read = elements.batch(_READ_AT_ONCE).map(self._read, num_parallel_calls=tf.data.AUTOTUNE)
         return decode_and_batch(

@@ -12,7 +12,7 @@ from tfglow.datasets.folder_files import FolderFiles
 from tfglow.datasets.folder_layout import shown
 from tfglow.datasets.python_calls import python_call
 from tfglow.datasets.randomness import permutation
-from tfglow.datasets.source import Fit, Source
+from tfglow.datasets.source import DrawnFit, Source
 from tfglow.datasets.splits import empty_split, resolve_split, select
 from tfglow.datasets.unreadable_images import SkippedImage
 from tfglow.pictures.in_parallel import in_parallel
@@ -103,7 +103,7 @@ class FolderSource(Source):
         return tf.data.Dataset.from_tensor_slices((order, self.labels[order]))
 
     def image_batches(
-        self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
+        self, elements: tf.data.Dataset, fit: DrawnFit, batch_size: int, drop_remainder: bool
     ) -> tf.data.Dataset:
         pictures = fit.image_fit.pictures
 

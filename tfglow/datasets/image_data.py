@@ -9,7 +9,7 @@ from tfglow.checks import check_integer
 from tfglow.datasets import augmentation, image_fit
 from tfglow.datasets.image_fit import ImageFit
 from tfglow.datasets.randomness import Stream, stream_key, uniform_noise, uniform_table
-from tfglow.datasets.source import Fit, Source
+from tfglow.datasets.source import DrawnFit, Source
 from tfglow.datasets.splits import count_shared
 from tfglow.datasets.unreadable_images import SkippedImage
 
@@ -174,7 +174,7 @@ class ImageData:
             elements = elements.take(num_batches * batch_size * num_shards - first)
         elements = elements.shard(num_shards, shard_index)
 
-        fit = Fit(self._fit, draws[:, : image_fit.DRAWS])
+        fit = DrawnFit(self._fit, draws[:, : image_fit.DRAWS])
 
         def finish(
             positions: tf.Tensor, images: tf.Tensor, labels: tf.Tensor

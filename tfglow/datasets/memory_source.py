@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfglow.datasets.errors import one_sentence
 from tfglow.datasets.image_fit import DRAWS, ImageFit
 from tfglow.datasets.randomness import permutation
-from tfglow.datasets.source import Fit, Source
+from tfglow.datasets.source import DrawnFit, Source
 
 
 class MemorySource(Source):
@@ -49,7 +49,7 @@ class MemorySource(Source):
             raise ValueError(f"Images of `resize` = {fit.resize!r} differ from epoch to epoch.")
         batches = source.image_batches(
             source.elements(None).enumerate(),
-            Fit(fit, tf.zeros([source.num_images, DRAWS])),
+            DrawnFit(fit, tf.zeros([source.num_images, DRAWS])),
             batch_size=source.num_images,
             drop_remainder=True,
         )
@@ -66,7 +66,7 @@ class MemorySource(Source):
         return tf.data.Dataset.from_tensor_slices((order, self._labels[order]))
 
     def image_batches(
-        self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
+        self, elements: tf.data.Dataset, fit: DrawnFit, batch_size: int, drop_remainder: bool
     ) -> tf.data.Dataset:
         del fit  # the images went through it when they were read
         # Whole batches are looked up at once, which is several times faster than image by image.

@@ -10,7 +10,7 @@ from tfglow.datasets.image_fit import ImageFit
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
+class DrawnFit:
     """How an epoch's images become those of the model, each with the draws of its place."""
 
     image_fit: ImageFit
@@ -57,7 +57,7 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def image_batches(
-        self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
+        self, elements: tf.data.Dataset, fit: DrawnFit, batch_size: int, drop_remainder: bool
     ) -> tf.data.Dataset:
         """Makes `(position, (payload, label))` into `(positions, images, labels)`, batched.
 
@@ -75,7 +75,7 @@ class Source(abc.ABC):
 def decode_and_batch(
     elements: tf.data.Dataset,
     decode: Callable[[tf.Tensor], tf.Tensor],
-    fit: Fit,
+    fit: DrawnFit,
     batch_size: int,
     drop_remainder: bool,
 ) -> tf.data.Dataset:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfglow.datasets.randomness import permutation
-from tfglow.datasets.source import Fit, Source, decode_and_batch
+from tfglow.datasets.source import DrawnFit, Source, decode_and_batch
 from tfglow.datasets.tfds_split import TfdsSplit
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class TfdsSource(Source):
         return records.apply(tf.data.experimental.assert_cardinality(left))
 
     def image_batches(
-        self, elements: tf.data.Dataset, fit: Fit, batch_size: int, drop_remainder: bool
+        self, elements: tf.data.Dataset, fit: DrawnFit, batch_size: int, drop_remainder: bool
     ) -> tf.data.Dataset:
         return decode_and_batch(elements, self._decode, fit, batch_size, drop_remainder)
 
