@@ -39,8 +39,7 @@ from tfglow.ops.scan import scan as scan_steps
 
 # From so many steps on each is a call in the graph, which otherwise takes in a copy of every one.
 # Measured at 32 steps of width 512 on two cores: the graph is optimized in 3 s in place of 10, the
-# peak memory of training is lower by a tenth, and a step takes at most 1.03 times as long. (At 8
-# steps of width 128: 0.5 s less, and 1.04 times as long.)
+# peak memory of training is lower by a tenth, and a step takes at most 1.03 times as long.
 _MANY_STEPS = 16
 # Whether fewer steps are calls too, in what this thread traces.
 _AS_CALLS = contextvars.ContextVar("as_calls", default=False)
@@ -60,7 +59,7 @@ def steps_as_calls() -> Iterator[None]:
 
     TensorFlow then has less to rewrite before the graph's first run. Measured at three levels of 8
     steps, width 128: 0.6 s until the first likelihood in place of 0.95, and the runs after it take
-    as long; but a training step takes 1.05 to 1.09 times as long.
+    as long. A training step's first takes 0.5 s less, but each after it 1.05 to 1.09 times as long.
     """
     token = _AS_CALLS.set(True)
     try:
@@ -180,8 +179,9 @@ class FlowSteps(OnePassBijector):
             trace = call
         wrap = recomputed if recompute and not scan else lambda function: function
         forward, inverse = wrap(self._forward_step), wrap(self._inverse_step)
-        self._copied = _StepFunctions(trace(forward), trace(inverse))
-        self._called = _StepFunctions(call(forward), call(inverse))
+        self._called = self._copied = _StepFunctions(call(forward), call(inverse))
+        if trace is not call:
+            self._copied = _StepFunctions(trace(forward), trace(inverse))
 
     @property
     def named_variables(self) -> dict[str, tf.Variable]:

@@ -83,9 +83,8 @@ class Passed(NamedTuple):
     x: tf.Tensor  # The input, [B, h, w, c].
     y: tf.Tensor  # What stays.
     eps: tf.Tensor | None  # The ε that leaves, of a split.
-    log_scale: (
-        tf.Tensor | None
-    )  # What its log |det| is the sum of (for a split minus that); None: 0.
+    # What its log |det| is the sum of, or for a split minus its log |det|; None where that is 0.
+    log_scale: tf.Tensor | None
 
 
 def forward_in_turn(levels: Sequence[Level], x: tf.Tensor) -> Iterator[Passed]:
