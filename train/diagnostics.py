@@ -75,7 +75,7 @@ def first_not_finite(
     if not _finite(loss):
         return "the loss, with every layer's output finite"
     for name, gradient in _in_backward_order(tape.gradient(loss, variables)):
-        if gradient is not None and not _finite(gradient):
+        if not _finite(gradient):
             return f"the gradient of {name}"
     return "the norm of the gradient, each of whose parts is finite"
 

@@ -116,7 +116,13 @@ def _parser() -> OneSentenceParser:
     parser = OneSentenceParser(prog="train/evaluate.py", description=_DESCRIPTION)
     add_flags(parser, EvaluateConfig)
     others = tuple(set(fields(TrainConfig)) - set(_OF_RUN))
-    add_flags(parser, TrainConfig, exclude=others, defaults=dict.fromkeys(_OF_RUN, "the run's"))
+    add_flags(
+        parser,
+        TrainConfig,
+        exclude=others,
+        defaults=dict.fromkeys(_OF_RUN, "the run's"),
+        notes={"batch_size": "here images at a time"},
+    )
     parser.add_argument("--json", metavar="FILE", help="Writes the result there too.")
     return parser
 

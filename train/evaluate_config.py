@@ -30,7 +30,7 @@ class EvaluateConfig:
         help="How it is distributed, as in training, in one process.",
         choices=tuple(name for name in STRATEGIES if name != "multi_worker_mirrored"),
     )
-    seed: int = field(0, help="Seed of the noise.", low=0, high=2**31 - 1)
+    seed: int = field(0, help="Seed of the noise.", low=-(2**31), high=2**31 - 1)
 
     def __post_init__(self) -> None:
         fields.check(self)

@@ -82,7 +82,7 @@ def test_bad_input_is_one_sentence(run, tmp_path):
         here, "--checkpoint=x"
     )
     assert "`draws` must be an integer >= 1, got 0" in failure(here, "--draws=0")
-    assert "`images` must be" in failure(here, "--images=-1")
+    assert "`images` must be an integer >= 1 or None, got -1." in failure(here, "--images=-1")
     assert "`batch_size` must be an integer >= 1, got 0" in failure(here, "--batch_size=0")
     assert "`strategy` must be one of mirrored" in failure(here, "--strategy=x")
     assert "Unknown data set 'cifra10'" in failure(here, "--dataset=cifra10")
